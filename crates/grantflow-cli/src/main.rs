@@ -1,0 +1,3 @@
+//! The `grantflow` command.
+
+fn main() {}

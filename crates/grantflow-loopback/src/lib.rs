@@ -1,0 +1,1 @@
+//! Redirect receiver, browser opening and run_flow for installed applications

@@ -1,0 +1,1 @@
+//! Async transport for Grantflow, on reqwest

@@ -1,0 +1,1 @@
+//! Credential stores for Grantflow: memory and file

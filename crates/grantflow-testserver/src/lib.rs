@@ -1,0 +1,1 @@
+//! An OAuth 2.0 authorization server on loopback for tests and demos, with faults on demand

@@ -1,0 +1,1 @@
+//! Blocking transport and authorized agent for Grantflow, on ureq

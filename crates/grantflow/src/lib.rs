@@ -1,0 +1,1 @@
+//! OAuth 2.0 client: obtain credentials, keep them, apply them to requests

@@ -1,1 +1,57 @@
-//! The sans-IO core of Grantflow, an OAuth 2.0 client: types, exchanges, flows, credentials, store and transport traits
+//! The sans-IO core of Grantflow: an OAuth 2.0 client that does no I/O itself.
+//!
+//! # In scope
+//!
+//! - types that cannot be wrong: [`Endpoint`], [`Issuer`], [`Scopes`], [`Secret`], [`Timestamp`]
+//! - exchanges: one HTTP request and how to read its reply
+//! - flows: a [`Step`] says what it wants next; [`run`] and [`drive`] perform it
+//! - the life of a token, and the traits of stores and transports
+//!
+//! # Out of scope
+//!
+//! - sockets, files, clocks, randomness, threads: they come in through a [`Host`] (feature `native` has them ready)
+//! - signatures: `grantflow-jwt`, `grantflow-oidc`
+
+mod authorization;
+mod body;
+mod client;
+mod cx;
+mod driver;
+mod endpoint;
+pub mod error;
+mod extras;
+mod form;
+mod key;
+#[cfg(feature = "native")]
+pub mod native;
+mod record;
+mod scopes;
+mod secret;
+mod step;
+mod store;
+mod time;
+mod token;
+pub mod transport;
+
+pub use authorization::CallbackError;
+pub use body::{Body, Request, Response};
+pub use client::{Authentication, Client, ClientAuthentication, Quirks};
+pub use cx::{Cx, EntropyError};
+pub use driver::{AsyncHost, Host, drive, run};
+pub use endpoint::{Endpoint, Issuer, Origin};
+pub use error::{
+    BadReply, Error, NotAuthorized, Outcome, ServerError, StoreError, StoreErrorKind, TransportError,
+    TransportErrorKind,
+};
+pub use extras::Extras;
+pub use key::Key;
+pub use record::{Provenance, Record, RefreshState};
+pub use scopes::Scopes;
+pub use secret::Secret;
+pub use step::{
+    Cancelled, Change, Expect, LoadError, Next, SignError, Signature, SigningRequest, Source, Step,
+};
+pub use store::{AsyncLocked, AsyncStore, Locked, Protection, Store, StoreExt};
+pub use time::{Now, ParseTimestampError, Timestamp};
+pub use token::{Token, TokenType};
+pub use transport::{AsyncTransport, Transport};

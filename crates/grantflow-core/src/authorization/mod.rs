@@ -1,0 +1,13 @@
+//! The authorization code grant with PKCE ([RFC 6749 section 4.1], [RFC 7636], [RFC 9207]).
+//!
+//! ```text
+//! AuthorizationRequest ──start──▶ (URL, PendingAuthorization) ──accept(callback)──▶ AuthorizationCode ──▶ TokenRequest
+//! ```
+//!
+//! [RFC 6749 section 4.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1
+//! [RFC 7636]: https://www.rfc-editor.org/rfc/rfc7636
+//! [RFC 9207]: https://www.rfc-editor.org/rfc/rfc9207
+
+mod callback;
+
+pub use callback::CallbackError;

@@ -1,0 +1,261 @@
+//! A registered application ([RFC 6749 section 2]): its id, how it authenticates, the server's endpoints, the provider's quirks.
+//!
+//! [RFC 6749 section 2]: https://www.rfc-editor.org/rfc/rfc6749#section-2
+
+mod authentication;
+mod google;
+mod quirks;
+mod secrets_file;
+
+use std::fmt;
+
+pub(crate) use authentication::UnknownAuthentication;
+pub use authentication::{Authentication, ClientAuthentication};
+pub use quirks::Quirks;
+
+use crate::error::InvalidInput;
+use crate::{Endpoint, Error, Issuer, Origin, Secret};
+
+/// A client: plain data, cheap to clone, without generic parameters.
+///
+/// # Example
+///
+/// ```
+/// use grantflow_core::{Client, Endpoint, Issuer};
+///
+/// let client = Client::new("s6BhdRkqt3", Endpoint::new("https://server.example.com/token")?)
+///     .with_secret_basic("gX1fBat3bV")
+///     .with_issuer(Issuer::new("https://server.example.com")?)
+///     .with_authorization_endpoint(Endpoint::new("https://server.example.com/authorize")?);
+/// assert_eq!(client.id(), "s6BhdRkqt3");
+/// # Ok::<(), grantflow_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    id: String,
+    authentication: Authentication,
+    issuer: Option<Issuer>,
+    iss_promised: bool,
+    authorization_endpoint: Option<Endpoint>,
+    token_endpoint: Endpoint,
+    revocation_endpoint: Option<Endpoint>,
+    introspection_endpoint: Option<Endpoint>,
+    redirect_uris: Vec<String>,
+    parameters: Vec<(String, String)>,
+    origins: Vec<Origin>,
+    quirks: Quirks,
+}
+
+impl Client {
+    /// A public client ([RFC 6749 section 2.1]): it has an id and no secret until one is added.
+    ///
+    /// [RFC 6749 section 2.1]: https://www.rfc-editor.org/rfc/rfc6749#section-2.1
+    pub fn new(id: impl Into<String>, token_endpoint: Endpoint) -> Self {
+        Self {
+            id: id.into(),
+            authentication: Authentication::None,
+            issuer: None,
+            iss_promised: false,
+            authorization_endpoint: None,
+            token_endpoint,
+            revocation_endpoint: None,
+            introspection_endpoint: None,
+            redirect_uris: Vec::new(),
+            parameters: Vec::new(),
+            origins: Vec::new(),
+            quirks: Quirks::default(),
+        }
+    }
+
+    /// Sends the secret in the `Authorization` header, form-encoded first ([RFC 6749 section 2.3.1]).
+    ///
+    /// [RFC 6749 section 2.3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
+    #[must_use]
+    pub fn with_secret_basic(self, secret: impl Into<Secret>) -> Self {
+        self.with_authentication(Authentication::Basic(secret.into()))
+    }
+
+    /// Sends the secret in the body ([RFC 6749 section 2.3.1]), as Google wants it.
+    ///
+    /// [RFC 6749 section 2.3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
+    #[must_use]
+    pub fn with_secret_post(self, secret: impl Into<Secret>) -> Self {
+        self.with_authentication(Authentication::Post(secret.into()))
+    }
+
+    /// Authenticates this way.
+    #[must_use]
+    pub fn with_authentication(mut self, authentication: Authentication) -> Self {
+        self.authentication = authentication;
+        self
+    }
+
+    /// Names the authorization server; its `iss` is then compared in every redirect that has one.
+    #[must_use]
+    pub fn with_issuer(mut self, issuer: Issuer) -> Self {
+        self.issuer = Some(issuer);
+        self
+    }
+
+    /// Says that the server's metadata promise `iss` in every redirect ([RFC 9207 section 3]); one without is then refused.
+    ///
+    /// [RFC 9207 section 3]: https://www.rfc-editor.org/rfc/rfc9207#section-3
+    #[must_use]
+    pub fn with_iss_promised(mut self, promised: bool) -> Self {
+        self.iss_promised = promised;
+        self
+    }
+
+    /// Where users consent.
+    #[must_use]
+    pub fn with_authorization_endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.authorization_endpoint = Some(endpoint);
+        self
+    }
+
+    /// Where tokens are revoked (RFC 7009).
+    #[must_use]
+    pub fn with_revocation_endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.revocation_endpoint = Some(endpoint);
+        self
+    }
+
+    /// Where tokens are introspected (RFC 7662).
+    #[must_use]
+    pub fn with_introspection_endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.introspection_endpoint = Some(endpoint);
+        self
+    }
+
+    /// The redirect addresses that are registered for the client.
+    #[must_use]
+    pub fn with_redirect_uris<S: Into<String>>(mut self, uris: impl IntoIterator<Item = S>) -> Self {
+        self.redirect_uris = uris.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// A parameter that this provider wants in each authorization request, such as Google's `access_type=offline`.
+    #[must_use]
+    pub fn with_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.parameters.push((name.into(), value.into()));
+        self
+    }
+
+    /// Where the tokens of this client may be sent.
+    #[must_use]
+    pub fn with_origins(mut self, origins: impl IntoIterator<Item = Origin>) -> Self {
+        self.origins = origins.into_iter().collect();
+        self
+    }
+
+    /// How the provider differs from the standards.
+    #[must_use]
+    pub fn with_quirks(mut self, quirks: Quirks) -> Self {
+        self.quirks = quirks;
+        self
+    }
+
+    /// The client id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// How the client authenticates.
+    #[must_use]
+    pub fn authentication(&self) -> &Authentication {
+        &self.authentication
+    }
+
+    /// The authorization server, where it is known by name.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&Issuer> {
+        self.issuer.as_ref()
+    }
+
+    /// The authorization server by name, else by the address of its token endpoint: never empty, for keys.
+    #[must_use]
+    pub fn issuer_or_endpoint(&self) -> &str {
+        self.issuer
+            .as_ref()
+            .map_or(self.token_endpoint.as_str(), Issuer::as_str)
+    }
+
+    /// Whether the server promised `iss` in every redirect.
+    #[must_use]
+    pub fn iss_promised(&self) -> bool {
+        self.iss_promised
+    }
+
+    /// Where users consent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if the client has none.
+    pub fn authorization_endpoint(&self) -> Result<&Endpoint, Error> {
+        known(self.authorization_endpoint.as_ref(), "authorization_endpoint")
+    }
+
+    /// Where tokens are granted.
+    #[must_use]
+    pub fn token_endpoint(&self) -> &Endpoint {
+        &self.token_endpoint
+    }
+
+    /// Where tokens are revoked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if the client has none.
+    pub fn revocation_endpoint(&self) -> Result<&Endpoint, Error> {
+        known(self.revocation_endpoint.as_ref(), "revocation_endpoint")
+    }
+
+    /// Where tokens are introspected.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if the client has none.
+    pub fn introspection_endpoint(&self) -> Result<&Endpoint, Error> {
+        known(self.introspection_endpoint.as_ref(), "introspection_endpoint")
+    }
+
+    /// The redirect addresses that are registered for the client.
+    #[must_use]
+    pub fn redirect_uris(&self) -> &[String] {
+        &self.redirect_uris
+    }
+
+    /// What this provider wants in each authorization request.
+    #[must_use]
+    pub fn parameters(&self) -> &[(String, String)] {
+        &self.parameters
+    }
+
+    /// Where the tokens of this client may be sent.
+    #[must_use]
+    pub fn origins(&self) -> &[Origin] {
+        &self.origins
+    }
+
+    /// How the provider differs from the standards.
+    #[must_use]
+    pub fn quirks(&self) -> &Quirks {
+        &self.quirks
+    }
+}
+
+fn known<'a>(endpoint: Option<&'a Endpoint>, name: &'static str) -> Result<&'a Endpoint, Error> {
+    endpoint.ok_or_else(|| InvalidInput::new(name, "is not known for this client").into())
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("id", &self.id)
+            .field("authentication", &self.authentication)
+            .field("issuer", &self.issuer)
+            .field("token_endpoint", &self.token_endpoint)
+            .finish_non_exhaustive()
+    }
+}

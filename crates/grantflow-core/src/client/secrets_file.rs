@@ -1,0 +1,1 @@
+//! `client_secrets.json`: a client as Google's console gives it.

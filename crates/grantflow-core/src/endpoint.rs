@@ -1,0 +1,419 @@
+//! Checked addresses: [`Endpoint`] of a server, its [`Issuer`] name ([RFC 8414 section 2]), and the [`Origin`]s a token may go to.
+//!
+//! Held as ASCII strings and checked with [`http::Uri`]; the raw text is checked too, since that type drops fragments silently.
+//!
+//! [RFC 8414 section 2]: https://www.rfc-editor.org/rfc/rfc8414#section-2
+
+use std::fmt;
+use std::net::IpAddr;
+
+use http::Uri;
+
+use crate::Error;
+use crate::error::InvalidInput;
+
+/// The address of an endpoint: https, or http on a loopback literal when asked for by name.
+///
+/// # Example
+///
+/// ```
+/// use grantflow_core::Endpoint;
+///
+/// assert!(Endpoint::new("https://example.com/token").is_ok());
+/// assert!(Endpoint::new("http://127.0.0.1:8080/token").is_err());
+/// assert!(Endpoint::allow_http_for_loopback("http://127.0.0.1:8080/token").is_ok());
+/// ```
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub struct Endpoint(String);
+
+impl Endpoint {
+    /// Takes an `https` address without user information or fragment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] for anything else; the message does not repeat the address.
+    pub fn new(address: impl Into<String>) -> Result<Self, Error> {
+        Self::check(address.into(), Http::Refused)
+    }
+
+    /// Takes what [`new`](Self::new) takes, and `http` when the host is a literal of the loopback interface (`127.0.0.1`, `[::1]`).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] for anything else.
+    pub fn allow_http_for_loopback(address: impl Into<String>) -> Result<Self, Error> {
+        Self::check(address.into(), Http::OnLoopback)
+    }
+
+    fn check(address: String, http: Http) -> Result<Self, Error> {
+        checked_uri(&address, http)?;
+        Ok(Self(address))
+    }
+
+    /// The address as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Scheme, host and port.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        // Checked at construction, so an origin is always there; the empty one matches nothing.
+        self.0
+            .parse()
+            .ok()
+            .and_then(|uri| Origin::of(&uri))
+            .unwrap_or_else(Origin::nowhere)
+    }
+}
+
+/// Prints the address without its query: values of a query may be secret.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.split('?').next().unwrap_or_default())
+    }
+}
+
+/// The name of an authorization server: an address without query or fragment, compared byte for byte ([RFC 9207 section 2.4]).
+///
+/// [RFC 9207 section 2.4]: https://www.rfc-editor.org/rfc/rfc9207#section-2.4
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Issuer(String);
+
+impl Issuer {
+    /// Takes an `https` address without query or fragment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] for anything else.
+    pub fn new(name: impl Into<String>) -> Result<Self, Error> {
+        Self::check(name.into(), Http::Refused)
+    }
+
+    /// Takes what [`new`](Self::new) takes, and `http` on a loopback literal.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] for anything else.
+    pub fn allow_http_for_loopback(name: impl Into<String>) -> Result<Self, Error> {
+        Self::check(name.into(), Http::OnLoopback)
+    }
+
+    fn check(name: String, http: Http) -> Result<Self, Error> {
+        checked_uri(&name, http)?;
+        if name.contains('?') {
+            return Err(InvalidInput::new("issuer", "has a query").into());
+        }
+        Ok(Self(name))
+    }
+
+    /// The name as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a token may be sent: scheme, host and port; a host may begin with `*.` for all hosts below it.
+///
+/// # Example
+///
+/// ```
+/// use grantflow_core::Origin;
+///
+/// let google = Origin::new("https://*.googleapis.com")?;
+/// assert!(google.covers(&"https://www.googleapis.com/calendar/v3?x=1".parse()?));
+/// assert!(!google.covers(&"https://googleapis.com.evil.example/".parse()?));
+/// assert!(!google.covers(&"http://www.googleapis.com/".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Origin {
+    host: String,
+    port: u16,
+    https: bool,
+    below: bool,
+}
+
+impl Origin {
+    /// Reads `https://host`, `https://*.host`, either with a port, or `http` on a loopback literal; a path is refused.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] for anything else.
+    pub fn new(origin: &str) -> Result<Self, Error> {
+        let (plain, below) = match origin.split_once("://*.") {
+            Some((scheme, host)) if host.contains('.') => (format!("{scheme}://{host}"), true),
+            Some(_) => return Err(InvalidInput::new("origin", "covers a whole top-level domain").into()),
+            None => (origin.to_owned(), false),
+        };
+        let uri = checked_uri(&plain, Http::OnLoopback)?;
+        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+            return Err(InvalidInput::new("origin", "has a path or a query").into());
+        }
+        let origin = Self::of(&uri).ok_or_else(|| InvalidInput::new("origin", "has no host"))?;
+        if below && is_loopback_literal(&origin.host) {
+            return Err(InvalidInput::new("origin", "has an address below a wildcard").into());
+        }
+        Ok(Self { below, ..origin })
+    }
+
+    /// The exact origin of an absolute address; `None` without a host or with another scheme than `https` or `http`.
+    #[must_use]
+    pub fn of(uri: &Uri) -> Option<Self> {
+        let https = match uri.scheme_str()? {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        let host = uri.host()?.to_ascii_lowercase();
+        let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
+        Some(Self {
+            host,
+            port,
+            https,
+            below: false,
+        })
+    }
+
+    /// Whether a request to `uri` may carry the token.
+    #[must_use]
+    pub fn covers(&self, uri: &Uri) -> bool {
+        let Some(other) = Self::of(uri) else { return false };
+        let user_information = uri
+            .authority()
+            .is_some_and(|authority| authority.as_str().contains('@'));
+        let host = if self.below {
+            other
+                .host
+                .strip_suffix(&self.host)
+                .is_some_and(|head| head.len() > 1 && head.ends_with('.'))
+        } else {
+            other.host == self.host
+        };
+        host && !user_information && self.port == other.port && self.https == other.https
+    }
+
+    fn nowhere() -> Self {
+        Self {
+            host: String::new(),
+            port: 0,
+            https: true,
+            below: false,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, default) = if self.https { ("https", 443) } else { ("http", 80) };
+        let below = if self.below { "*." } else { "" };
+        write!(f, "{scheme}://{below}{}", self.host)?;
+        if self.port != default {
+            write!(f, ":{}", self.port)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether `host` (as [`Uri::host`] gives it) is an address literal of the loopback interface.
+pub(crate) fn is_loopback_literal(host: &str) -> bool {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
+    bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Http {
+    Refused,
+    OnLoopback,
+}
+
+fn checked_uri(address: &str, http: Http) -> Result<Uri, Error> {
+    let bad = |problem| Err(Error::from(InvalidInput::new("address", problem)));
+    if !address.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return bad("has a space, a control character or a letter outside ASCII");
+    }
+    if address.contains(['#', '\\', '"', '<', '>']) {
+        return bad("has a fragment or a character that no address has");
+    }
+    let Ok(uri) = address.parse::<Uri>() else {
+        return bad("is not an absolute address");
+    };
+    let Some(host) = uri.host().filter(|host| !host.is_empty()) else {
+        return bad("has no host");
+    };
+    if uri
+        .authority()
+        .is_some_and(|authority| authority.as_str().contains('@'))
+    {
+        return bad("has user information");
+    }
+    if uri.authority().is_some_and(|authority| {
+        authority.as_str().ends_with(':') || authority.port().is_some() && uri.port_u16().is_none()
+    }) {
+        return bad("has a port that is not a number");
+    }
+    match uri.scheme_str() {
+        Some("https") => Ok(uri),
+        Some("http") if http == Http::OnLoopback && is_loopback_literal(host) => Ok(uri),
+        Some("http") => bad("is not https (http is taken on a loopback literal, when asked for)"),
+        _ => bad("is not https"),
+    }
+}
+
+#[cfg(feature = "url")]
+mod with_url {
+    use super::{Endpoint, Issuer};
+    use crate::Error;
+
+    impl TryFrom<&url::Url> for Endpoint {
+        type Error = Error;
+        fn try_from(url: &url::Url) -> Result<Self, Error> {
+            Self::new(url.as_str())
+        }
+    }
+
+    impl TryFrom<&url::Url> for Issuer {
+        type Error = Error;
+        fn try_from(url: &url::Url) -> Result<Self, Error> {
+            Self::new(url.as_str())
+        }
+    }
+
+    impl TryFrom<&Endpoint> for url::Url {
+        type Error = url::ParseError;
+        fn try_from(endpoint: &Endpoint) -> Result<Self, url::ParseError> {
+            Self::parse(endpoint.as_str())
+        }
+    }
+
+    impl TryFrom<&Issuer> for url::Url {
+        type Error = url::ParseError;
+        fn try_from(issuer: &Issuer) -> Result<Self, url::ParseError> {
+            Self::parse(issuer.as_str())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn t29_plain_http_is_taken_on_loopback_literals_only_and_only_when_asked_for() {
+        let good = [
+            "https://example.com",
+            "https://example.com/token",
+            "https://example.com:8443/t?x=1",
+            "https://[2001:db8::1]/",
+            "https://127.0.0.1/",
+        ];
+        for address in good {
+            assert!(Endpoint::new(address).is_ok(), "{address}");
+        }
+        let loopback = [
+            "http://127.0.0.1/",
+            "http://127.0.0.1:80/t",
+            "http://[::1]:8080/t",
+            "http://127.8.9.1/",
+        ];
+        for address in loopback {
+            assert!(Endpoint::new(address).is_err(), "{address}");
+            assert!(Endpoint::allow_http_for_loopback(address).is_ok(), "{address}");
+        }
+        let bad = [
+            "",
+            "example.com",
+            "/token",
+            "http://example.com/",
+            "http://localhost/",
+            "http://127.0.0.1.evil.example/",
+            "http://0x7f.1/",
+            "http://2130706433/",
+            "http://[::ffff:127.0.0.1]/",
+            "ftp://127.0.0.1/",
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "https://",
+            "https://u:p@example.com/",
+            "http://u@127.0.0.1/",
+            "https://example.com/#f",
+            "https://exa mple.com/",
+            "https://ex\u{e4}mple.com/",
+            "https://example.com/\n",
+            "https://example.com:port/",
+            "https://example.com:/",
+            "https://example.com\\@evil.example/",
+            "https://[::1",
+            "HTTP://127.0.0.1 /",
+        ];
+        for address in bad {
+            assert!(Endpoint::allow_http_for_loopback(address).is_err(), "{address}");
+        }
+    }
+
+    #[test]
+    fn t51_an_origin_covers_its_own_host_port_and_scheme_and_no_other() {
+        let exact = Origin::new("https://api.example.com").unwrap();
+        let below = Origin::new("https://*.example.com").unwrap();
+        let covered = |origin: &Origin, uri: &str| origin.covers(&uri.parse().unwrap());
+        assert!(covered(&exact, "https://API.example.com:443/x"));
+        assert!(covered(&below, "https://a.b.example.com/"));
+        for foreign in [
+            "https://example.com/",
+            "https://x.api.example.com/",
+            "https://api.example.com.evil/",
+            "https://api.example.com:444/",
+            "http://api.example.com/",
+            "https://evilapi.example.com@evil.example/",
+            "https://u@api.example.com/",
+        ] {
+            assert!(!covered(&exact, foreign), "{foreign}");
+        }
+        for foreign in [
+            "https://example.com/",
+            "https://.example.com/",
+            "https://evilexample.com/",
+            "https://example.com.evil/",
+        ] {
+            assert!(!covered(&below, foreign), "{foreign}");
+        }
+        for bad in [
+            "https://*.com",
+            "https://*.127.0.0.1",
+            "http://example.com",
+            "https://example.com/path",
+            "*",
+            "",
+        ] {
+            assert!(Origin::new(bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            Origin::new("https://*.example.com:8443").unwrap().to_string(),
+            "https://*.example.com:8443"
+        );
+    }
+}

@@ -1,0 +1,248 @@
+//! Why something failed, sorted by who must act.
+//!
+//! A cause is printed or returned by `source()`, never both. No body, token, code or query is in any message.
+
+mod input;
+mod reply;
+mod server;
+mod store;
+mod transport;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+
+pub use input::{ClientSecretsProblem, InvalidClientSecrets, InvalidInput};
+pub use reply::{BadReply, ReplyProblem};
+pub use server::{ErrorCode, ServerError};
+pub use store::{StoreError, StoreErrorKind};
+pub use transport::{TransportError, TransportErrorKind};
+
+use crate::authorization::CallbackError;
+use crate::{EntropyError, Timestamp};
+
+/// Why a flow ended without a value.
+///
+/// Two questions cover most callers: [`is_transient`](Self::is_transient) (try again later) and
+/// [`needs_user`](Self::needs_user) (log in again). Clones share their causes, so that all waiters on one refresh get the same error.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The authorization server refused ([RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
+    Server(Arc<ServerError>),
+    /// The reply was not one the protocol allows; its body is never kept.
+    BadReply(BadReply),
+    /// No reply arrived.
+    Transport(TransportError),
+    /// The store failed.
+    Store(StoreError),
+    /// A `client_secrets.json` cannot be used.
+    ClientSecrets(Arc<InvalidClientSecrets>),
+    /// The redirect was not the answer to this authorization.
+    Callback(CallbackError),
+    /// The user, or a policy on their behalf, said no to the consent
+    /// ([RFC 6749 section 4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1)).
+    Denied(Arc<ServerError>),
+    /// Only the user can help: nothing is stored, or the grant ended.
+    NotAuthorized(NotAuthorized),
+    /// A value that the caller gave cannot be used.
+    InvalidInput(InvalidInput),
+    /// The request goes to an origin that this token is not for.
+    OriginNotAllowed(Arc<str>),
+    /// The source of random bytes failed.
+    Entropy(EntropyError),
+    /// The host cannot perform a step of this flow.
+    Unsupported(&'static str),
+    /// The caller, or a signal, stopped the flow.
+    Cancelled,
+}
+
+/// Why only the user can help.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum NotAuthorized {
+    /// The store has no record under this key.
+    NothingStored,
+    /// The access token ended and there is no refresh token to get another.
+    NoRefreshToken,
+    /// The server refused the refresh token; remembered until the record changes.
+    Refused,
+    /// The credentials were revoked; the record is a tombstone.
+    Revoked,
+}
+
+/// What a failed request means for a second try.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The same request will fail again.
+    Permanent,
+    /// The server did nothing; the same request may succeed later.
+    Transient,
+    /// The request left and no answer came: the server may have acted.
+    Ambiguous,
+}
+
+impl Error {
+    /// Whether the same call may succeed later without anybody doing anything.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.outcome() != Outcome::Permanent
+    }
+
+    /// Whether only a new login helps.
+    #[must_use]
+    pub fn needs_user(&self) -> bool {
+        match self {
+            Self::NotAuthorized(_) | Self::Denied(_) => true,
+            Self::Server(refusal) => refusal.code() == &ErrorCode::InvalidGrant,
+            _ => false,
+        }
+    }
+
+    /// What the failure means for a second try.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Server(refusal) => refusal.outcome(),
+            Self::BadReply(reply) => reply.outcome(),
+            Self::Transport(error) if error.request_left() => Outcome::Ambiguous,
+            Self::Transport(_) => Outcome::Transient,
+            Self::Store(error) if error.is_transient() => Outcome::Transient,
+            _ => Outcome::Permanent,
+        }
+    }
+
+    /// When the server asked to be left alone until (`Retry-After`, RFC 9110 section 10.2.3).
+    #[must_use]
+    pub fn retry_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Server(refusal) | Self::Denied(refusal) => refusal.retry_at(),
+            Self::BadReply(reply) => reply.retry_at(),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(refusal) => write!(f, "the server refused: {}", refusal.code()),
+            Self::BadReply(reply) => reply.fmt(f),
+            Self::Transport(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+            Self::ClientSecrets(error) => error.fmt(f),
+            Self::Callback(error) => error.fmt(f),
+            Self::Denied(refusal) => write!(f, "the consent was denied: {}", refusal.code()),
+            Self::NotAuthorized(why) => write!(f, "a login is needed: {why}"),
+            Self::InvalidInput(error) => error.fmt(f),
+            Self::OriginNotAllowed(origin) => {
+                write!(
+                    f,
+                    "the token is not for {origin}: allow the origin where the credentials are made"
+                )
+            }
+            Self::Entropy(error) => error.fmt(f),
+            Self::Unsupported(step) => write!(f, "this host cannot {step}"),
+            Self::Cancelled => f.write_str("cancelled"),
+        }
+    }
+}
+
+impl fmt::Display for NotAuthorized {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NothingStored => "no credentials are stored",
+            Self::NoRefreshToken => "the access token ended and cannot be refreshed",
+            Self::Refused => "the server refused the stored credentials",
+            Self::Revoked => "the stored credentials were revoked",
+        })
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            // These print themselves through `Error`; what lies below them is their source.
+            Self::Transport(error) => std::error::Error::source(error),
+            Self::Store(error) => std::error::Error::source(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl From<TransportError> for Error {
+    fn from(error: TransportError) -> Self {
+        Self::Transport(error)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<InvalidInput> for Error {
+    fn from(error: InvalidInput) -> Self {
+        Self::InvalidInput(error)
+    }
+}
+
+impl From<EntropyError> for Error {
+    fn from(error: EntropyError) -> Self {
+        Self::Entropy(error)
+    }
+}
+
+impl From<ServerError> for Error {
+    fn from(refusal: ServerError) -> Self {
+        Self::Server(Arc::new(refusal))
+    }
+}
+
+impl From<BadReply> for Error {
+    fn from(reply: BadReply) -> Self {
+        Self::BadReply(reply)
+    }
+}
+
+impl From<CallbackError> for Error {
+    fn from(error: CallbackError) -> Self {
+        Self::Callback(error)
+    }
+}
+
+impl From<InvalidClientSecrets> for Error {
+    fn from(error: InvalidClientSecrets) -> Self {
+        Self::ClientSecrets(Arc::new(error))
+    }
+}
+
+impl From<NotAuthorized> for Error {
+    fn from(why: NotAuthorized) -> Self {
+        Self::NotAuthorized(why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_stays_within_64_bytes() {
+        assert!(size_of::<Error>() <= 64, "{}", size_of::<Error>());
+    }
+
+    #[test]
+    fn an_error_can_be_shared_by_all_waiters() {
+        fn shared<T: Clone + Send + Sync + 'static>() {}
+        shared::<Error>();
+    }
+}

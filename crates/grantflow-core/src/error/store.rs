@@ -1,0 +1,139 @@
+//! Failures of a store, by what a person can do about them.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A store failed; the path, where there is one, is in the message.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    path: Option<Arc<Path>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+/// What happened to the store.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// What is stored cannot be read as a record. Nothing was changed; a new login sets it aside.
+    Corrupt,
+    /// What is stored was written by a newer version of this library.
+    Newer,
+    /// Another process or thread held the lock for too long.
+    LockTimeout {
+        /// The process that holds it, where the store knows.
+        holder: Option<u32>,
+    },
+    /// The place of the store has no working locks.
+    LockUnsupported,
+    /// Disk or quota are full; nothing was changed.
+    Full,
+    /// The place of the store cannot be written.
+    ReadOnly,
+    /// Others could read or replace the file: a symbolic link, a foreign owner, bits for group or others.
+    Insecure(&'static str),
+    /// The one place holds a record of another key.
+    OtherRecord,
+    /// A save without the lock, or for another key than the locked one.
+    NotLocked,
+    /// The store cannot do this, for example list its keys.
+    Unsupported(&'static str),
+    /// The store cannot be reached.
+    Unavailable,
+    /// Any other failure; see the source.
+    Io,
+}
+
+impl StoreError {
+    /// A failure of this kind.
+    #[must_use]
+    pub const fn new(kind: StoreErrorKind) -> Self {
+        Self {
+            kind,
+            path: None,
+            source: None,
+        }
+    }
+
+    /// Adds where it happened.
+    #[must_use]
+    pub fn at(mut self, path: &Path) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// Adds what lies below. The source must hold no secret: it is printed with the chain.
+    #[must_use]
+    pub fn because(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// What happened.
+    #[must_use]
+    pub const fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+
+    /// Where it happened.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Whether the same call may succeed later without anybody doing anything.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(
+            self.kind,
+            StoreErrorKind::LockTimeout { .. } | StoreErrorKind::Unavailable
+        )
+    }
+}
+
+impl fmt::Debug for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreError")
+            .field("kind", &self.kind)
+            .field("path", &self.path)
+            .field("source", &self.source)
+            .finish()
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            StoreErrorKind::Corrupt => f.write_str("the stored record cannot be read")?,
+            StoreErrorKind::Newer => f.write_str("the stored record was written by a newer version")?,
+            StoreErrorKind::LockTimeout { holder: Some(pid) } => {
+                write!(f, "process {pid} holds the store's lock for too long")?;
+            }
+            StoreErrorKind::LockTimeout { holder: None } => {
+                f.write_str("the store's lock is held for too long")?
+            }
+            StoreErrorKind::LockUnsupported => f.write_str("the place of the store has no working locks")?,
+            StoreErrorKind::Full => f.write_str("no space is left for the store")?,
+            StoreErrorKind::ReadOnly => f.write_str("the store cannot be written")?,
+            StoreErrorKind::Insecure(why) => write!(f, "the store is not private: {why}")?,
+            StoreErrorKind::OtherRecord => f.write_str("the store holds the record of another key")?,
+            StoreErrorKind::NotLocked => f.write_str("the record to save is not the locked one")?,
+            StoreErrorKind::Unsupported(what) => write!(f, "the store cannot {what}")?,
+            StoreErrorKind::Unavailable => f.write_str("the store cannot be reached")?,
+            StoreErrorKind::Io => f.write_str("the store failed")?,
+        }
+        match &self.path {
+            Some(path) => write!(f, " ({})", path.display()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for StoreError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,118 @@
+//! Members of a reply that the protocol does not know and callers need (quirk 20): kept as they came.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use zeroize::Zeroize;
+
+/// Further members of a token reply, such as Salesforce's `instance_url`; `Debug` prints their names only.
+#[derive(Clone, Default)]
+pub struct Extras(String);
+
+impl Extras {
+    /// Reads one member; `None` if it is not there or not of this type.
+    #[must_use]
+    pub fn get<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let value = self.members().into_iter().find(|(known, _)| known == name)?.1;
+        serde_json::from_str(value.get()).ok()
+    }
+
+    /// The names of the members.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.members().into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds a member; the text of its value has been read as JSON before.
+    pub(crate) fn push(&mut self, name: &str, value: &RawValue) {
+        self.0.push(if self.0.is_empty() { '{' } else { ',' });
+        // A string always serializes; the value is JSON already.
+        self.0.push_str(&serde_json::to_string(name).unwrap_or_default());
+        self.0.push(':');
+        self.0.push_str(value.get());
+    }
+
+    pub(crate) fn to_map(&self) -> Map<String, Value> {
+        let read = |value: &RawValue| serde_json::from_str(value.get()).unwrap_or_default();
+        self.members()
+            .into_iter()
+            .map(|(name, value)| (name, read(value)))
+            .collect()
+    }
+
+    pub(crate) fn from_map(members: &Map<String, Value>) -> Self {
+        let mut extras = Self::default();
+        for (name, value) in members {
+            if let Ok(value) = serde_json::value::to_raw_value(value) {
+                extras.push(name, &value);
+            }
+        }
+        extras
+    }
+
+    /// The members in the order they came.
+    fn members(&self) -> Vec<(String, &RawValue)> {
+        // Kept open at its end while members are added.
+        let mut rest = self.0.strip_prefix('{').unwrap_or_default();
+        let mut members = Vec::new();
+        while !rest.is_empty() {
+            let mut name = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+            let Some(Ok(name_read)) = name.next() else { break };
+            let after = rest.get(name.byte_offset() + 1..).unwrap_or_default();
+            let mut value = serde_json::Deserializer::from_str(after).into_iter::<&RawValue>();
+            let Some(Ok(value_read)) = value.next() else { break };
+            members.push((name_read, value_read));
+            rest = after
+                .get(value.byte_offset()..)
+                .unwrap_or_default()
+                .strip_prefix(',')
+                .unwrap_or_default();
+        }
+        members
+    }
+}
+
+impl fmt::Debug for Extras {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.names()).finish()
+    }
+}
+
+impl Drop for Extras {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn q20_members_read_back_by_name_and_type() {
+        let mut extras = Extras::default();
+        for (name, value) in [
+            ("instance_url", "\"https://x\""),
+            ("a\"b", "[1, 2]"),
+            ("n", "{\"m\":{}}"),
+            ("last", "7"),
+        ] {
+            let value: &RawValue = serde_json::from_str(value).expect("JSON");
+            extras.push(name, value);
+        }
+        assert_eq!(extras.names(), ["instance_url", "a\"b", "n", "last"]);
+        assert_eq!(extras.get::<String>("instance_url").as_deref(), Some("https://x"));
+        assert_eq!(extras.get::<Vec<u8>>("a\"b"), Some(vec![1, 2]));
+        assert_eq!(extras.get::<u8>("last"), Some(7));
+        assert_eq!(extras.get::<String>("absent"), None);
+        assert_eq!(format!("{extras:?}"), r#"{"instance_url", "a\"b", "n", "last"}"#);
+    }
+}

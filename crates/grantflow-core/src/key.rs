@@ -1,0 +1,181 @@
+//! Which record: everything that makes one grant different from another.
+
+use sha2::{Digest, Sha256};
+
+use crate::{Client, Scopes};
+
+/// The key of a record: issuer, client, account, scopes *requested*, resource, subject, user agent and label.
+///
+/// Two grants with different keys never share a token. Scopes count as a set.
+///
+/// # Example
+///
+/// ```
+/// use grantflow_core::{Client, Key, Scopes};
+///
+/// let client = Client::google("cid.apps.googleusercontent.com")?;
+/// let key = Key::new(&client, Scopes::parse("openid email")?).with_account("ann@example.com");
+/// assert_eq!(key.issuer(), "https://accounts.google.com");
+/// # Ok::<(), grantflow_core::Error>(())
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Key {
+    pub(crate) issuer: String,
+    pub(crate) client_id: String,
+    pub(crate) account: String,
+    pub(crate) scopes: Scopes,
+    pub(crate) resource: String,
+    pub(crate) subject: String,
+    pub(crate) user_agent: String,
+    pub(crate) label: String,
+}
+
+impl Key {
+    /// The key of what `client` is granted for `scopes`.
+    #[must_use]
+    pub fn new(client: &Client, scopes: Scopes) -> Self {
+        Self {
+            issuer: client.issuer_or_endpoint().to_owned(),
+            client_id: client.id().to_owned(),
+            account: String::new(),
+            scopes,
+            resource: String::new(),
+            subject: String::new(),
+            user_agent: String::new(),
+            label: String::new(),
+        }
+    }
+
+    /// Of this user: a name the application chose, or a verified subject or e-mail address.
+    #[must_use]
+    pub fn with_account(mut self, account: impl Into<String>) -> Self {
+        self.account = account.into();
+        self
+    }
+
+    /// For this resource or audience (RFC 8707).
+    #[must_use]
+    pub fn with_resource(mut self, resource: impl Into<String>) -> Self {
+        self.resource = resource.into();
+        self
+    }
+
+    /// On behalf of this subject: delegation and impersonation.
+    #[must_use]
+    pub fn with_subject(mut self, subject: impl Into<String>) -> Self {
+        self.subject = subject.into();
+        self
+    }
+
+    /// Of this user agent, which oauth2client's multistore counted.
+    #[must_use]
+    pub fn with_user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.user_agent = user_agent.into();
+        self
+    }
+
+    /// With this label, for an application that keeps several grants that are otherwise alike.
+    #[must_use]
+    pub fn with_label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    /// With other scopes.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: Scopes) -> Self {
+        self.scopes = scopes;
+        self
+    }
+
+    /// The authorization server, by name or by the address of its token endpoint.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The client id.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// The account; empty where none was named.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// The scopes requested.
+    #[must_use]
+    pub fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    /// The resource or audience; empty where none was named.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        &self.resource
+    }
+
+    /// The subject; empty where none was named.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The user agent; empty where none was named.
+    #[must_use]
+    pub fn user_agent(&self) -> &str {
+        &self.user_agent
+    }
+
+    /// The label; empty where none was named.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Whether the two differ at most in their scopes.
+    #[must_use]
+    pub fn same_but_for_scopes(&self, other: &Self) -> bool {
+        self.parts().eq(other.parts())
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &str> {
+        [
+            &self.issuer,
+            &self.client_id,
+            &self.account,
+            &self.resource,
+            &self.subject,
+            &self.user_agent,
+            &self.label,
+        ]
+        .into_iter()
+        .map(String::as_str)
+    }
+
+    /// SHA-256 of the canonical bytes, in hex: a name for a file or a row. The full key is still to be compared on a hit.
+    ///
+    /// Each part is preceded by its length, so that no two keys have the same bytes (threat T68).
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut part = |text: &str| {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text.as_bytes());
+        };
+        part("grantflow key 1");
+        self.parts().for_each(&mut part);
+        self.scopes.sorted().into_iter().for_each(&mut part);
+        use std::fmt::Write as _;
+        hash.finalize()
+            .iter()
+            .fold(String::with_capacity(64), |mut hex, byte| {
+                // Writing to a string cannot fail.
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            })
+    }
+}

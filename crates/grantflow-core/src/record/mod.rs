@@ -1,0 +1,160 @@
+//! What a store keeps: a grant with all that is needed to refresh it alone.
+
+mod wire;
+
+use crate::{Client, Key, Origin, Scopes, Timestamp, Token};
+
+/// A stored grant.
+///
+/// Its written form is versioned, documented and frozen by golden files; see [`expose_json`](Self::expose_json).
+#[derive(Clone, Debug)]
+pub struct Record {
+    key: Key,
+    client: Client,
+    token: Token,
+    generation: u64,
+    provenance: Provenance,
+    origins: Vec<Origin>,
+    pub(crate) refresh: RefreshState,
+    /// Members of a newer version of this library, written back as they came.
+    unknown: wire::Unknown,
+}
+
+/// Where a grant came from, for people.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Provenance {
+    /// How it was obtained: `authorization_code`, `import`, …
+    pub source: String,
+    /// When.
+    pub obtained_at: Timestamp,
+}
+
+impl Provenance {
+    /// A grant obtained at `obtained_at` through `source`.
+    pub fn new(source: impl Into<String>, obtained_at: Timestamp) -> Self {
+        Self {
+            source: source.into(),
+            obtained_at,
+        }
+    }
+}
+
+/// What is known of refreshes, so that other processes and later runs know it too.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct RefreshState {
+    /// A refresh that was begun and not ended: if this is old, its outcome is unknown.
+    pub attempt_started_at: Option<Timestamp>,
+    /// When the server may be asked again.
+    pub retry_at: Option<Timestamp>,
+    /// The server refused the refresh token with this code; not asked again until the record changes.
+    pub refused: Option<String>,
+    /// The credentials are being revoked: nothing hands them out any more.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl Record {
+    /// The first record of a grant.
+    #[must_use]
+    pub fn new(key: Key, client: Client, token: Token, provenance: Provenance) -> Self {
+        let origins = client.origins().to_vec();
+        Self {
+            key,
+            client,
+            token,
+            generation: 1,
+            provenance,
+            origins,
+            refresh: RefreshState::default(),
+            unknown: wire::Unknown::default(),
+        }
+    }
+
+    /// With these origins besides those of the client.
+    #[must_use]
+    pub fn with_origins(mut self, origins: impl IntoIterator<Item = Origin>) -> Self {
+        for origin in origins {
+            if !self.origins.contains(&origin) {
+                self.origins.push(origin);
+            }
+        }
+        self
+    }
+
+    /// Its key.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// The client, as far as refresh and revocation need it.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The grant.
+    #[must_use]
+    pub fn token(&self) -> &Token {
+        &self.token
+    }
+
+    /// Counts the changes of the grant: of two records with the same key the one with the higher number is the newer.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Where the grant came from.
+    #[must_use]
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
+    }
+
+    /// Where the token may be sent.
+    #[must_use]
+    pub fn origins(&self) -> &[Origin] {
+        &self.origins
+    }
+
+    /// What is known of refreshes.
+    #[must_use]
+    pub fn refresh_state(&self) -> &RefreshState {
+        &self.refresh
+    }
+
+    /// The scopes granted; those asked for where the server did not say.
+    #[must_use]
+    pub fn scopes(&self) -> &Scopes {
+        self.token.scopes.as_ref().unwrap_or(&self.key.scopes)
+    }
+
+    /// The next record: the same grant with the token a refresh brought.
+    #[must_use]
+    pub fn refreshed(&self, token: Token) -> Self {
+        Self {
+            token: token.after(&self.token),
+            generation: self.generation.saturating_add(1),
+            refresh: RefreshState::default(),
+            ..self.clone()
+        }
+    }
+
+    /// The next record: a new login in place of this one, which keeps counting where the old one ended.
+    #[must_use]
+    pub fn succeeding(mut self, old: &Self) -> Self {
+        self.generation = old.generation.saturating_add(1);
+        self
+    }
+
+    /// The next record: this one, never to be handed out again.
+    pub(crate) fn tombstone(mut self, now: Timestamp) -> Self {
+        self.generation = self.generation.saturating_add(1);
+        self.refresh = RefreshState {
+            revoked_at: Some(now),
+            ..RefreshState::default()
+        };
+        self
+    }
+}

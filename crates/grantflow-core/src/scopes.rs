@@ -1,0 +1,217 @@
+//! Scopes ([RFC 6749 section 3.3]): an ordered set of names.
+//!
+//! [RFC 6749 section 3.3]: https://www.rfc-editor.org/rfc/rfc6749#section-3.3
+
+use std::fmt;
+
+use crate::Error;
+use crate::error::InvalidInput;
+
+/// A set of scope names that keeps the order in which they were given; two are equal when they hold the same names.
+///
+/// Every function that asks for scopes takes `impl TryInto<Scopes>`: a string with spaces, an array, a slice or a vector.
+///
+/// # Example
+///
+/// ```
+/// use grantflow_core::Scopes;
+///
+/// let asked = Scopes::parse("email openid  email")?;
+/// assert_eq!(asked.to_string(), "email openid");
+/// assert_eq!(asked, Scopes::try_from(["openid", "email"])?);
+/// assert!(asked.covers(&Scopes::parse("openid")?));
+/// # Ok::<(), grantflow_core::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Scopes(Vec<String>);
+
+impl Scopes {
+    /// No scope at all.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Reads names separated by spaces; empty pieces are skipped, repeated names kept once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if a name has a character that RFC 6749 section 3.3 does not allow.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let mut scopes = Self::none();
+        for name in text.split(' ') {
+            scopes.push(name)?;
+        }
+        Ok(scopes)
+    }
+
+    fn push(&mut self, name: &str) -> Result<(), Error> {
+        // scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
+        if !name
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
+        {
+            return Err(InvalidInput::new("scope", "has a character that no scope may have").into());
+        }
+        self.add(name);
+        Ok(())
+    }
+
+    /// Reads what a server says it granted: separated by spaces, commas or both, in any characters (quirk 9).
+    pub(crate) fn granted<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut scopes = Self::none();
+        for name in names
+            .into_iter()
+            .flat_map(|names| names.split([' ', ',', '\t', '\n', '\r']))
+        {
+            scopes.add(name);
+        }
+        scopes
+    }
+
+    fn add(&mut self, name: &str) {
+        if !name.is_empty() && !self.0.iter().any(|known| known == name) {
+            self.0.push(name.to_owned());
+        }
+    }
+
+    /// The names, in the order given.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// How many names there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether `name` is among them.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.iter().any(|known| known == name)
+    }
+
+    /// Whether every name of `other` is among these; always so for an empty `other`.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        other.iter().all(|name| self.contains(name))
+    }
+
+    /// These, and then those of `other` that are not among them.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let mut all = self.clone();
+        for name in other.iter() {
+            all.add(name);
+        }
+        all
+    }
+
+    /// The names in alphabetical order, for keys.
+    pub(crate) fn sorted(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.iter().collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+impl PartialEq for Scopes {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.covers(other)
+    }
+}
+
+impl Eq for Scopes {}
+
+/// The wire form: names separated by one space.
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
+}
+
+impl TryFrom<&str> for Scopes {
+    type Error = Error;
+    fn try_from(text: &str) -> Result<Self, Error> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<String> for Scopes {
+    type Error = Error;
+    fn try_from(text: String) -> Result<Self, Error> {
+        Self::parse(&text)
+    }
+}
+
+impl<S: AsRef<str>> TryFrom<&[S]> for Scopes {
+    type Error = Error;
+    fn try_from(names: &[S]) -> Result<Self, Error> {
+        let mut scopes = Self::none();
+        for name in names {
+            scopes = scopes.union(&Self::parse(name.as_ref())?);
+        }
+        Ok(scopes)
+    }
+}
+
+impl<S: AsRef<str>, const N: usize> TryFrom<[S; N]> for Scopes {
+    type Error = Error;
+    fn try_from(names: [S; N]) -> Result<Self, Error> {
+        Self::try_from(names.as_slice())
+    }
+}
+
+impl<S: AsRef<str>> TryFrom<Vec<S>> for Scopes {
+    type Error = Error;
+    fn try_from(names: Vec<S>) -> Result<Self, Error> {
+        Self::try_from(names.as_slice())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn q09_what_a_server_granted_reads_in_every_form() {
+        for form in [
+            vec!["a b"],
+            vec!["a,b"],
+            vec!["a, b"],
+            vec!["a  b"],
+            vec!["a", "b"],
+        ] {
+            assert_eq!(
+                Scopes::granted(form.iter().copied()).to_string(),
+                "a b",
+                "{form:?}"
+            );
+        }
+        assert!(Scopes::granted([""]).is_empty());
+    }
+
+    #[test]
+    fn a_name_that_no_scope_may_have_is_refused() {
+        for bad in ["a\"b", "a\\b", "\u{e4}", "a\nb", "a\0"] {
+            assert!(Scopes::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn order_is_kept_and_does_not_count_for_equality() {
+        let scopes = Scopes::try_from(vec!["b a", "a"]).unwrap();
+        assert_eq!(scopes.to_string(), "b a");
+        assert_eq!(scopes, Scopes::parse("a b").unwrap());
+        assert_ne!(scopes, Scopes::parse("a").unwrap());
+        assert_eq!(scopes.sorted(), ["a", "b"]);
+    }
+}

@@ -1,0 +1,210 @@
+//! The heart of the core: a flow is a value that says what it wants and holds the only continuation that can take the answer.
+//!
+//! ```text
+//!          ┌──────────── resume(reply, cx) ◀────────────┐
+//!          ▼                                            │
+//! Step::{Send, Wait, Load, Sign, Lock, Save, Unlock} ──▶ host performs it
+//!          │
+//!          └──▶ Step::Done(value)
+//! ```
+//!
+//! OAuth is half-duplex: at any moment a flow waits for exactly one thing. A reply of the wrong type does not compile,
+//! and a continuation is used up by its reply, so that nothing can be answered twice.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::{StoreError, TransportError};
+use crate::{Cx, Error, Key, Record, Request, Response, Secret};
+
+/// What a flow wants next.
+#[must_use = "a step does nothing until a host performs it"]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a driver has to perform every step; a new one is a breaking change on purpose"
+)]
+#[derive(Debug)]
+pub enum Step<T> {
+    /// Send the request once, following no redirect.
+    Send(Request, Next<Result<Response, TransportError>, T>),
+    /// Let this much time pass.
+    Wait(Duration, Next<Result<(), Cancelled>, T>),
+    /// Read a file or the output of a program; hosts refuse by default.
+    Load(Source, Next<Result<Vec<u8>, LoadError>, T>),
+    /// Sign with a key that lives elsewhere on this machine.
+    Sign(SigningRequest, Next<Result<Signature, SignError>, T>),
+    /// Take the exclusive lock of a record, waiting at most so long, read it under the lock and prepare its write.
+    Lock(Key, Duration, Next<Result<Option<Record>, StoreError>, T>),
+    /// Make a change durable; the lock is still held.
+    Save(Change, Next<Result<(), StoreError>, T>),
+    /// Give the lock back.
+    Unlock(Next<(), T>),
+    /// The end of the flow.
+    Done(T),
+}
+
+/// The continuation of a step: it takes the reply and gives the next step.
+pub struct Next<R, T>(Box<dyn Expect<R, T> + Send>);
+
+/// One state of a flow, named for what it expects.
+pub trait Expect<R, T> {
+    /// Takes the reply.
+    ///
+    /// # Errors
+    ///
+    /// An [`Error`] ends the flow; the driver gives back a lock that is held.
+    fn resume(self: Box<Self>, reply: R, cx: &mut Cx<'_>) -> Result<Step<T>, Error>;
+}
+
+impl<R, T, F> Expect<R, T> for F
+where
+    F: FnOnce(R, &mut Cx<'_>) -> Result<Step<T>, Error>,
+{
+    fn resume(self: Box<Self>, reply: R, cx: &mut Cx<'_>) -> Result<Step<T>, Error> {
+        self(reply, cx)
+    }
+}
+
+impl<R, T> Next<R, T> {
+    /// From the state that expects the reply; a closure will do for a short one.
+    pub fn new(state: impl Expect<R, T> + Send + 'static) -> Self {
+        Self(Box::new(state))
+    }
+
+    /// Hands over the reply.
+    ///
+    /// # Errors
+    ///
+    /// An [`Error`] ends the flow.
+    pub fn resume(self, reply: R, cx: &mut Cx<'_>) -> Result<Step<T>, Error> {
+        self.0.resume(reply, cx)
+    }
+}
+
+impl<R, T> fmt::Debug for Next<R, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Next")
+    }
+}
+
+impl<T: 'static> Step<T> {
+    /// Goes on with `then` once this flow is done.
+    ///
+    /// # Errors
+    ///
+    /// What `then` answers, if this flow is done already.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use grantflow_core::{Cx, Error, Next, Now, Step};
+    ///
+    /// let pause = Step::Wait(Duration::from_secs(5), Next::new(|_, _: &mut Cx<'_>| Ok(Step::Done(20))));
+    /// let mut no_entropy = |_: &mut [u8]| Ok(());
+    /// let mut cx = Cx::new(Now::default(), &mut no_entropy);
+    ///
+    /// let flow = pause.and_then(|n, _| Ok(Step::Done(n + 1)), &mut cx)?;
+    /// let Step::Wait(_, next) = flow else { unreachable!() };
+    /// assert!(matches!(next.resume(Ok(()), &mut cx)?, Step::Done(21)));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn and_then<U: 'static>(
+        self,
+        then: impl FnOnce(T, &mut Cx<'_>) -> Result<Step<U>, Error> + Send + 'static,
+        cx: &mut Cx<'_>,
+    ) -> Result<Step<U>, Error> {
+        Ok(match self {
+            Self::Send(request, next) => Step::Send(request, next.and_then(then)),
+            Self::Wait(pause, next) => Step::Wait(pause, next.and_then(then)),
+            Self::Load(source, next) => Step::Load(source, next.and_then(then)),
+            Self::Sign(request, next) => Step::Sign(request, next.and_then(then)),
+            Self::Lock(key, patience, next) => Step::Lock(key, patience, next.and_then(then)),
+            Self::Save(change, next) => Step::Save(change, next.and_then(then)),
+            Self::Unlock(next) => Step::Unlock(next.and_then(then)),
+            Self::Done(value) => return then(value, cx),
+        })
+    }
+}
+
+impl<R: 'static, T: 'static> Next<R, T> {
+    fn and_then<U: 'static>(
+        self,
+        then: impl FnOnce(T, &mut Cx<'_>) -> Result<Step<U>, Error> + Send + 'static,
+    ) -> Next<R, U> {
+        Next::new(move |reply: R, cx: &mut Cx<'_>| self.resume(reply, cx)?.and_then(then, cx))
+    }
+}
+
+/// What to do with the locked record.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Change {
+    /// Store this record in place of the one under its key.
+    Put(Box<Record>),
+    /// Store this record and forget the one under the other key, as one change where the store has one place only.
+    Replace {
+        /// The record to store.
+        record: Box<Record>,
+        /// The key to forget.
+        forget: Box<Key>,
+    },
+    /// Forget the record.
+    Delete,
+}
+
+/// Where bytes that a flow needs come from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+}
+
+/// Why bytes could not be loaded.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// This host loads nothing.
+    Refused,
+    /// There is no such file.
+    NotFound,
+    /// It cannot be read.
+    Unreadable,
+}
+
+/// What to sign, and with which key.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SigningRequest {
+    /// The algorithm by its JWA name (RFC 7518 section 3.1).
+    pub algorithm: String,
+    /// The key, in the words of the signer.
+    pub key_id: String,
+    /// The bytes to sign.
+    pub message: Vec<u8>,
+}
+
+/// A signature, in the form that JWS wants (RFC 7515).
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "the bytes are all there is to it")]
+pub struct Signature(pub Secret);
+
+/// Why nothing was signed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum SignError {
+    /// This host has no signer.
+    Refused,
+    /// The signer failed.
+    Failed,
+}
+
+/// The wait was given up: the caller stopped the flow.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "hosts have to build it, and there is nothing to add"
+)]
+pub struct Cancelled;

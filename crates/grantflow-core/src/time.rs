@@ -1,0 +1,218 @@
+//! Instants: the wall clock as a [`Timestamp`], and [`Now`], which adds the time since boot.
+//!
+//! Written as [RFC 3339] in UTC wherever a person may read them.
+//!
+//! [RFC 3339]: https://www.rfc-editor.org/rfc/rfc3339
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A point of the wall clock: milliseconds since 1970-01-01T00:00:00Z, negative before.
+///
+/// # Example
+///
+/// ```
+/// use grantflow_core::Timestamp;
+///
+/// let end: Timestamp = "2030-01-02T03:04:05Z".parse()?;
+/// assert_eq!(end.to_string(), "2030-01-02T03:04:05Z");
+/// assert_eq!(end, Timestamp::from_unix_seconds(1_893_553_445));
+/// # Ok::<(), grantflow_core::ParseTimestampError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From whole seconds since 1970; out of range is clamped.
+    #[must_use]
+    pub const fn from_unix_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
+    /// From milliseconds since 1970.
+    #[must_use]
+    pub const fn from_unix_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Whole seconds since 1970, rounded down.
+    #[must_use]
+    pub const fn unix_seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub const fn unix_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Later by `duration`, rounded down to milliseconds; clamped at the end of time.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
+        )
+    }
+
+    /// Earlier by `duration`, rounded down to milliseconds; clamped.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
+        )
+    }
+
+    /// How long after `earlier` this is; zero when it is not after it.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.unix_seconds();
+        let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
+        let of_day = seconds.rem_euclid(86_400);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}",
+            of_day / 3600,
+            of_day / 60 % 60,
+            of_day % 60
+        )?;
+        match self.0.rem_euclid(1000) {
+            0 => f.write_str("Z"),
+            millis => write!(f, ".{millis:03}Z"),
+        }
+    }
+}
+
+/// A text that is not an [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) time in UTC.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ParseTimestampError;
+
+impl fmt::Display for ParseTimestampError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a time of the form 2030-01-02T03:04:05Z")
+    }
+}
+
+impl std::error::Error for ParseTimestampError {}
+
+impl FromStr for Timestamp {
+    type Err = ParseTimestampError;
+
+    /// Reads `2030-01-02T03:04:05Z`; fractions of seconds are cut to milliseconds, and only `Z` or `+00:00` is taken.
+    fn from_str(text: &str) -> Result<Self, ParseTimestampError> {
+        parse(text).ok_or(ParseTimestampError)
+    }
+}
+
+fn parse(text: &str) -> Option<Timestamp> {
+    let text = text.strip_suffix('Z').or_else(|| text.strip_suffix("+00:00"))?;
+    let (date, time) = text.split_once(['T', ' '])?;
+    let (hms, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let mut date = date.splitn(3, '-').map(number);
+    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+    let mut hms = hms.splitn(3, ':').map(number);
+    let (hour, minute, second) = (hms.next()??, hms.next()??, hms.next()??);
+    let sane = year <= 9999 && (1..=12).contains(&month) && (1..=31).contains(&day);
+    if !sane || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let days = days_from_civil(year, month, day);
+    if civil_from_days(days) != (year, month, day) {
+        return None;
+    }
+    number(fraction)?;
+    let millis: String = fraction.chars().chain("00".chars()).take(3).collect();
+    let seconds = days * 86_400 + hour * 3600 + minute * 60 + second;
+    Some(Timestamp(seconds * 1000 + number(&millis)?))
+}
+
+fn number(digits: &str) -> Option<i64> {
+    let plain = (1..=9).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    plain.then(|| digits.parse().ok()).flatten()
+}
+
+/// Days since 1970 to a date of the Gregorian calendar, counting years from March so that the leap day comes last.
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let doe = z.rem_euclid(146_097);
+    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let from_march = (5 * doy + 2) / 153;
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
+    let year = yoe + era * 400 + i64::from(month <= 2);
+    (year, month, doy - (153 * from_march + 2) / 5 + 1)
+}
+
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let era = year.div_euclid(400);
+    let yoe = year.rem_euclid(400);
+    let doy = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719_468
+}
+
+/// What the clocks say, both at once.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "two clocks, and a host has to build it")]
+pub struct Now {
+    /// The wall clock, which people and other clocks may set.
+    pub wall: Timestamp,
+    /// The time since boot, which nobody sets and which counts suspend.
+    pub boot: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_time_reads_back_as_it_was_written() {
+        for millis in [
+            0,
+            1,
+            999,
+            951_782_400_000,
+            1_893_553_445_000,
+            -1,
+            253_402_300_799_999,
+        ] {
+            let time = Timestamp::from_unix_millis(millis);
+            assert_eq!(time.to_string().parse::<Timestamp>().unwrap(), time, "{time}");
+        }
+    }
+
+    #[test]
+    fn fractions_are_cut_and_nonsense_is_refused() {
+        let read = |text: &str| text.parse::<Timestamp>().ok().map(Timestamp::unix_millis);
+        assert_eq!(read("1970-01-01T00:00:01.25Z"), Some(1250));
+        assert_eq!(read("1970-01-01T00:00:01.123456Z"), Some(1123));
+        assert_eq!(read("1970-01-01 00:00:01+00:00"), Some(1000));
+        for bad in [
+            "",
+            "Z",
+            "1970-02-30T00:00:00Z",
+            "1970-01-01T24:00:00Z",
+            "1970-01-01T00:00:00",
+            "+1970-01-01T00:00:00Z",
+            "1970-01-01T00:00:01.Z",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What a server granted ([RFC 6749 section 5.1]).
+//!
+//! [RFC 6749 section 5.1]: https://www.rfc-editor.org/rfc/rfc6749#section-5.1
+
+use std::fmt;
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use crate::error::InvalidInput;
+use crate::extras::Extras;
+use crate::{Error, Scopes, Secret, Timestamp};
+
+/// A grant: the access token, when it ends, and what came with it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Token {
+    /// The access token.
+    pub access_token: Secret,
+    /// How the token is used.
+    pub token_type: TokenType,
+    /// What gets the next access token, where the server gave it.
+    pub refresh_token: Option<Secret>,
+    /// When the token was asked for, by our clock.
+    pub issued_at: Timestamp,
+    /// When the access token ends; `None` where the server did not say: it is then used until it is refused.
+    pub expires_at: Option<Timestamp>,
+    /// The scopes granted, where the server named them; else they are those that were asked for.
+    pub scopes: Option<Scopes>,
+    /// The ID token as it came, unverified (OpenID Connect Core section 3.1.3.3).
+    pub id_token: Option<Secret>,
+    /// What else the server sent.
+    pub extras: Extras,
+}
+
+/// How an access token is used ([RFC 6749 section 7.1](https://www.rfc-editor.org/rfc/rfc6749#section-7.1)).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum TokenType {
+    /// `Bearer` (RFC 6750): whoever has it may use it.
+    #[default]
+    Bearer,
+    /// `DPoP` (RFC 9449): used with a proof of possession.
+    Dpop,
+}
+
+impl TokenType {
+    /// The type by its name in any case (quirk 8).
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        if name.eq_ignore_ascii_case("bearer") {
+            Some(Self::Bearer)
+        } else if name.eq_ignore_ascii_case("dpop") {
+            Some(Self::Dpop)
+        } else {
+            None
+        }
+    }
+
+    /// The scheme of the `Authorization` header.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
+        }
+    }
+}
+
+impl fmt::Display for TokenType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Token {
+    /// A bearer token from elsewhere.
+    #[must_use]
+    pub fn bearer(access_token: impl Into<Secret>, issued_at: Timestamp) -> Self {
+        Self {
+            access_token: access_token.into(),
+            token_type: TokenType::Bearer,
+            refresh_token: None,
+            issued_at,
+            expires_at: None,
+            scopes: None,
+            id_token: None,
+            extras: Extras::default(),
+        }
+    }
+
+    /// The value of the `Authorization` header, marked sensitive so that no `Debug` prints it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if the server's token has characters that no header may have.
+    pub fn header(&self) -> Result<HeaderValue, Error> {
+        let text = zeroize::Zeroizing::new(format!("{} {}", self.token_type, self.access_token.expose()));
+        let mut value = HeaderValue::from_str(&text)
+            .map_err(|_| InvalidInput::new("access token", "has a character that no header may have"))?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
+    /// How long the access token lives on; `None` where that is not known.
+    #[must_use]
+    pub fn remaining(&self, now: Timestamp) -> Option<Duration> {
+        self.expires_at.map(|end| end.since(now))
+    }
+
+    /// Whether the access token has ended.
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// What a refresh left of the old token ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)):
+    /// no new refresh token keeps the old one, no scope means unchanged, and so do extras that did not come again.
+    pub(crate) fn after(mut self, old: &Self) -> Self {
+        if self.refresh_token.is_none() {
+            self.refresh_token.clone_from(&old.refresh_token);
+        }
+        if self.scopes.is_none() {
+            self.scopes.clone_from(&old.scopes);
+        }
+        if self.extras.is_empty() {
+            self.extras = old.extras.clone();
+        }
+        self
+    }
+}

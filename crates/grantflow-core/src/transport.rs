@@ -1,0 +1,179 @@
+//! How requests leave: the traits that adapters implement.
+//!
+//! An author writes `send` and, with the feature `native`, nothing else: the system clock, OS entropy and threads are then the
+//! default bodies of the other methods. Without that feature the core touches no world, and an author brings it all.
+//!
+//! A transport follows no redirect, caps a body at [`MAX_BODY`], bounds every request in time ([`CONNECT_TIMEOUT`],
+//! [`REQUEST_TIMEOUT`]), never sends a POST twice, and translates errors truthfully: the public suite `transport_conformance!`.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::error::TransportError;
+use crate::{EntropyError, Now, Request, Response};
+
+/// The largest body that is read: 1 MiB.
+pub const MAX_BODY: usize = 1024 * 1024;
+
+/// How long a connection may take to come up, by default.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a request may take as a whole, by default.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Work for a thread of its own.
+pub type Job = Box<dyn FnOnce() + Send>;
+
+/// Work for a task of its own.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Clocks that are cheap to read: milliseconds may be missing, and the first need not count suspend.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "two clocks, and a transport has to build it"
+)]
+pub struct Ticks {
+    /// Nanoseconds of a clock that nobody sets.
+    pub monotonic: u64,
+    /// Nanoseconds of the wall clock since 1970.
+    pub wall: i64,
+}
+
+/// Sends requests for blocking programs.
+pub trait Transport: Send + Sync {
+    /// Sends the request once, following no redirect.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`] if no whole reply came.
+    fn send(&self, request: Request) -> Result<Response, TransportError>;
+
+    /// Sleeps on the caller's thread.
+    #[cfg(not(feature = "native"))]
+    fn sleep(&self, pause: Duration);
+    /// Sleeps on the caller's thread.
+    #[cfg(feature = "native")]
+    fn sleep(&self, pause: Duration) {
+        crate::native::sleep(pause);
+    }
+
+    /// Runs the job on a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// The job itself, if no thread can be had.
+    #[cfg(not(feature = "native"))]
+    fn spawn(&self, job: Job) -> Result<(), Job>;
+    /// Runs the job on a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// The job itself, if no thread can be had.
+    #[cfg(feature = "native")]
+    fn spawn(&self, job: Job) -> Result<(), Job> {
+        crate::native::spawn(job)
+    }
+
+    /// What the clocks say.
+    #[cfg(not(feature = "native"))]
+    fn now(&self) -> Now;
+    /// What the clocks say.
+    #[cfg(feature = "native")]
+    fn now(&self) -> Now {
+        crate::native::now()
+    }
+
+    /// The cheap clocks of the hot path.
+    #[cfg(not(feature = "native"))]
+    fn ticks(&self) -> Ticks;
+    /// The cheap clocks of the hot path.
+    #[cfg(feature = "native")]
+    fn ticks(&self) -> Ticks {
+        crate::native::ticks()
+    }
+
+    /// Fills `bytes` with random ones.
+    ///
+    /// # Errors
+    ///
+    /// [`EntropyError`] if the source failed.
+    #[cfg(not(feature = "native"))]
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError>;
+    /// Fills `bytes` with random ones.
+    ///
+    /// # Errors
+    ///
+    /// [`EntropyError`] if the source failed.
+    #[cfg(feature = "native")]
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        crate::native::fill(bytes)
+    }
+}
+
+/// Sends requests for async programs.
+#[async_trait]
+pub trait AsyncTransport: Send + Sync {
+    /// Sends the request once, following no redirect.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`] if no whole reply came.
+    async fn send(&self, request: Request) -> Result<Response, TransportError>;
+
+    /// Lets the time pass.
+    #[cfg(not(feature = "native"))]
+    async fn sleep(&self, pause: Duration);
+    /// Lets the time pass; by default on a thread, so that it works on every runtime.
+    #[cfg(feature = "native")]
+    async fn sleep(&self, pause: Duration) {
+        crate::native::sleep_async(pause).await;
+    }
+
+    /// Runs the task to its end, whoever drops what. By default refused: the caller then drives it itself.
+    ///
+    /// # Errors
+    ///
+    /// The task itself, if no runtime takes it.
+    fn spawn(&self, task: Task) -> Result<(), Task> {
+        Err(task)
+    }
+
+    /// What the clocks say.
+    #[cfg(not(feature = "native"))]
+    fn now(&self) -> Now;
+    /// What the clocks say.
+    #[cfg(feature = "native")]
+    fn now(&self) -> Now {
+        crate::native::now()
+    }
+
+    /// The cheap clocks of the hot path.
+    #[cfg(not(feature = "native"))]
+    fn ticks(&self) -> Ticks;
+    /// The cheap clocks of the hot path.
+    #[cfg(feature = "native")]
+    fn ticks(&self) -> Ticks {
+        crate::native::ticks()
+    }
+
+    /// Fills `bytes` with random ones.
+    ///
+    /// # Errors
+    ///
+    /// [`EntropyError`] if the source failed.
+    #[cfg(not(feature = "native"))]
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError>;
+    /// Fills `bytes` with random ones.
+    ///
+    /// # Errors
+    ///
+    /// [`EntropyError`] if the source failed.
+    #[cfg(feature = "native")]
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        crate::native::fill(bytes)
+    }
+}

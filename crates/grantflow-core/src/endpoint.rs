@@ -270,9 +270,11 @@ fn checked_uri(address: &str, http: Http) -> Result<Uri, Error> {
     {
         return bad("has user information");
     }
-    if uri.authority().is_some_and(|authority| {
-        authority.as_str().ends_with(':') || authority.port().is_some() && uri.port_u16().is_none()
-    }) {
+    // `http` gives `None` for a port that is no number and for one that is not there.
+    let port = uri.authority().map_or("", |authority| {
+        authority.as_str().strip_prefix(host).unwrap_or_default()
+    });
+    if !port.is_empty() && uri.port_u16().is_none() {
         return bad("has a port that is not a number");
     }
     match uri.scheme_str() {

@@ -1,0 +1,266 @@
+//! The authorization endpoint ([RFC 6749 section 4.1.1], [RFC 7636 section 4.3], [RFC 9207 section 2]).
+//!
+//! A request with an unknown client or a redirect URI that was not registered ends on a page. Every other problem goes
+//! back to the client, with `state` and `iss`.
+//!
+//! [RFC 6749 section 4.1.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1
+//! [RFC 7636 section 4.3]: https://www.rfc-editor.org/rfc/rfc7636#section-4.3
+//! [RFC 9207 section 2]: https://www.rfc-editor.org/rfc/rfc9207#section-2
+
+use url::form_urlencoded;
+
+use crate::fault::Fault;
+use crate::interaction;
+use crate::message::{Parameters, Reply};
+use crate::pages;
+use crate::site::Turn;
+
+/// A valid request for authorization.
+#[derive(Clone)]
+pub(crate) struct AuthorizationRequest {
+    pub(crate) target: Target,
+    pub(crate) scope: Vec<String>,
+    pub(crate) code_challenge: String,
+    pub(crate) nonce: Option<String>,
+    pub(crate) prompt: Prompt,
+    pub(crate) login_hint: Option<String>,
+}
+
+/// Where the answer to a request goes.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) client: String,
+    pub(crate) redirect_uri: String,
+    pub(crate) state: Option<String>,
+    /// What is to go wrong with the answer.
+    pub(crate) fault: Option<Fault>,
+}
+
+/// What the client wants the person to be asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Prompt {
+    Unstated,
+    None,
+    Login,
+    Consent,
+}
+
+/// An error for the client.
+pub(crate) struct Problem(pub(crate) &'static str, pub(crate) &'static str);
+
+pub(crate) fn authorize(turn: &mut Turn<'_>) -> Reply {
+    let inbound = turn.request;
+    let parameters = if inbound.method == "POST" {
+        &inbound.form
+    } else {
+        &inbound.query
+    };
+    let target = match Target::parse(parameters, turn) {
+        Ok(target) => target,
+        Err(problem) => {
+            turn.note.error = Some("invalid_request".to_owned());
+            return pages::problem(400, problem);
+        }
+    };
+    if let Some(Fault::Error(code)) = &target.fault {
+        return respond(turn, &target, &[("error", code)]);
+    }
+    match AuthorizationRequest::parse(parameters, target.clone(), turn) {
+        Ok(request) => match turn.config.auto_approve.clone() {
+            Some(user) => grant(turn, request, user),
+            None => interaction::begin(turn, request),
+        },
+        Err(problem) => refuse(turn, &target, &problem),
+    }
+}
+
+/// Sends the browser back with a code.
+pub(crate) fn grant(turn: &mut Turn<'_>, mut request: AuthorizationRequest, user: String) -> Reply {
+    turn.state.stats.consents += 1;
+    if let Some(grantable) = &turn.config.grantable {
+        request.scope.retain(|scope| grantable.contains(scope));
+    }
+    let target = request.target.clone();
+    let code = turn.state.issue_code(request, user);
+    respond(turn, &target, &[("code", &code)])
+}
+
+/// Sends the browser back with an error ([RFC 6749 section 4.1.2.1]).
+///
+/// [RFC 6749 section 4.1.2.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1
+pub(crate) fn refuse(turn: &mut Turn<'_>, target: &Target, problem: &Problem) -> Reply {
+    respond(
+        turn,
+        target,
+        &[("error", problem.0), ("error_description", problem.1)],
+    )
+}
+
+/// RFC 9207 section 2: "authorization servers […] MUST indicate their identity in the authorization response by including
+/// the `iss` parameter", in errors too.
+fn respond(turn: &mut Turn<'_>, target: &Target, answer: &[(&str, &str)]) -> Reply {
+    turn.note.error = answer
+        .iter()
+        .find(|(name, _)| *name == "error")
+        .map(|(_, code)| (*code).to_owned());
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(answer);
+    match (&target.state, &target.fault) {
+        (Some(_), Some(Fault::WrongState)) => _ = query.append_pair("state", "wrong"),
+        (Some(state), _) => _ = query.append_pair("state", state),
+        (None, _) => {}
+    }
+    match target.fault {
+        Some(Fault::WrongIssuer) => _ = query.append_pair("iss", WRONG_ISSUER),
+        Some(Fault::NoIssuer) => {}
+        _ => _ = query.append_pair("iss", turn.issuer),
+    }
+    let separator = if target.redirect_uri.contains('?') {
+        '&'
+    } else {
+        '?'
+    };
+    Reply::see_other(format!("{}{separator}{}", target.redirect_uri, query.finish()))
+}
+
+impl Target {
+    /// What must be right before anything may be sent to the client; the error is for the person.
+    fn parse(parameters: &Parameters, turn: &mut Turn<'_>) -> Result<Self, &'static str> {
+        if parameters.is_repeated("client_id") || parameters.is_repeated("redirect_uri") {
+            return Err("The request names its client or its redirect URI twice.");
+        }
+        let client = parameters
+            .value("client_id")
+            .ok_or("The request does not say which client it is from.")?;
+        let client = turn
+            .client(client)
+            .ok_or("No client with this id is registered.")?;
+        let redirect_uri = parameters
+            .value("redirect_uri")
+            .ok_or("The request has no redirect URI.")?;
+        if !client.allows_redirect(redirect_uri) {
+            return Err("This redirect URI is not registered for this client.");
+        }
+        Ok(Self {
+            client: client.id().to_owned(),
+            redirect_uri: redirect_uri.to_owned(),
+            state: parameters.value("state").map(str::to_owned),
+            fault: turn.fault.take_if(|fault| fault.is_in_authorization_response()),
+        })
+    }
+}
+
+impl AuthorizationRequest {
+    fn parse(parameters: &Parameters, target: Target, turn: &Turn<'_>) -> Result<Self, Problem> {
+        if parameters.repeated().is_some() {
+            return Err(Problem("invalid_request", "a parameter is repeated"));
+        }
+        if parameters.value("request").is_some() {
+            return Err(Problem(
+                "request_not_supported",
+                "request objects are not supported",
+            ));
+        }
+        if parameters.value("request_uri").is_some() {
+            return Err(Problem(
+                "request_uri_not_supported",
+                "request objects are not supported",
+            ));
+        }
+        match parameters.value("response_type") {
+            Some("code") => {}
+            Some(_) => {
+                return Err(Problem(
+                    "unsupported_response_type",
+                    "the response type must be code",
+                ));
+            }
+            None => return Err(Problem("invalid_request", "response_type is missing")),
+        }
+        if parameters
+            .value("response_mode")
+            .is_some_and(|mode| mode != "query")
+        {
+            return Err(Problem("invalid_request", "the response mode must be query"));
+        }
+        let code_challenge = parameters.value("code_challenge").ok_or(Problem(
+            "invalid_request",
+            "code_challenge is missing: PKCE is required",
+        ))?;
+        // RFC 7636 section 4.3: without a method it is `plain`, which this server does not take.
+        if parameters.value("code_challenge_method") != Some("S256") {
+            return Err(Problem(
+                "invalid_request",
+                "the code challenge method must be S256",
+            ));
+        }
+        if code_challenge.len() != 43 || !code_challenge.bytes().all(is_base64url) {
+            return Err(Problem(
+                "invalid_request",
+                "code_challenge is no SHA-256 in base64url",
+            ));
+        }
+        let scope = scope_list(parameters.value("scope").unwrap_or_default()).ok_or(Problem(
+            "invalid_scope",
+            "the scope holds a character it must not",
+        ))?;
+        if turn
+            .config
+            .grantable
+            .as_ref()
+            .is_some_and(|grantable| !scope.iter().any(|one| grantable.contains(one)))
+        {
+            return Err(Problem("invalid_scope", "none of these scopes can be granted"));
+        }
+        Ok(Self {
+            target,
+            scope,
+            code_challenge: code_challenge.to_owned(),
+            nonce: parameters.value("nonce").map(str::to_owned),
+            prompt: Prompt::parse(parameters.value("prompt").unwrap_or_default())?,
+            login_hint: parameters.value("login_hint").map(str::to_owned),
+        })
+    }
+}
+
+impl Prompt {
+    /// OpenID Connect Core section 3.1.2.1: `none` "with any other value" is an error.
+    fn parse(text: &str) -> Result<Self, Problem> {
+        let mut prompt = Self::Unstated;
+        for word in text.split(' ').filter(|word| !word.is_empty()) {
+            prompt = match (word, prompt) {
+                ("none", Self::Unstated) => Self::None,
+                (_, Self::None) => return Err(Problem("invalid_request", "prompt=none cannot be combined")),
+                ("login" | "select_account", _) => Self::Login,
+                ("consent", Self::Login) => Self::Login,
+                ("consent", _) => Self::Consent,
+                _ => return Err(Problem("invalid_request", "unknown prompt")),
+            };
+        }
+        Ok(prompt)
+    }
+}
+
+/// Splits a scope into its parts, without doubles; `None` if a character is not allowed (RFC 6749 section 3.3).
+pub(crate) fn scope_list(text: &str) -> Option<Vec<String>> {
+    let mut scopes = Vec::new();
+    for scope in text.split(' ').filter(|scope| !scope.is_empty()) {
+        if !scope
+            .bytes()
+            .all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+        {
+            return None;
+        }
+        if !scopes.iter().any(|known| known == scope) {
+            scopes.push(scope.to_owned());
+        }
+    }
+    Some(scopes)
+}
+
+fn is_base64url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+/// What [`Fault::WrongIssuer`] names.
+pub(crate) const WRONG_ISSUER: &str = "https://attacker.example";

@@ -1,0 +1,176 @@
+//! Registered clients and the exact match of their redirect URIs ([RFC 6749 section 2], [RFC 8252 section 7.3]).
+//!
+//! [RFC 6749 section 2]: https://www.rfc-editor.org/rfc/rfc6749#section-2
+//! [RFC 8252 section 7.3]: https://www.rfc-editor.org/rfc/rfc8252#section-7.3
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+use url::Url;
+
+/// A client that the server knows.
+///
+/// Four are registered from the start, see [`TestClient::defaults`].
+///
+/// # Example
+///
+/// ```
+/// use grantflow_testserver::{Config, TestClient};
+///
+/// let reports = TestClient::confidential_basic("reports", "not a real secret", ["https://reports.example/callback"]);
+/// let server = Config::new().client(reports).start()?;
+/// assert!(server.client("reports").is_some());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct TestClient {
+    id: String,
+    authentication: Authentication,
+    redirect_uris: Vec<String>,
+}
+
+#[derive(Clone)]
+enum Authentication {
+    None,
+    Basic(String),
+    Post(String),
+}
+
+impl TestClient {
+    /// A public client, which sends its `client_id` and no secret: an installed application.
+    pub fn public<S: Into<String>>(
+        id: impl Into<String>,
+        redirect_uris: impl IntoIterator<Item = S>,
+    ) -> Self {
+        Self::new(id, Authentication::None, redirect_uris)
+    }
+
+    /// A confidential client that authenticates with `client_secret_basic` and nothing else.
+    pub fn confidential_basic<S: Into<String>>(
+        id: impl Into<String>,
+        secret: impl Into<String>,
+        redirect_uris: impl IntoIterator<Item = S>,
+    ) -> Self {
+        Self::new(id, Authentication::Basic(secret.into()), redirect_uris)
+    }
+
+    /// A confidential client that authenticates with `client_secret_post` and nothing else.
+    pub fn confidential_post<S: Into<String>>(
+        id: impl Into<String>,
+        secret: impl Into<String>,
+        redirect_uris: impl IntoIterator<Item = S>,
+    ) -> Self {
+        Self::new(id, Authentication::Post(secret.into()), redirect_uris)
+    }
+
+    /// The clients every server starts with:
+    ///
+    /// | id | kind | redirect URIs |
+    /// |---|---|---|
+    /// | `native-app` | public | `/` and `/callback` on `127.0.0.1`, `[::1]` and `localhost`, any port |
+    /// | `basic-app` | `client_secret_basic` | `http://127.0.0.1/callback`, any port |
+    /// | `post-app` | `client_secret_post` | `http://127.0.0.1/callback`, any port |
+    /// | `web-app` | `client_secret_basic` | `https://app.example/callback` |
+    ///
+    /// The secret of `basic-app` holds characters that must be form-encoded before they go into an `Authorization`
+    /// header.
+    #[must_use]
+    pub fn defaults() -> Vec<Self> {
+        let loopback = ["127.0.0.1", "[::1]", "localhost"]
+            .iter()
+            .flat_map(|host| [format!("http://{host}/callback"), format!("http://{host}/")]);
+        vec![
+            Self::public("native-app", loopback),
+            Self::confidential_basic("basic-app", "s p+c%i&a=l:é/", ["http://127.0.0.1/callback"]),
+            Self::confidential_post("post-app", "post-app-secret", ["http://127.0.0.1/callback"]),
+            Self::confidential_basic("web-app", "web-app-secret", ["https://app.example/callback"]),
+        ]
+    }
+
+    fn new<S: Into<String>>(
+        id: impl Into<String>,
+        authentication: Authentication,
+        redirect_uris: impl IntoIterator<Item = S>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            authentication,
+            redirect_uris: redirect_uris.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    /// The `client_id`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The one way this client authenticates at the token endpoint, by its registered name: `none`,
+    /// `client_secret_basic` or `client_secret_post`.
+    #[must_use]
+    pub fn auth_method(&self) -> &'static str {
+        match self.authentication {
+            Authentication::None => "none",
+            Authentication::Basic(_) => "client_secret_basic",
+            Authentication::Post(_) => "client_secret_post",
+        }
+    }
+
+    /// The registered redirect URIs, without the ports that loopback ones may add.
+    #[must_use]
+    pub fn redirect_uris(&self) -> &[String] {
+        &self.redirect_uris
+    }
+
+    /// The client secret in the clear; a public client has none.
+    #[must_use]
+    pub fn expose_secret(&self) -> Option<&str> {
+        match &self.authentication {
+            Authentication::None => None,
+            Authentication::Basic(secret) | Authentication::Post(secret) => Some(secret),
+        }
+    }
+
+    pub(crate) fn is_secret(&self, candidate: &str) -> bool {
+        self.expose_secret()
+            .is_some_and(|secret| secret.as_bytes().ct_eq(candidate.as_bytes()).into())
+    }
+
+    /// Whether a redirect to this URI is allowed.
+    ///
+    /// RFC 9700 section 4.1.3: exact string matching "except for port numbers in localhost redirection URIs of native
+    /// apps".
+    pub(crate) fn allows_redirect(&self, uri: &str) -> bool {
+        let Ok(parsed) = Url::parse(uri) else { return false };
+        parsed.fragment().is_none()
+            && self.redirect_uris.iter().any(|registered| {
+                registered == uri || loopback_without_port(uri).is_some_and(|uri| uri == *registered)
+            })
+    }
+}
+
+impl fmt::Debug for TestClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestClient")
+            .field("id", &self.id)
+            .field("auth_method", &self.auth_method())
+            .field("redirect_uris", &self.redirect_uris)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The URI without its port, if it is plain HTTP on a loopback host.
+///
+/// Works on the text and not on a parsed URL: parsing would turn `http://127.1/a/../callback` into something that was
+/// registered.
+fn loopback_without_port(uri: &str) -> Option<String> {
+    let rest = uri.strip_prefix("http://")?;
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port),
+        _ => return None,
+    };
+    let is_loopback = matches!(host, "127.0.0.1" | "[::1]" | "localhost");
+    let is_port = port.parse::<u16>().is_ok_and(|number| number.to_string() == port);
+    (is_loopback && is_port).then(|| format!("http://{host}{path}"))
+}

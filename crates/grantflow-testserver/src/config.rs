@@ -1,0 +1,186 @@
+//! How a server behaves: options by value, fixed before it starts
+//! ([RFC 9700 section 4.14.2] on refresh token rotation).
+//!
+//! [RFC 9700 section 4.14.2]: https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2
+
+use std::io;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::client::TestClient;
+use crate::fault::{UnknownName, seconds};
+use crate::server::TestServer;
+
+/// The options of a [`TestServer`].
+///
+/// The defaults are a strict server: access tokens for an hour, refresh tokens that rotate without a grace period, no
+/// delay, a free port, every scope granted, and a person who has to log in and consent.
+///
+/// # Example
+///
+/// ```
+/// use grantflow_testserver::{Config, Rotation};
+/// use std::time::Duration;
+///
+/// let server = Config::new()
+///     .rotate(Rotation::Grace(Duration::from_secs(10)))
+///     .expires_in(Duration::from_secs(5))
+///     .auto_approve("ann")
+///     .start()?;
+/// # drop(server);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "options do nothing until `start`"]
+pub struct Config {
+    pub(crate) port: u16,
+    pub(crate) rotation: Rotation,
+    pub(crate) expires_in: ExpiresIn,
+    pub(crate) delay: Duration,
+    pub(crate) auto_approve: Option<String>,
+    pub(crate) grantable: Option<Vec<String>>,
+    pub(crate) refresh_tokens: bool,
+    pub(crate) clients: Vec<TestClient>,
+}
+
+impl Config {
+    /// The defaults, with [`TestClient::defaults`] registered.
+    pub fn new() -> Self {
+        Self {
+            port: 0,
+            rotation: Rotation::Strict,
+            expires_in: ExpiresIn::Stated(Duration::from_secs(3600)),
+            delay: Duration::ZERO,
+            auto_approve: None,
+            grantable: None,
+            refresh_tokens: true,
+            clients: TestClient::defaults(),
+        }
+    }
+
+    /// Listens on this port of 127.0.0.1; 0, the default, takes a free one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// What happens to a refresh token that was used.
+    pub fn rotate(mut self, rotation: Rotation) -> Self {
+        self.rotation = rotation;
+        self
+    }
+
+    /// How long access tokens live, and whether token replies say so.
+    ///
+    /// A plain [`Duration`] is a stated one.
+    pub fn expires_in(mut self, expires_in: impl Into<ExpiresIn>) -> Self {
+        self.expires_in = expires_in.into();
+        self
+    }
+
+    /// Makes each reply of the token endpoint late by this much.
+    ///
+    /// The request is carried out first: a client that is killed while it waits has spent its refresh token. For a
+    /// server that is slow before it does anything, use [`Fault::DelayBeforeCommit`](crate::Fault::DelayBeforeCommit).
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// Grants every valid authorization request at once, in the name of this user and without a page.
+    pub fn auto_approve(mut self, user: impl Into<String>) -> Self {
+        self.auto_approve = Some(user.into());
+        self
+    }
+
+    /// Grants these scopes at most; what else a client asks for is left out, silently, as [RFC 6749 section 3.3] allows.
+    ///
+    /// [RFC 6749 section 3.3]: https://www.rfc-editor.org/rfc/rfc6749#section-3.3
+    pub fn grant_only<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.grantable = Some(scopes.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Issues no refresh tokens.
+    pub fn without_refresh_tokens(mut self) -> Self {
+        self.refresh_tokens = false;
+        self
+    }
+
+    /// Registers one more client; one with the same id is replaced.
+    pub fn client(mut self, client: TestClient) -> Self {
+        self.clients.retain(|known| known.id() != client.id());
+        self.clients.push(client);
+        self
+    }
+
+    /// Starts the server on a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// The error of the operating system if the port is taken or no thread can be started.
+    pub fn start(self) -> io::Result<TestServer> {
+        TestServer::start_with(self)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What happens to a refresh token that was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rotation {
+    /// Each refresh spends its token and grants a successor. A spent token that comes again revokes its whole family.
+    Strict,
+    /// Like [`Rotation::Strict`], but a spent token that comes again within this time is answered with the *same*
+    /// successor and a fresh access token, as long as that successor was not used itself.
+    ///
+    /// The same successor, because then a client that lost a reply and its sibling that got it end up with one token
+    /// between them. Once the successor was used, its reply had arrived: the older token is a replay, inside the period
+    /// or not.
+    Grace(Duration),
+    /// Refresh tokens stay as they are, and replies to a refresh carry none, as Google's do.
+    Never,
+}
+
+/// Reads `strict`, `grace=S` or `never`.
+impl FromStr for Rotation {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        match text.split_once('=') {
+            None if text == "strict" => Ok(Self::Strict),
+            None if text == "never" => Ok(Self::Never),
+            Some(("grace", period)) => seconds(period).map(Self::Grace),
+            _ => Err(UnknownName::new(format!("no rotation is called {text:?}"))),
+        }
+    }
+}
+
+/// How long access tokens live, and whether clients are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ExpiresIn {
+    /// Token replies carry `expires_in`, in whole seconds, rounded down.
+    Stated(Duration),
+    /// Token replies carry no `expires_in`: the client learns of the end by a 401.
+    Unstated(Duration),
+}
+
+impl ExpiresIn {
+    pub(crate) fn lifetime(self) -> Duration {
+        match self {
+            Self::Stated(lifetime) | Self::Unstated(lifetime) => lifetime,
+        }
+    }
+}
+
+impl From<Duration> for ExpiresIn {
+    fn from(lifetime: Duration) -> Self {
+        Self::Stated(lifetime)
+    }
+}

@@ -1,0 +1,309 @@
+//! Faults on demand: what goes wrong between a server and its client, by name.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Something that goes wrong with a request.
+///
+/// Faults with "commit" in their name say whether the server did what was asked before things went wrong; a client cannot
+/// tell, and what it does next is what such a test is about. Each has a name for the command line, see [`Fault::NAMES`].
+///
+/// # Example
+///
+/// ```
+/// use grantflow_testserver::{Endpoint, Fault, TestServer};
+///
+/// let server = TestServer::start()?;
+/// server.push_fault(Endpoint::Refresh, Fault::DropAfterCommit); // the next refresh loses its reply
+/// server.set_fault(Endpoint::Api, "429=2".parse::<Fault>()?); // every call of the API is told to wait
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Carries the request out, then answers this much later.
+    Delay(Duration),
+    /// Waits, then carries the request out and answers.
+    DelayBeforeCommit(Duration),
+    /// Carries the request out and keeps the reply until [`TestServer::release`](crate::TestServer::release).
+    Hold,
+    /// Closes the connection without having done anything.
+    DropBeforeCommit,
+    /// Carries the request out, then closes the connection without a reply.
+    DropAfterCommit,
+    /// Answers with this status and a page of HTML, without having done anything.
+    Status(u16),
+    /// Carries the request out, then answers with this status and a page of HTML.
+    StatusAfterCommit(u16),
+    /// Answers 429 with `Retry-After`, without having done anything.
+    TooManyRequests(RetryAfter),
+    /// Refuses with this OAuth error code, in the way of the endpoint, without having done anything.
+    Error(String),
+    /// Carries the request out and answers with the first half of the reply, complete in the eyes of HTTP.
+    Malformed,
+    /// Carries the request out and breaks the connection in the middle of the reply's body.
+    Truncated,
+    /// Carries the request out and answers with an empty body.
+    Empty,
+    /// Carries the request out and answers 200 with a page of HTML, as a captive portal would.
+    Html,
+    /// Carries the request out and answers with this many spaces before the reply, which is valid JSON if read to its end.
+    Huge(u64),
+    /// Carries the request out and answers with a body without end (it gives up after 1 GiB).
+    Endless,
+    /// Answers 307 to a path on the same server, without having done anything. A client that follows it with its
+    /// credentials shows in the log.
+    Redirect,
+    /// Names another issuer: in `iss` of the authorization response, in `issuer` of the metadata. Changes nothing
+    /// elsewhere.
+    WrongIssuer,
+    /// Leaves `iss` out of the authorization response and `issuer` out of the metadata. Changes nothing elsewhere.
+    NoIssuer,
+    /// Echoes another `state` in the authorization response. Changes nothing elsewhere.
+    WrongState,
+}
+
+impl Fault {
+    /// The names that [`FromStr`] reads and [`Display`](fmt::Display) writes, each with what it does.
+    pub const NAMES: &[(&str, &str)] = &[
+        ("delay=S", "carry the request out, answer S seconds later"),
+        (
+            "delay-before-commit=S",
+            "wait S seconds, then carry the request out and answer",
+        ),
+        (
+            "hold",
+            "carry the request out and never answer (in process: until released)",
+        ),
+        ("drop-before-commit", "close the connection, nothing done"),
+        (
+            "drop-after-commit",
+            "carry the request out, close the connection without a reply",
+        ),
+        (
+            "status=CODE",
+            "answer CODE (say 503) with a page of HTML, nothing done",
+        ),
+        (
+            "status-after-commit=CODE",
+            "carry the request out, then answer CODE",
+        ),
+        ("429=S", "answer 429 with Retry-After: S, nothing done"),
+        (
+            "429-date=S",
+            "answer 429 with Retry-After as the HTTP date in S seconds, nothing done",
+        ),
+        ("429-bare", "answer 429 without Retry-After, nothing done"),
+        (
+            "error=NAME",
+            "refuse with the OAuth error NAME (say invalid_grant), nothing done",
+        ),
+        ("malformed", "carry the request out, answer with half of the JSON"),
+        (
+            "truncated",
+            "carry the request out, break the connection inside the body",
+        ),
+        ("empty", "carry the request out, answer with an empty body"),
+        ("html", "carry the request out, answer 200 with a page of HTML"),
+        (
+            "huge=BYTES",
+            "carry the request out, put BYTES spaces before the JSON",
+        ),
+        (
+            "endless",
+            "carry the request out, answer with a body that never ends",
+        ),
+        (
+            "redirect",
+            "answer 307 to another path of this server, nothing done",
+        ),
+        ("wrong-issuer", "name another issuer in iss or in the metadata"),
+        ("no-issuer", "leave iss out, or issuer out of the metadata"),
+        ("wrong-state", "echo another state in the authorization response"),
+    ];
+
+    /// Whether the fault strikes before the server does what was asked.
+    pub(crate) fn spares_the_server(&self) -> bool {
+        matches!(
+            self,
+            Self::DropBeforeCommit
+                | Self::Status(_)
+                | Self::TooManyRequests(_)
+                | Self::Error(_)
+                | Self::Redirect
+        )
+    }
+
+    /// Whether the fault is about what an authorization response says, and so waits for the person's answer.
+    pub(crate) fn is_in_authorization_response(&self) -> bool {
+        matches!(
+            self,
+            Self::Error(_) | Self::WrongIssuer | Self::NoIssuer | Self::WrongState
+        )
+    }
+}
+
+/// What a 429 says about when to come again ([RFC 9110 section 10.2.3]).
+///
+/// [RFC 9110 section 10.2.3]: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RetryAfter {
+    /// A number of seconds.
+    Seconds(u64),
+    /// An HTTP date, this far from now by the server's clock.
+    Date(Duration),
+    /// Nothing.
+    Unstated,
+}
+
+/// Where a fault strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// `/authorize`. Faults in what the response says strike when the browser is sent back.
+    Authorization,
+    /// `/token`, every grant.
+    Token,
+    /// `/token`, refreshes only; looked at before [`Endpoint::Token`].
+    Refresh,
+    /// `/revoke`.
+    Revocation,
+    /// `/introspect`.
+    Introspection,
+    /// Both metadata documents.
+    Metadata,
+    /// `/api/me`, `/api/echo` and `/userinfo`.
+    Api,
+}
+
+impl Endpoint {
+    /// The names that [`FromStr`] reads.
+    pub const NAMES: &[(&str, Self)] = &[
+        ("authorize", Self::Authorization),
+        ("token", Self::Token),
+        ("refresh", Self::Refresh),
+        ("revoke", Self::Revocation),
+        ("introspect", Self::Introspection),
+        ("metadata", Self::Metadata),
+        ("api", Self::Api),
+    ];
+}
+
+/// A name that is no fault, no endpoint or no rotation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnknownName {
+    problem: String,
+}
+
+impl UnknownName {
+    pub(crate) fn new(problem: impl Into<String>) -> Self {
+        Self {
+            problem: problem.into(),
+        }
+    }
+}
+
+impl fmt::Display for UnknownName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problem)
+    }
+}
+
+impl std::error::Error for UnknownName {}
+
+impl FromStr for Endpoint {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let found = Self::NAMES.iter().find(|(name, _)| *name == text);
+        found
+            .map(|(_, endpoint)| *endpoint)
+            .ok_or_else(|| UnknownName::new(format!("no endpoint is called {text:?}")))
+    }
+}
+
+impl FromStr for Fault {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (text, None),
+        };
+        let fault = match (name, value) {
+            ("delay", Some(value)) => Self::Delay(seconds(value)?),
+            ("delay-before-commit", Some(value)) => Self::DelayBeforeCommit(seconds(value)?),
+            ("hold", None) => Self::Hold,
+            ("drop-before-commit", None) => Self::DropBeforeCommit,
+            ("drop-after-commit", None) => Self::DropAfterCommit,
+            ("status", Some(value)) => Self::Status(status(value)?),
+            ("status-after-commit", Some(value)) => Self::StatusAfterCommit(status(value)?),
+            ("429", Some(value)) => Self::TooManyRequests(RetryAfter::Seconds(number(value)?)),
+            ("429-date", Some(value)) => Self::TooManyRequests(RetryAfter::Date(seconds(value)?)),
+            ("429-bare", None) => Self::TooManyRequests(RetryAfter::Unstated),
+            ("error", Some(value)) => Self::Error(value.to_owned()),
+            ("malformed", None) => Self::Malformed,
+            ("truncated", None) => Self::Truncated,
+            ("empty", None) => Self::Empty,
+            ("html", None) => Self::Html,
+            ("huge", Some(value)) => Self::Huge(number(value)?),
+            ("endless", None) => Self::Endless,
+            ("redirect", None) => Self::Redirect,
+            ("wrong-issuer", None) => Self::WrongIssuer,
+            ("no-issuer", None) => Self::NoIssuer,
+            ("wrong-state", None) => Self::WrongState,
+            _ => return Err(UnknownName::new(format!("no fault is called {text:?}"))),
+        };
+        Ok(fault)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Delay(delay) => write!(f, "delay={}", delay.as_secs_f64()),
+            Self::DelayBeforeCommit(delay) => write!(f, "delay-before-commit={}", delay.as_secs_f64()),
+            Self::Hold => f.write_str("hold"),
+            Self::DropBeforeCommit => f.write_str("drop-before-commit"),
+            Self::DropAfterCommit => f.write_str("drop-after-commit"),
+            Self::Status(code) => write!(f, "status={code}"),
+            Self::StatusAfterCommit(code) => write!(f, "status-after-commit={code}"),
+            Self::TooManyRequests(RetryAfter::Seconds(seconds)) => write!(f, "429={seconds}"),
+            Self::TooManyRequests(RetryAfter::Date(delay)) => write!(f, "429-date={}", delay.as_secs_f64()),
+            Self::TooManyRequests(RetryAfter::Unstated) => f.write_str("429-bare"),
+            Self::Error(code) => write!(f, "error={code}"),
+            Self::Malformed => f.write_str("malformed"),
+            Self::Truncated => f.write_str("truncated"),
+            Self::Empty => f.write_str("empty"),
+            Self::Html => f.write_str("html"),
+            Self::Huge(bytes) => write!(f, "huge={bytes}"),
+            Self::Endless => f.write_str("endless"),
+            Self::Redirect => f.write_str("redirect"),
+            Self::WrongIssuer => f.write_str("wrong-issuer"),
+            Self::NoIssuer => f.write_str("no-issuer"),
+            Self::WrongState => f.write_str("wrong-state"),
+        }
+    }
+}
+
+/// Reads seconds with or without a fraction.
+pub(crate) fn seconds(text: &str) -> Result<Duration, UnknownName> {
+    let seconds = text
+        .parse::<f64>()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| UnknownName::new(format!("{text:?} is no number of seconds")))
+}
+
+fn number(text: &str) -> Result<u64, UnknownName> {
+    text.parse()
+        .map_err(|_| UnknownName::new(format!("{text:?} is no whole number")))
+}
+
+fn status(text: &str) -> Result<u16, UnknownName> {
+    let code = text.parse().ok().filter(|code| (200..600).contains(code));
+    code.ok_or_else(|| UnknownName::new(format!("{text:?} is no HTTP status from 200 to 599")))
+}

@@ -1,0 +1,59 @@
+//! What the server says about itself ([RFC 8414], [RFC 9207 section 3], OpenID Connect Discovery 1.0).
+//!
+//! The OpenID document is the same but for what describes users. It names no `jwks_uri` and no signing algorithm, though
+//! OpenID Connect wants both: the server issues no ID tokens, and saying otherwise would send clients looking for them.
+//!
+//! [RFC 8414]: https://www.rfc-editor.org/rfc/rfc8414
+//! [RFC 9207 section 3]: https://www.rfc-editor.org/rfc/rfc9207#section-3
+
+use serde_json::{Value, json};
+
+use crate::authorize::WRONG_ISSUER;
+use crate::fault::Fault;
+use crate::message::Reply;
+use crate::site::Turn;
+
+pub(crate) fn authorization_server(turn: &mut Turn<'_>) -> Reply {
+    Reply::json(200, &document(turn))
+}
+
+pub(crate) fn openid_configuration(turn: &mut Turn<'_>) -> Reply {
+    let mut document = document(turn);
+    document["subject_types_supported"] = json!(["public"]);
+    document["claims_supported"] = json!(["sub"]);
+    Reply::json(200, &document)
+}
+
+fn document(turn: &Turn<'_>) -> Value {
+    let issuer = turn.issuer;
+    let confidential = ["client_secret_basic", "client_secret_post"];
+    let everyone = ["none", "client_secret_basic", "client_secret_post"];
+    let mut document = json!({
+        "issuer": issuer,
+        "authorization_endpoint": format!("{issuer}/authorize"),
+        "token_endpoint": format!("{issuer}/token"),
+        "revocation_endpoint": format!("{issuer}/revoke"),
+        "introspection_endpoint": format!("{issuer}/introspect"),
+        "userinfo_endpoint": format!("{issuer}/userinfo"),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": everyone,
+        "revocation_endpoint_auth_methods_supported": everyone,
+        "introspection_endpoint_auth_methods_supported": confidential,
+        "authorization_response_iss_parameter_supported": true,
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+    });
+    if let Some(grantable) = &turn.config.grantable {
+        document["scopes_supported"] = json!(grantable);
+    }
+    match (&turn.fault, document.as_object_mut()) {
+        (Some(Fault::WrongIssuer), Some(members)) => _ = members.insert("issuer".into(), WRONG_ISSUER.into()),
+        (Some(Fault::NoIssuer), Some(members)) => _ = members.remove("issuer"),
+        _ => {}
+    }
+    document
+}

@@ -1,0 +1,105 @@
+//! What is said once: the README is the facade's crate documentation, so its examples compile.
+
+use crate::scan::{Source, words};
+use crate::test::Skip;
+use crate::tree::{Tree, dir_of, join};
+
+const README: &str = "README.md";
+const FACADE: &str = "crates/grantflow/src/";
+
+/// The facade includes a file whose text is the README's: the README itself, or a copy that travels with the crate.
+pub(super) fn guide(tree: &Tree, skipped: &mut Vec<Skip>) -> Result<bool, String> {
+    let Some(readme) = tree.get(README) else {
+        skipped.push(Skip::new("guide", "README.md does not exist yet").said());
+        return Ok(true);
+    };
+    let facade = || tree.rust().filter(|(path, _)| path.starts_with(FACADE));
+    for (path, text) in facade() {
+        for included in includes(path, text) {
+            if tree.get(&included) == Some(readme) {
+                println!("{path} includes {included}");
+                return Ok(true);
+            }
+        }
+    }
+    println!(
+        "{README} is not in the facade's documentation; put `#![doc = include_str!(\"../../../README.md\")]` into {FACADE}lib.rs, so that both are one text and its examples compile"
+    );
+    Ok(false)
+}
+
+/// Files that `include_str!` takes into documentation, relative to the root.
+fn includes<'a>(path: &'a str, text: &'a str) -> impl Iterator<Item = String> + 'a {
+    text.lines()
+        .filter(|line| line.trim_start().starts_with("#") && line.contains("doc"))
+        .filter_map(move |line| {
+            let (_, file) = line.split_once("include_str!(\"")?;
+            join(dir_of(path), file.split('"').next()?)
+        })
+}
+
+/// Whether a test function has this word in its name.
+pub(super) fn has_test(tree: &Tree, word: &str) -> bool {
+    let is_ours = |path: &str| path.starts_with("crates/") || path.starts_with("tests/");
+    tree.rust().filter(|(path, _)| is_ours(path)).any(|(_, text)| {
+        text.contains(word) && {
+            let code = Source::new(text).code;
+            words(&code, "fn").any(|at| {
+                let rest = &code[at + 2..];
+                let name = &rest[..rest.find(['(', '<']).unwrap_or(0)];
+                let start = code[..at].rfind(['}', ';', '{']).map_or(0, |end| end + 1);
+                let attributes = &code[start..at];
+                name.contains(word) && (attributes.contains("test]") || attributes.contains("test("))
+            })
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::tests::tree;
+
+    const LIB: &str = "crates/grantflow/src/lib.rs";
+
+    fn is_one_text(files: &[(&str, &str)]) -> bool {
+        guide(&tree(files), &mut Vec::new()).expect("it only reads")
+    }
+
+    #[test]
+    fn a_readme_that_the_facade_does_not_include_is_found() {
+        assert!(!is_one_text(&[(README, "a"), (LIB, "//! Facade.\n")]));
+        assert!(!is_one_text(&[
+            (README, "a"),
+            (LIB, "// include_str!(\"../../../README.md\")\n")
+        ]));
+    }
+
+    #[test]
+    fn a_copy_must_be_the_same_text() {
+        let lib = (LIB, "#![doc = include_str!(\"../README.md\")]\n");
+        assert!(!is_one_text(&[
+            (README, "a"),
+            ("crates/grantflow/README.md", "b"),
+            lib
+        ]));
+        assert!(is_one_text(&[
+            (README, "a"),
+            ("crates/grantflow/README.md", "a"),
+            lib
+        ]));
+        assert!(is_one_text(&[
+            (README, "a"),
+            (LIB, "#![doc = include_str!(\"../../../README.md\")]\n")
+        ]));
+    }
+
+    #[test]
+    fn only_tests_count_as_tests() {
+        let has = |text: &str| has_test(&tree(&[("tests/a.rs", text)]), "canary");
+        assert!(has("#[test]\nfn the_canary_is_never_seen() {}"));
+        assert!(has("#[tokio::test(flavor = \"x\")]\nasync fn canary() {}"));
+        assert!(!has("fn canary() -> X {}"));
+        assert!(!has("#[test]\nfn other() {} // fn canary()\nfn canary() {}"));
+    }
+}

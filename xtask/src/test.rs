@@ -1,0 +1,234 @@
+//! `cargo xtask test`: builds and runs every test, and tells which rows of the tables they hold.
+//!
+//! ```text
+//! provision ─▶ build ─▶ nextest or cargo test ─▶ doc tests ─▶ rows, skips, target/report.json
+//! ```
+
+mod provision;
+mod report;
+pub(crate) mod rows;
+mod runner;
+
+use std::path::Path;
+use std::time::Instant;
+
+use crate::cmd::{Cmd, has_cargo_tool};
+use crate::workspace::Workspace;
+pub(crate) use report::{Outcome, Skip, tally};
+use runner::{Case, Verdict};
+
+pub(crate) const HELP: &str = "\
+cargo xtask test [OPTIONS] [FILTER…]
+
+Installs what the suites need and is missing (apt packages as root; npm peers in tests/peers), builds the workspace with
+all features, runs its tests with `cargo nextest` where that is installed and with `cargo test` elsewhere, then the doc
+tests. With a FILTER, only tests whose name has it in it, and no doc tests.
+
+  -p, --package NAME   only this package; may be given again
+  --cargo-test         use `cargo test` even where nextest is installed
+  --no-provision       install nothing
+  -h, --help           this text
+
+A test that holds a row of a table of threats (T), faults (R), vectors (V) or quirks (Q) begins its name with the row:
+`t17_…`, or `t01_t02_…` for two. A suite that cannot run here says so by appending a line of JSON,
+{\"suite\": …, \"reason\": …, \"test\": …}, to the file that GRANTFLOW_SKIPS names; it is then counted as skipped and its
+test as neither passed nor covering. The end is
+
+  covered: T a/72 R a/39 V a/28 Q a/67, skipped n
+  N passed, N failed, N skipped
+
+and target/report.json, which has the same and more. The exit code is 0 if nothing failed.
+";
+
+/// What to run, and how.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    packages: Vec<String>,
+    filters: Vec<String>,
+    cargo_test: bool,
+    no_provision: bool,
+}
+
+impl Options {
+    fn parse(args: &[String]) -> Result<Self, String> {
+        let mut options = Self::default();
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "-p" | "--package" => options
+                    .packages
+                    .push(args.next().ok_or("-p needs the name of a package")?.clone()),
+                "--cargo-test" => options.cargo_test = true,
+                "--no-provision" => options.no_provision = true,
+                "--" => {}
+                flag if flag.starts_with('-') => {
+                    return Err(format!(
+                        "`{flag}` is no option of test; see `cargo xtask test --help`"
+                    ));
+                }
+                filter => options.filters.push(filter.to_owned()),
+            }
+        }
+        Ok(options)
+    }
+
+    fn is_partial(&self) -> bool {
+        !self.filters.is_empty() || !self.packages.is_empty()
+    }
+
+    /// `--workspace`, or the packages asked for.
+    fn scope(&self) -> Vec<String> {
+        if self.packages.is_empty() {
+            return vec!["--workspace".into()];
+        }
+        self.packages
+            .iter()
+            .flat_map(|name| ["-p".to_owned(), name.clone()])
+            .collect()
+    }
+}
+
+pub(crate) fn main(args: &[String]) -> Result<bool, String> {
+    let outcome = run(&Options::parse(args)?)?;
+    println!("{}", outcome.closing_line());
+    Ok(outcome.failed == 0)
+}
+
+/// Runs the tests and prints all but the closing line.
+pub(crate) fn run(options: &Options) -> Result<Outcome, String> {
+    let workspace = Workspace::load()?;
+    let skips = workspace.target.join("skips.jsonl");
+    std::fs::create_dir_all(&workspace.target)
+        .and_then(|()| std::fs::write(&skips, ""))
+        .map_err(|e| format!("cannot write {}: {e}", skips.display()))?;
+    let mut durations = Vec::new();
+    let mut skipped = Vec::new();
+
+    if !options.no_provision {
+        timed("provision", &mut durations, || {
+            provision::provision(&workspace.root, &mut skipped)
+        })?;
+    }
+    let mut cases = Vec::new();
+    let built = timed("build", &mut durations, || build(&workspace, options).run())?;
+    if built {
+        let ran = timed("run", &mut durations, || run_tests(&workspace, options, &skips))?;
+        cases.extend(ran);
+        if !options.is_partial() {
+            let docs = timed("doc", &mut durations, || {
+                run_doc_tests(&workspace, options, &skips)
+            })?;
+            cases.extend(docs);
+        }
+    } else {
+        cases.push(Case::failed("build", "the workspace does not build"));
+    }
+    skipped.extend(report::read_skips(&skips)?);
+    let outcome = Outcome::new(cases, skipped, durations);
+    outcome.print();
+    let path = workspace.target.join("report.json");
+    outcome.write(&path, &options.filters)?;
+    println!("report: {}", path.display());
+    Ok(outcome)
+}
+
+/// Binaries too, so that suites find them beside their own executable.
+fn build(workspace: &Workspace, options: &Options) -> Cmd {
+    Cmd::cargo(
+        &workspace.root,
+        "build --all-features --lib --bins --tests --examples",
+    )
+    .args(options.scope())
+}
+
+fn run_tests(workspace: &Workspace, options: &Options, skips: &Path) -> Result<Vec<Case>, String> {
+    let skips = skips.display().to_string();
+    let (ran, cases) = if has_cargo_tool("nextest") && !options.cargo_test {
+        runner::nextest(workspace, |cmd| {
+            cmd.args(options.scope())
+                .args(options.filters.clone())
+                .hidden_env("GRANTFLOW_SKIPS", &*skips)
+        })?
+    } else {
+        let command = Cmd::cargo(
+            &workspace.root,
+            "test --all-features --no-fail-fast --lib --bins --tests --examples",
+        )
+        .args(options.scope())
+        .arg("--")
+        .args(options.filters.clone())
+        .hidden_env("GRANTFLOW_SKIPS", skips);
+        runner::libtest(&command)?
+    };
+    Ok(with_silent_failure(
+        ran,
+        cases,
+        "the test runner failed without naming a test; its output above says why",
+    ))
+}
+
+fn run_doc_tests(workspace: &Workspace, options: &Options, skips: &Path) -> Result<Vec<Case>, String> {
+    let command = Cmd::cargo(&workspace.root, "test --doc --all-features --no-fail-fast")
+        .args(options.scope())
+        .hidden_env("GRANTFLOW_SKIPS", skips.display().to_string());
+    let (ran, cases) = runner::libtest(&command)?;
+    Ok(with_silent_failure(
+        ran,
+        cases,
+        "the doc tests failed without naming one; the output above says why",
+    ))
+}
+
+/// A runner that failed must not end in `0 failed`.
+fn with_silent_failure(ran: bool, mut cases: Vec<Case>, reason: &str) -> Vec<Case> {
+    if !ran && !cases.iter().any(|case| case.verdict == Verdict::Failed) {
+        cases.push(Case::failed("runner", reason));
+    }
+    cases
+}
+
+fn timed<T>(
+    name: &'static str,
+    durations: &mut Vec<(&'static str, f64)>,
+    work: impl FnOnce() -> Result<T, String>,
+) -> Result<T, String> {
+    let start = Instant::now();
+    let result = work();
+    durations.push((name, start.elapsed().as_secs_f64()));
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Options, String> {
+        Options::parse(&args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn filters_and_packages_narrow_the_run() {
+        let all = parse(&[]).expect("nothing to get wrong");
+        assert_eq!(all.scope(), ["--workspace"]);
+        assert!(!all.is_partial());
+        let some = parse(&["-p", "grantflow-core", "t17_", "--cargo-test"]).expect("these are its options");
+        assert_eq!(some.scope(), ["-p", "grantflow-core"]);
+        assert!(some.is_partial() && some.cargo_test && some.filters == ["t17_"]);
+    }
+
+    #[test]
+    fn an_unknown_option_is_named() {
+        assert!(parse(&["--fast"]).is_err_and(|problem| problem.contains("--fast")));
+        assert!(parse(&["-p"]).is_err());
+    }
+
+    #[test]
+    fn a_runner_that_fails_silently_counts_as_a_failure() {
+        assert_eq!(with_silent_failure(false, Vec::new(), "x").len(), 1);
+        assert_eq!(with_silent_failure(true, Vec::new(), "x").len(), 0);
+        assert_eq!(
+            with_silent_failure(false, vec![Case::failed("a", "b")], "x").len(),
+            1
+        );
+    }
+}

@@ -1,0 +1,248 @@
+//! The pure crates read nothing of the world: it comes in as `Cx`, replies and arguments.
+//!
+//! Text, not types, is looked at: `use` lines are expanded and aliases followed, macros and methods are found by name.
+
+use super::{Problem, is_test_file};
+use crate::paths;
+use crate::scan::{Source, line_of, words};
+use crate::tree::Tree;
+
+/// Crates that are pure once they exist.
+const PURE: [&str; 4] = [
+    "grantflow-core",
+    "grantflow-jwt",
+    "grantflow-oidc",
+    "grantflow-google",
+];
+
+/// A file of a pure crate that may touch the world, because nobody gets it without asking.
+struct Exception {
+    krate: &'static str,
+    file: &'static str,
+    module: &'static str,
+    feature: &'static str,
+}
+
+const EXCEPTIONS: [Exception; 1] = [
+    // System clock, entropy and threads, for authors of transports.
+    Exception {
+        krate: "grantflow-core",
+        file: "src/native.rs",
+        module: "native",
+        feature: "native",
+    },
+];
+
+/// Forbidden with everything below them.
+const FORBIDDEN: [&str; 33] = [
+    "std::time::SystemTime",
+    "std::time::Instant",
+    "std::time::UNIX_EPOCH",
+    "std::fs",
+    "std::env",
+    "std::net",
+    "std::thread",
+    "std::process",
+    "std::os",
+    "std::io::stdin",
+    "std::io::stdout",
+    "std::io::stderr",
+    "std::io::Stdin",
+    "std::io::Stdout",
+    "std::io::Stderr",
+    "std::hash::RandomState",
+    "std::collections::hash_map::RandomState",
+    "getrandom",
+    "rand",
+    "rand_core",
+    "fastrand",
+    "tokio",
+    "async_std",
+    "smol",
+    "mio",
+    "socket2",
+    "libc",
+    "rustix",
+    "nix",
+    "ureq",
+    "reqwest",
+    "hyper",
+    "chrono",
+];
+
+/// Types that only parse and print.
+const ALLOWED: [&str; 4] = [
+    "std::net::IpAddr",
+    "std::net::Ipv4Addr",
+    "std::net::Ipv6Addr",
+    "std::net::AddrParseError",
+];
+
+const MACROS: [&str; 5] = ["print", "println", "eprint", "eprintln", "dbg"];
+
+/// Methods of `Path` that ask the file system.
+const PATH_METHODS: [&str; 11] = [
+    "exists",
+    "try_exists",
+    "is_file",
+    "is_dir",
+    "is_symlink",
+    "canonicalize",
+    "read_dir",
+    "read_link",
+    "metadata",
+    "symlink_metadata",
+    "try_lock",
+];
+
+const MEND: &str = "a pure crate reads nothing of the world; take it from `Cx`, a reply or an argument";
+
+pub(super) fn purity(tree: &Tree) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (path, text) in tree.rust() {
+        let krate = PURE
+            .iter()
+            .find(|krate| path.starts_with(&format!("crates/{krate}/src/")));
+        let exempt = EXCEPTIONS.iter().any(|e| path == e.path());
+        if krate.is_some() && !exempt && !is_test_file(tree, path) {
+            problems.extend(impure(path, &Source::new(text).shipped()));
+        }
+    }
+    for exception in &EXCEPTIONS {
+        problems.extend(exception.check(tree));
+    }
+    problems
+}
+
+fn impure(path: &str, code: &str) -> Vec<Problem> {
+    let found = paths::find(code);
+    let mut problems: Vec<Problem> = found
+        .iter()
+        .filter(|found| is_forbidden(&found.path))
+        .map(|found| (found.at, format!("`{}`; {MEND}", found.path)))
+        .chain(MACROS.iter().flat_map(|name| {
+            words(code, name)
+                .filter(|at| code[at + name.len()..].starts_with('!'))
+                .map(move |at| (at, format!("`{name}!`; a library never prints")))
+        }))
+        .chain(path_methods(code, &found))
+        .map(|(at, what)| Problem::new(path, line_of(code, at), what))
+        .collect();
+    problems.sort_by_key(|problem| problem.line);
+    problems.dedup();
+    problems
+}
+
+fn is_forbidden(path: &str) -> bool {
+    let below = |path: &str, top: &str| {
+        path.strip_prefix(top)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    };
+    if let Some(prefix) = path.strip_suffix("::*") {
+        // A glob hides what it brings.
+        return FORBIDDEN
+            .iter()
+            .any(|top| below(top, prefix) || below(prefix, top));
+    }
+    let allowed = ALLOWED.iter().any(|allowed| below(path, allowed));
+    // `use std::net;` alone is harmless: what is taken from it is looked at where it is used.
+    !allowed && path != "std::net" && FORBIDDEN.iter().any(|top| below(path, top))
+}
+
+fn path_methods(code: &str, found: &[paths::Found]) -> Vec<(usize, String)> {
+    if !found.iter().any(|found| found.path.starts_with("std::path")) {
+        return Vec::new();
+    }
+    PATH_METHODS
+        .iter()
+        .flat_map(|name| {
+            words(code, name)
+                .filter(|&at| code[..at].ends_with('.') && code[at + name.len()..].starts_with("()"))
+                .map(move |at| (at, format!("`.{name}()` asks the file system; {MEND}")))
+        })
+        .collect()
+}
+
+impl Exception {
+    fn path(&self) -> String {
+        format!("crates/{}/{}", self.krate, self.file)
+    }
+
+    /// The module stands behind its feature, and the feature is off by default.
+    fn check(&self, tree: &Tree) -> Vec<Problem> {
+        let (lib, manifest) = (
+            format!("crates/{}/src/lib.rs", self.krate),
+            format!("crates/{}/Cargo.toml", self.krate),
+        );
+        let mut problems = Vec::new();
+        if tree.get(&self.path()).is_none() {
+            return problems;
+        }
+        let (module, feature) = (self.module, self.feature);
+        let text = tree.get(&lib).unwrap_or_default();
+        if !is_gated(text, module, feature) {
+            problems.push(Problem::new(
+                &lib,
+                0,
+                format!(
+                    "`mod {module}` touches the world; put `#[cfg(feature = \"{feature}\")]` right above it"
+                ),
+            ));
+        }
+        if default_features(tree.get(&manifest).unwrap_or_default()).contains(&feature) {
+            problems.push(Problem::new(
+                &manifest,
+                0,
+                format!("`{feature}` is a default feature; nobody gets it without asking: take it out of `default`"),
+            ));
+        }
+        problems
+    }
+}
+
+/// Whether the attribute is among those directly above the module.
+fn is_gated(text: &str, module: &str, feature: &str) -> bool {
+    let code = Source::new(text).code;
+    let lines: Vec<(&str, &str)> = code.lines().zip(text.lines()).collect();
+    let declares = |line: &str| {
+        let line = line.trim().trim_end_matches([';', '{', ' ']);
+        line.ends_with(&format!("mod {module}"))
+    };
+    let gate = format!("#[cfg(feature=\"{feature}\")]");
+    let mut declarations = lines
+        .iter()
+        .enumerate()
+        .filter(|(_, (code, _))| declares(code))
+        .peekable();
+    declarations.peek().is_some()
+        && declarations.all(|(at, _)| {
+            lines[..at]
+                .iter()
+                .rev()
+                .take_while(|(code, _)| code.trim().is_empty() || code.trim().starts_with("#["))
+                .any(|(_, text)| text.split_whitespace().collect::<String>() == gate)
+        })
+}
+
+/// The features named by `default = […]`.
+fn default_features(manifest: &str) -> Vec<&str> {
+    let lines = manifest
+        .lines()
+        .skip_while(|line| line.trim() != "[features]")
+        .skip(1);
+    let mut inside = false;
+    let mut names = Vec::new();
+    for line in lines.take_while(|line| !line.starts_with('[')) {
+        let line = line.split('#').next().unwrap_or_default();
+        let key = line.split('=').next().unwrap_or_default().trim();
+        inside |= key == "default";
+        if inside {
+            names.extend(line.split('"').skip(1).step_by(2));
+            inside = !line.contains(']');
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests;

@@ -78,6 +78,7 @@ async fn answer(
         return Ok(wire(reply));
     }
     let fault = take_fault(&site, &inbound);
+    site.changed.notify_all();
     if let Some(Fault::DelayBeforeCommit(delay)) = fault {
         tokio::time::sleep(delay).await;
     }
@@ -114,11 +115,12 @@ impl std::error::Error for Dropped {}
 fn take_fault(site: &Site, inbound: &Inbound) -> Option<Fault> {
     let endpoint = site::endpoint(inbound)?;
     let mut state = site.state();
-    let fault = state.faults.take(endpoint);
-    match endpoint {
-        Endpoint::Refresh => fault.or_else(|| state.faults.take(Endpoint::Token)),
-        _ => fault,
+    let mut fault = state.faults.take(endpoint);
+    if fault.is_none() && endpoint == Endpoint::Refresh {
+        fault = state.faults.take(Endpoint::Token);
     }
+    state.stats.faults += u64::from(fault.is_some());
+    fault
 }
 
 /// Does what was asked, unless a fault comes first. No reply means a dropped connection.
@@ -127,10 +129,7 @@ fn carry_out(site: &Site, inbound: &Inbound, connection: u64, fault: Option<Faul
     let mut state = site.state();
     let mut note = note(inbound, connection, state.clock.since_start());
     count(&mut state.stats, endpoint);
-    if let Some(fault) = &fault {
-        state.stats.faults += 1;
-        note.fault = Some(fault.to_string());
-    }
+    note.fault = fault.as_ref().map(Fault::to_string);
     let spared = fault.as_ref().filter(|fault| {
         let later = endpoint == Some(Endpoint::Authorization) && fault.is_in_authorization_response();
         fault.spares_the_server() && !later

@@ -60,7 +60,7 @@ pub struct Stats {
     pub api_unauthorized: u64,
     /// Requests for either metadata document.
     pub metadata_requests: u64,
-    /// Faults that were played.
+    /// Faults that were played, each counted as soon as its request has been read.
     pub faults: u64,
     /// Replies that [`Fault::Hold`](crate::Fault::Hold) has kept back so far, released ones included.
     pub held: u64,

@@ -19,6 +19,7 @@ mod cx;
 mod driver;
 mod endpoint;
 pub mod error;
+mod exchange;
 mod extras;
 mod form;
 mod key;
@@ -33,7 +34,7 @@ mod time;
 mod token;
 pub mod transport;
 
-pub use authorization::CallbackError;
+pub use authorization::{AuthorizationCode, CallbackError, PendingAuthorization};
 pub use body::{Body, Request, Response};
 pub use client::{Authentication, Client, ClientAuthentication, Quirks};
 pub use cx::{Cx, EntropyError};
@@ -43,6 +44,7 @@ pub use error::{
     BadReply, Error, NotAuthorized, Outcome, ServerError, StoreError, StoreErrorKind, TransportError,
     TransportErrorKind,
 };
+pub use exchange::TokenRequest;
 pub use extras::Extras;
 pub use key::Key;
 pub use record::{Provenance, Record, RefreshState};

@@ -21,6 +21,9 @@ pub struct Quirks {
     /// Successful token replies come form-encoded (quirk 13).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub form_token_replies: bool,
+    /// Successful token replies are JSON under another media type or none (quirk 14).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub any_media_type: bool,
     /// A spent refresh token still works for so many seconds (quirk 67), so that a lost reply is asked for again at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_grace_seconds: Option<u32>,

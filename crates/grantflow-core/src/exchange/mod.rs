@@ -1,0 +1,59 @@
+//! Exchanges: one HTTP request each, and how to read its reply ([RFC 6749 section 5]).
+//!
+//! ```text
+//! …Request ──to_http(cx)──▶ Request ──▶ (any HTTP client) ──▶ Response ──parse(reply, cx)──▶ value
+//!    └──────────────flow(cx)──▶ Step::Send ──▶ Step::Done(value)
+//! ```
+//!
+//! `to_http` and `parse` are pure, and `parse` sits on the request, because a good reply depends on what was asked.
+//!
+//! [RFC 6749 section 5]: https://www.rfc-editor.org/rfc/rfc6749#section-5
+
+mod members;
+mod refusal;
+mod retry_after;
+mod token_reply;
+mod token_request;
+
+pub use token_request::TokenRequest;
+
+use http::header;
+use members::Members;
+
+use crate::error::ReplyProblem;
+use crate::{Cx, Error, Next, Request, Response, Step};
+
+/// Sends one request and reads its reply.
+fn send<T: 'static>(
+    request: Request,
+    parse: impl FnOnce(&Response, &Cx<'_>) -> Result<T, Error> + Send + 'static,
+) -> Step<T> {
+    Step::Send(
+        request,
+        Next::new(move |reply: Result<Response, _>, cx: &mut Cx<'_>| Ok(Step::Done(parse(&reply?, cx)?))),
+    )
+}
+
+/// The members of a successful reply in JSON.
+fn object<'a>(reply: &'a Response, cx: &Cx<'_>) -> Result<Members<'a>, Error> {
+    refusal::check(reply, cx)?;
+    if !has_media_type(reply, "application/json") {
+        return Err(refusal::bad(reply, ReplyProblem::MediaType, cx));
+    }
+    members(reply.body().as_bytes(), reply, cx)
+}
+
+/// The members of the JSON that came with a success, unless they are a refusal.
+fn members<'a>(json: &'a [u8], reply: &Response, cx: &Cx<'_>) -> Result<Members<'a>, Error> {
+    let members = Members::parse(json).map_err(|problem| refusal::bad(reply, problem, cx))?;
+    refusal::refused(&members, reply, cx)?;
+    Ok(members)
+}
+
+/// Whether the reply is of this media type, whatever parameters it has.
+fn has_media_type(reply: &Response, essence: &str) -> bool {
+    let value = reply.headers().get(header::CONTENT_TYPE);
+    let text = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let before = text.split(';').next().unwrap_or_default();
+    before.trim().eq_ignore_ascii_case(essence)
+}

@@ -1,0 +1,140 @@
+//! The token endpoint: a code or a refresh token for an access token ([RFC 6749 section 4.1.3], [section 6]).
+//!
+//! [RFC 6749 section 4.1.3]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3
+//! [section 6]: https://www.rfc-editor.org/rfc/rfc6749#section-6
+
+use super::{send, token_reply};
+use crate::form::Form;
+use crate::{Client, Cx, Error, Request, Response, Scopes, Secret, Step, Token};
+
+/// A request for a token, and how to read the reply.
+///
+/// # Example
+///
+/// ```
+/// use grantflow_core::{Body, Client, Cx, Endpoint, Now, Secret, TokenRequest};
+///
+/// let client = Client::new("s6BhdRkqt3", Endpoint::new("https://server.example.com/token")?);
+/// let mut no_entropy = |_: &mut [u8]| Ok(());
+/// let mut cx = Cx::new(Now::default(), &mut no_entropy);
+///
+/// let request = TokenRequest::refresh(&client, Secret::new("tGzv3JOkF0XG5Qx2TlKWIA"));
+/// let _to_send = request.to_http(&mut cx)?;
+///
+/// let reply = http::Response::builder()
+///     .header("content-type", "application/json")
+///     .body(Body::from(r#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer"}"#))?;
+/// assert_eq!(request.parse(&reply, &cx)?.access_token.expose(), "2YotnFZFEjr1zCsicMWpAA");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct TokenRequest {
+    client: Client,
+    grant: Grant,
+    scopes: Scopes,
+    resources: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+enum Grant {
+    Refresh(Secret),
+}
+
+impl TokenRequest {
+    /// Trades a refresh token for a new access token ([RFC 6749 section 6]).
+    ///
+    /// [RFC 6749 section 6]: https://www.rfc-editor.org/rfc/rfc6749#section-6
+    #[must_use]
+    pub fn refresh(client: &Client, refresh_token: Secret) -> Self {
+        Self::new(client, Grant::Refresh(refresh_token))
+    }
+
+    fn new(client: &Client, grant: Grant) -> Self {
+        Self {
+            client: client.clone(),
+            grant,
+            scopes: Scopes::none(),
+            resources: Vec::new(),
+        }
+    }
+
+    /// Asks for these scopes: at most those granted before, which is also what no scopes mean ([RFC 6749 section 6]).
+    ///
+    /// [RFC 6749 section 6]: https://www.rfc-editor.org/rfc/rfc6749#section-6
+    #[must_use]
+    pub fn scopes(mut self, scopes: Scopes) -> Self {
+        self.scopes = scopes;
+        self
+    }
+
+    /// Names a resource that the token is for; may be called again for another ([RFC 8707 section 2.2]).
+    ///
+    /// [RFC 8707 section 2.2]: https://www.rfc-editor.org/rfc/rfc8707#section-2.2
+    #[must_use]
+    pub fn resource(mut self, resource: impl Into<String>) -> Self {
+        self.resources.push(resource.into());
+        self
+    }
+
+    /// The scopes that were asked for, to compare with those of [`Token::scopes`]: a server may grant others.
+    #[must_use]
+    pub fn requested_scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    /// The request on the wire.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if the client's secret fits in no header; what
+    /// [`ClientAuthentication::parameters`](crate::ClientAuthentication::parameters) answers.
+    pub fn to_http(&self, cx: &mut Cx<'_>) -> Result<Request, Error> {
+        let mut form = Form::default();
+        match &self.grant {
+            Grant::Refresh(refresh_token) => {
+                form.push("grant_type", "refresh_token");
+                form.push("refresh_token", refresh_token.expose());
+                if !self.scopes.is_empty() {
+                    form.push("scope", &self.scope_text());
+                }
+            }
+        }
+        for resource in &self.resources {
+            form.push("resource", resource);
+        }
+        let authorization = self.client.authentication().apply(&self.client, &mut form, cx)?;
+        form.post(self.client.token_endpoint(), authorization)
+    }
+
+    fn scope_text(&self) -> String {
+        if self.client.quirks().comma_scopes {
+            let names: Vec<&str> = self.scopes.iter().collect();
+            return names.join(",");
+        }
+        self.scopes.to_string()
+    }
+
+    /// Reads the reply; `cx` turns `expires_in` into a time ([RFC 6749 section 5]).
+    ///
+    /// The scopes of the token may be others than those asked for. A refresh reply without a refresh token
+    /// means that the old one stays, and one without scopes that they are unchanged: both are `None` here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Server`] if the server refused, [`Error::BadReply`] if the reply made no sense.
+    ///
+    /// [RFC 6749 section 5]: https://www.rfc-editor.org/rfc/rfc6749#section-5
+    pub fn parse(&self, reply: &Response, cx: &Cx<'_>) -> Result<Token, Error> {
+        token_reply::parse(reply, self.client.quirks(), cx)
+    }
+
+    /// Sends the request and reads the reply.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_http`](Self::to_http); as [`parse`](Self::parse) when the step is performed.
+    pub fn flow(self, cx: &mut Cx<'_>) -> Result<Step<Token>, Error> {
+        let request = self.to_http(cx)?;
+        Ok(send(request, move |reply, cx| self.parse(reply, cx)))
+    }
+}

@@ -123,6 +123,12 @@ pub(crate) fn run(options: &Options) -> Result<Outcome, String> {
     } else {
         cases.push(Case::failed("build", "the workspace does not build"));
     }
+    if cases.is_empty() {
+        cases.push(Case::failed(
+            "runner",
+            "no test ran; does a name have the filter in it?",
+        ));
+    }
     skipped.extend(report::read_skips(&skips)?);
     let outcome = Outcome::new(cases, skipped, durations);
     outcome.print();
@@ -134,11 +140,7 @@ pub(crate) fn run(options: &Options) -> Result<Outcome, String> {
 
 /// Binaries too, so that suites find them beside their own executable.
 fn build(workspace: &Workspace, options: &Options) -> Cmd {
-    Cmd::cargo(
-        &workspace.root,
-        "build --all-features --lib --bins --tests --examples",
-    )
-    .args(options.scope())
+    Cmd::cargo(&workspace.root, "build --all-features --bins --tests --examples").args(options.scope())
 }
 
 fn run_tests(workspace: &Workspace, options: &Options, skips: &Path) -> Result<Vec<Case>, String> {
@@ -150,14 +152,11 @@ fn run_tests(workspace: &Workspace, options: &Options, skips: &Path) -> Result<V
                 .hidden_env("GRANTFLOW_SKIPS", &*skips)
         })?
     } else {
-        let command = Cmd::cargo(
-            &workspace.root,
-            "test --all-features --no-fail-fast --lib --bins --tests --examples",
-        )
-        .args(options.scope())
-        .arg("--")
-        .args(options.filters.clone())
-        .hidden_env("GRANTFLOW_SKIPS", skips);
+        let command = Cmd::cargo(&workspace.root, "test --all-features --no-fail-fast --tests")
+            .args(options.scope())
+            .arg("--")
+            .args(options.filters.clone())
+            .hidden_env("GRANTFLOW_SKIPS", skips);
         runner::libtest(&command)?
     };
     Ok(with_silent_failure(

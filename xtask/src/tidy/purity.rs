@@ -2,6 +2,9 @@
 //!
 //! Text, not types, is looked at: `use` lines are expanded and aliases followed, macros and methods are found by name.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::lints::section;
 use super::{Problem, is_test_file};
 use crate::paths;
 use crate::scan::{Source, line_of, words};
@@ -15,10 +18,9 @@ const PURE: [&str; 4] = [
     "grantflow-google",
 ];
 
-/// A file of a pure crate that may touch the world, because nobody gets it without asking.
+/// A module of a pure crate that may touch the world, because nobody gets it without asking.
 struct Exception {
     krate: &'static str,
-    file: &'static str,
     module: &'static str,
     feature: &'static str,
 }
@@ -27,17 +29,16 @@ const EXCEPTIONS: [Exception; 1] = [
     // System clock, entropy and threads, for authors of transports.
     Exception {
         krate: "grantflow-core",
-        file: "src/native.rs",
         module: "native",
         feature: "native",
     },
 ];
 
 /// Forbidden with everything below them.
-const FORBIDDEN: [&str; 33] = [
-    "std::time::SystemTime",
+const FORBIDDEN: [&str; 32] = [
+    // Only a clock makes an `Instant`; a `SystemTime` may also be a date that was read, see `CLOCK`.
+    "std::time::SystemTime::now",
     "std::time::Instant",
-    "std::time::UNIX_EPOCH",
     "std::fs",
     "std::env",
     "std::net",
@@ -95,6 +96,9 @@ const PATH_METHODS: [&str; 11] = [
     "try_lock",
 ];
 
+/// How a `SystemTime`, whatever its name, asks the clock.
+const CLOCK: [(&str, &str); 2] = [("::", "now"), (".", "elapsed")];
+
 const MEND: &str = "a pure crate reads nothing of the world; take it from `Cx`, a reply or an argument";
 
 pub(super) fn purity(tree: &Tree) -> Vec<Problem> {
@@ -103,7 +107,7 @@ pub(super) fn purity(tree: &Tree) -> Vec<Problem> {
         let krate = PURE
             .iter()
             .find(|krate| path.starts_with(&format!("crates/{krate}/src/")));
-        let exempt = EXCEPTIONS.iter().any(|e| path == e.path());
+        let exempt = EXCEPTIONS.iter().any(|exception| exception.covers(path));
         if krate.is_some() && !exempt && !is_test_file(tree, path) {
             problems.extend(impure(path, &Source::new(text).shipped()));
         }
@@ -126,6 +130,7 @@ fn impure(path: &str, code: &str) -> Vec<Problem> {
                 .map(move |at| (at, format!("`{name}!`; a library never prints")))
         }))
         .chain(path_methods(code, &found))
+        .chain(clock_methods(code, &found))
         .map(|(at, what)| Problem::new(path, line_of(code, at), what))
         .collect();
     problems.sort_by_key(|problem| problem.line);
@@ -149,6 +154,23 @@ fn is_forbidden(path: &str) -> bool {
     !allowed && path != "std::net" && FORBIDDEN.iter().any(|top| below(path, top))
 }
 
+fn clock_methods(code: &str, found: &[paths::Found]) -> Vec<(usize, String)> {
+    let has_clock = |found: &paths::Found| {
+        found.path.starts_with("std::time::SystemTime") || found.path == "std::time::UNIX_EPOCH"
+    };
+    if !found.iter().any(has_clock) {
+        return Vec::new();
+    }
+    CLOCK
+        .iter()
+        .flat_map(|(before, name)| {
+            words(code, name)
+                .filter(move |&at| code[..at].trim_end().ends_with(before))
+                .map(move |at| (at, format!("`{before}{name}` asks the clock; {MEND}")))
+        })
+        .collect()
+}
+
 fn path_methods(code: &str, found: &[paths::Found]) -> Vec<(usize, String)> {
     if !found.iter().any(|found| found.path.starts_with("std::path")) {
         return Vec::new();
@@ -164,8 +186,11 @@ fn path_methods(code: &str, found: &[paths::Found]) -> Vec<(usize, String)> {
 }
 
 impl Exception {
-    fn path(&self) -> String {
-        format!("crates/{}/{}", self.krate, self.file)
+    /// Its file, and those below it.
+    fn covers(&self, path: &str) -> bool {
+        let own = format!("crates/{}/src/{}", self.krate, self.module);
+        path.strip_prefix(&own)
+            .is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
     }
 
     /// The module stands behind its feature, and the feature is off by default.
@@ -175,7 +200,7 @@ impl Exception {
             format!("crates/{}/Cargo.toml", self.krate),
         );
         let mut problems = Vec::new();
-        if tree.get(&self.path()).is_none() {
+        if !tree.rust().any(|(path, _)| self.covers(path)) {
             return problems;
         }
         let (module, feature) = (self.module, self.feature);
@@ -189,7 +214,7 @@ impl Exception {
                 ),
             ));
         }
-        if default_features(tree.get(&manifest).unwrap_or_default()).contains(&feature) {
+        if default_features(tree.get(&manifest).unwrap_or_default()).contains(feature) {
             problems.push(Problem::new(
                 &manifest,
                 0,
@@ -224,24 +249,35 @@ fn is_gated(text: &str, module: &str, feature: &str) -> bool {
         })
 }
 
-/// The features named by `default = […]`.
-fn default_features(manifest: &str) -> Vec<&str> {
-    let lines = manifest
-        .lines()
-        .skip_while(|line| line.trim() != "[features]")
-        .skip(1);
-    let mut inside = false;
-    let mut names = Vec::new();
-    for line in lines.take_while(|line| !line.starts_with('[')) {
-        let line = line.split('#').next().unwrap_or_default();
-        let key = line.split('=').next().unwrap_or_default().trim();
-        inside |= key == "default";
-        if inside {
-            names.extend(line.split('"').skip(1).step_by(2));
-            inside = !line.contains(']');
+/// The features that `default` brings, those that other features bring among them.
+fn default_features(manifest: &str) -> BTreeSet<String> {
+    let features = features(manifest);
+    let mut brought = BTreeSet::new();
+    let mut next = vec!["default".to_owned()];
+    while let Some(name) = next.pop() {
+        if brought.insert(name.clone()) {
+            next.extend(features.get(&name).into_iter().flatten().cloned());
         }
     }
-    names
+    brought
+}
+
+/// `[features]`: each name, and what stands in its list.
+fn features(manifest: &str) -> BTreeMap<String, Vec<String>> {
+    let mut features: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut open = None;
+    for line in section(manifest, "features") {
+        let line = line.split('#').next().unwrap_or_default();
+        let (name, list) = match (&open, line.split_once('=')) {
+            (Some(name), _) => (String::clone(name), line),
+            (None, Some((name, list))) => (name.trim().trim_matches('"').to_owned(), list),
+            (None, None) => continue,
+        };
+        let names = list.split('"').skip(1).step_by(2).map(str::to_owned);
+        features.entry(name.clone()).or_default().extend(names);
+        open = (!list.contains(']')).then_some(name);
+    }
+    features
 }
 
 #[cfg(test)]

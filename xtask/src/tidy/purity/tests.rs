@@ -14,7 +14,10 @@ fn found(text: &str) -> Vec<String> {
 #[test]
 fn each_way_to_touch_the_world_is_found() {
     for text in [
-        "use std::time::SystemTime;",
+        "use std::time::SystemTime; fn f() { SystemTime::now(); }",
+        "use std::time::SystemTime; type T = SystemTime; fn f() { T::now(); }",
+        "fn f() { <std::time::SystemTime>::now(); }",
+        "use std::time::UNIX_EPOCH; fn f() { UNIX_EPOCH.elapsed(); }",
         "use std::{fmt, time::{Duration, Instant}};",
         "fn f() { std::time::Instant::now(); }",
         "use std::time; fn f() { time::Instant::now(); }",
@@ -44,6 +47,7 @@ fn each_way_to_touch_the_world_is_found() {
 fn what_reads_nothing_is_allowed() {
     for text in [
         "use std::time::Duration;",
+        "use std::time::SystemTime; fn f(d: SystemTime) { d.duration_since(SystemTime::UNIX_EPOCH); cx.now(); }",
         "use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};",
         "use std::net; fn f(a: net::IpAddr) {}",
         "use std::io; fn f() -> io::Error { io::Error::other(x) }",
@@ -111,6 +115,7 @@ fn native_among_the_default_features_is_found() {
     for manifest in [
         "[features]\ndefault = [\"native\"]\n",
         "[features]\nx = []\ndefault = [\n    \"url\",\n    \"native\",\n]\n",
+        "[features]\ndefault = [\"suite\"]\n# as public tests\nsuite = [\"native\"]\nnative = []\n",
     ] {
         let found = purity(&tree(&[NATIVE, (LIB, lib), (MANIFEST, manifest)]));
         assert!(

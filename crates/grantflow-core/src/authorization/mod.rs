@@ -9,5 +9,9 @@
 //! [RFC 9207]: https://www.rfc-editor.org/rfc/rfc9207
 
 mod callback;
+mod code;
+mod pending;
 
 pub use callback::CallbackError;
+pub use code::AuthorizationCode;
+pub use pending::PendingAuthorization;

@@ -1,0 +1,69 @@
+//! A code that passed every check and can be exchanged ([RFC 6749 section 4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3)).
+
+use crate::error::InvalidInput;
+use crate::{Client, Endpoint, Error, Issuer, Scopes, Secret};
+
+/// An authorization code with all that its exchange needs.
+///
+/// It can only come from [`PendingAuthorization::accept`](super::PendingAuthorization::accept), so a code whose state or issuer
+/// was not checked cannot be exchanged.
+#[derive(Debug)]
+pub struct AuthorizationCode {
+    pub(super) code: Secret,
+    pub(super) verifier: Secret,
+    pub(super) nonce: Option<Secret>,
+    pub(super) issuer: Option<Issuer>,
+    pub(super) client_id: String,
+    pub(super) token_endpoint: Endpoint,
+    pub(super) redirect_uri: String,
+    pub(super) scopes: Scopes,
+    pub(super) resource: String,
+}
+
+impl AuthorizationCode {
+    /// The scopes that were asked for.
+    #[must_use]
+    pub fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    /// The code itself.
+    pub(crate) fn code(&self) -> &Secret {
+        &self.code
+    }
+
+    /// The PKCE verifier (RFC 7636 section 4.5).
+    pub(crate) fn verifier(&self) -> &Secret {
+        &self.verifier
+    }
+
+    /// What the ID token has to repeat; there is one when `openid` was asked for.
+    pub(crate) fn nonce(&self) -> Option<&Secret> {
+        self.nonce.as_ref()
+    }
+
+    /// RFC 6749 section 4.1.3: the redirect address is sent again, and "their values MUST be identical".
+    pub(crate) fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
+    /// The resource (RFC 8707 section 2.2); empty where none was named.
+    pub(crate) fn resource(&self) -> &str {
+        &self.resource
+    }
+
+    /// Whether `client` is the one the authorization was begun for: a code goes to no other server (RFC 9700 section 4.4.2).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if it is another.
+    pub(crate) fn check_client(&self, client: &Client) -> Result<(), Error> {
+        if client.id() == self.client_id
+            && client.token_endpoint() == &self.token_endpoint
+            && client.issuer() == self.issuer.as_ref()
+        {
+            return Ok(());
+        }
+        Err(InvalidInput::new("client", "is not the one this authorization was begun for").into())
+    }
+}

@@ -1,0 +1,5 @@
+//! An authorization that waits for its redirect.
+
+/// An authorization that waits for its redirect.
+#[derive(Debug)]
+pub struct PendingAuthorization {}

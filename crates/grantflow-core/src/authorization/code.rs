@@ -17,7 +17,7 @@ pub struct AuthorizationCode {
     pub(super) token_endpoint: Endpoint,
     pub(super) redirect_uri: String,
     pub(super) scopes: Scopes,
-    pub(super) resource: String,
+    pub(super) resources: Vec<String>,
 }
 
 impl AuthorizationCode {
@@ -47,9 +47,9 @@ impl AuthorizationCode {
         &self.redirect_uri
     }
 
-    /// The resource (RFC 8707 section 2.2); empty where none was named.
-    pub(crate) fn resource(&self) -> &str {
-        &self.resource
+    /// The resources the token is for (RFC 8707 section 2.2); none where none was named.
+    pub(crate) fn resources(&self) -> &[String] {
+        &self.resources
     }
 
     /// Whether `client` is the one the authorization was begun for: a code goes to no other server (RFC 9700 section 4.4.2).

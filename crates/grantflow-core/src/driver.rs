@@ -140,6 +140,7 @@ pub fn run<T, H: Host + ?Sized>(mut step: Step<T>, host: &H) -> Result<T, Error>
     let mut fill = |bytes: &mut [u8]| host.fill(bytes);
     loop {
         step = match step {
+            Step::Begin(next) => next.resume((), &mut Cx::new(host.now(), &mut fill))?,
             Step::Send(request, next) => {
                 let reply = host.send(request);
                 next.resume(reply, &mut Cx::new(host.now(), &mut fill))?
@@ -202,6 +203,7 @@ async fn perform<'h, T: Send, H: AsyncHost + ?Sized>(
     let mut fill = |bytes: &mut [u8]| host.fill(bytes);
     loop {
         step = match step {
+            Step::Begin(next) => next.resume((), &mut Cx::new(host.now(), &mut fill))?,
             Step::Send(request, next) => {
                 let reply = host.send(request).await;
                 next.resume(reply, &mut Cx::new(host.now(), &mut fill))?

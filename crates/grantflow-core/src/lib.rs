@@ -15,13 +15,16 @@
 mod authorization;
 mod body;
 mod client;
+mod credentials;
 mod cx;
 mod driver;
 mod endpoint;
 pub mod error;
 mod exchange;
 mod extras;
+pub mod flow;
 mod form;
+mod host;
 mod key;
 #[cfg(feature = "native")]
 pub mod native;
@@ -37,6 +40,7 @@ pub mod transport;
 pub use authorization::{AuthorizationCode, CallbackError, PendingAuthorization};
 pub use body::{Body, Request, Response};
 pub use client::{Authentication, Client, ClientAuthentication, Quirks};
+pub use credentials::{AccessToken, Credentials, blocking};
 pub use cx::{Cx, EntropyError};
 pub use driver::{AsyncHost, Host, drive, run};
 pub use endpoint::{Endpoint, Issuer, Origin};
@@ -46,6 +50,7 @@ pub use error::{
 };
 pub use exchange::TokenRequest;
 pub use extras::Extras;
+pub use host::{AsyncTransportHost, TransportHost};
 pub use key::Key;
 pub use record::{Provenance, Record, RefreshState};
 pub use scopes::Scopes;

@@ -3,7 +3,7 @@
 //! ```text
 //!          ┌──────────── resume(reply, cx) ◀────────────┐
 //!          ▼                                            │
-//! Step::{Send, Wait, Load, Sign, Lock, Save, Unlock} ──▶ host performs it
+//! Step::{Begin, Send, Wait, Load, Sign, Lock, Save, Unlock} ──▶ host performs it
 //!          │
 //!          └──▶ Step::Done(value)
 //! ```
@@ -26,6 +26,8 @@ use crate::{Cx, Error, Key, Record, Request, Response, Secret};
 )]
 #[derive(Debug)]
 pub enum Step<T> {
+    /// Hand over the clocks and entropy: a flow that needs them to make its first request begins with it.
+    Begin(Next<(), T>),
     /// Send the request once, following no redirect.
     Send(Request, Next<Result<Response, TransportError>, T>),
     /// Let this much time pass.
@@ -88,34 +90,31 @@ impl<R, T> fmt::Debug for Next<R, T> {
     }
 }
 
-impl<T: 'static> Step<T> {
+impl<T: Send + 'static> Step<T> {
+    /// A flow that begins by looking at the clocks or drawing random bytes.
+    pub fn begin(first: impl FnOnce(&mut Cx<'_>) -> Result<Self, Error> + Send + 'static) -> Self {
+        Self::Begin(Next::new(move |(), cx: &mut Cx<'_>| first(cx)))
+    }
+
     /// Goes on with `then` once this flow is done.
-    ///
-    /// # Errors
-    ///
-    /// What `then` answers, if this flow is done already.
     ///
     /// # Example
     ///
     /// ```
-    /// use std::time::Duration;
-    /// use grantflow_core::{Cx, Error, Next, Now, Step};
+    /// use grantflow_core::{Cx, Error, Now, Step};
     ///
-    /// let pause = Step::Wait(Duration::from_secs(5), Next::new(|_, _: &mut Cx<'_>| Ok(Step::Done(20))));
+    /// let flow = Step::Done(20).and_then(|n, _| Ok(Step::Done(n + 1)));
+    /// let Step::Begin(next) = flow else { unreachable!() };
     /// let mut no_entropy = |_: &mut [u8]| Ok(());
-    /// let mut cx = Cx::new(Now::default(), &mut no_entropy);
-    ///
-    /// let flow = pause.and_then(|n, _| Ok(Step::Done(n + 1)), &mut cx)?;
-    /// let Step::Wait(_, next) = flow else { unreachable!() };
-    /// assert!(matches!(next.resume(Ok(()), &mut cx)?, Step::Done(21)));
+    /// assert!(matches!(next.resume((), &mut Cx::new(Now::default(), &mut no_entropy))?, Step::Done(21)));
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn and_then<U: 'static>(
+    pub fn and_then<U: Send + 'static>(
         self,
         then: impl FnOnce(T, &mut Cx<'_>) -> Result<Step<U>, Error> + Send + 'static,
-        cx: &mut Cx<'_>,
-    ) -> Result<Step<U>, Error> {
-        Ok(match self {
+    ) -> Step<U> {
+        match self {
+            Self::Begin(next) => Step::Begin(next.and_then(then)),
             Self::Send(request, next) => Step::Send(request, next.and_then(then)),
             Self::Wait(pause, next) => Step::Wait(pause, next.and_then(then)),
             Self::Load(source, next) => Step::Load(source, next.and_then(then)),
@@ -123,17 +122,17 @@ impl<T: 'static> Step<T> {
             Self::Lock(key, patience, next) => Step::Lock(key, patience, next.and_then(then)),
             Self::Save(change, next) => Step::Save(change, next.and_then(then)),
             Self::Unlock(next) => Step::Unlock(next.and_then(then)),
-            Self::Done(value) => return then(value, cx),
-        })
+            Self::Done(value) => Step::begin(move |cx| then(value, cx)),
+        }
     }
 }
 
-impl<R: 'static, T: 'static> Next<R, T> {
-    fn and_then<U: 'static>(
+impl<R: 'static, T: Send + 'static> Next<R, T> {
+    fn and_then<U: Send + 'static>(
         self,
         then: impl FnOnce(T, &mut Cx<'_>) -> Result<Step<U>, Error> + Send + 'static,
     ) -> Next<R, U> {
-        Next::new(move |reply: R, cx: &mut Cx<'_>| self.resume(reply, cx)?.and_then(then, cx))
+        Next::new(move |reply: R, cx: &mut Cx<'_>| Ok(self.resume(reply, cx)?.and_then(then)))
     }
 }
 

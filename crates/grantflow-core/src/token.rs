@@ -114,6 +114,17 @@ impl Token {
         self.expires_at.is_some_and(|end| end <= now)
     }
 
+    /// The same token, its lifetime counted from when it was asked for.
+    pub(crate) fn asked_at(mut self, asked_at: Timestamp) -> Self {
+        if asked_at < self.issued_at {
+            self.expires_at = self
+                .expires_at
+                .map(|end| asked_at.plus(end.since(self.issued_at)));
+            self.issued_at = asked_at;
+        }
+        self
+    }
+
     /// What a refresh left of the old token ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)):
     /// no new refresh token keeps the old one, no scope means unchanged, and so do extras that did not come again.
     pub(crate) fn after(mut self, old: &Self) -> Self {

@@ -1,0 +1,204 @@
+//! The token that a handle gives out now, and how long: fresh, then stale, then expired.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use crate::transport::Ticks;
+use crate::{Error, Now, Origin, Record, Scopes, Secret, Timestamp, Token};
+
+/// The least time between two refreshes, whatever lifetime a server gives.
+const LEAST_LIFE: Duration = Duration::from_secs(1);
+
+/// How long to leave a server alone after an early refresh that failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(10);
+
+/// What a handle has published; it never changes, a newer one takes its place.
+#[derive(Debug)]
+pub(super) struct Published {
+    pub(super) header: HeaderValue,
+    /// The end of the hot path on the cheap clocks: the earlier one counts.
+    stale: Ticks,
+    stale_at: Option<Timestamp>,
+    expires: Option<Now>,
+    pub(super) grant: Grant,
+    /// Whether this token came by a refresh for a 401: if it is refused too, refreshing again is of no use.
+    pub(super) after_401: bool,
+}
+
+/// What stands behind a published token.
+#[derive(Clone, Debug)]
+pub(super) enum Grant {
+    Stored(Box<Record>),
+    Bare(Token),
+}
+
+impl Grant {
+    pub(super) fn token(&self) -> &Token {
+        match self {
+            Self::Stored(record) => record.token(),
+            Self::Bare(token) => token,
+        }
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        match self {
+            Self::Stored(record) => record.generation(),
+            Self::Bare(_) => 0,
+        }
+    }
+
+    pub(super) fn scopes(&self) -> Option<&Scopes> {
+        match self {
+            Self::Stored(record) => Some(record.scopes()),
+            Self::Bare(token) => token.scopes.as_ref(),
+        }
+    }
+
+    pub(super) fn origins(&self) -> &[Origin] {
+        match self {
+            Self::Stored(record) => record.origins(),
+            Self::Bare(_) => &[],
+        }
+    }
+}
+
+/// What the clocks and the dice of a host said at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub(super) now: Now,
+    pub(super) ticks: Ticks,
+    /// Uniform in `0..=255`: spreads early refreshes over 80–90 % of the lifetime, so that a fleet does not refresh at once.
+    pub(super) jitter: u8,
+}
+
+impl Published {
+    pub(super) fn new(grant: Grant, moment: Moment, after_401: bool) -> Result<Self, Error> {
+        let token = grant.token();
+        let mut header = token.header()?;
+        // The first clone turns the buffer into a shared one; made here, so that none is made on the hot path.
+        header = header.clone();
+        header.set_sensitive(true);
+        let lifetime = token
+            .expires_at
+            .map(|end| end.since(token.issued_at).max(LEAST_LIFE));
+        let stale_at = lifetime.map(|life| {
+            let early = life.mul_f64(0.8 + 0.1 * f64::from(moment.jitter) / 255.0);
+            token.issued_at.plus(early.max(LEAST_LIFE))
+        });
+        let expires = lifetime.map(|life| {
+            let wall = token.issued_at.plus(life);
+            Now {
+                wall,
+                boot: moment.now.boot.saturating_add(wall.since(moment.now.wall)),
+            }
+        });
+        let stale = hot_until(stale_at, moment);
+        Ok(Self {
+            header,
+            stale,
+            stale_at,
+            expires,
+            grant,
+            after_401,
+        })
+    }
+
+    /// The same token after an early refresh that failed: left alone for a while, and longer if the server asked for it.
+    pub(super) fn postponed(&self, moment: Moment, retry_at: Option<Timestamp>) -> Self {
+        let later = moment.now.wall.plus(AFTER_FAILURE);
+        let asked = retry_at.map_or(later, |at| at.max(later));
+        let end = self.expires.map_or(asked, |end| end.wall);
+        let stale_at = Some(asked.min(end));
+        Self {
+            header: self.header.clone(),
+            stale: hot_until(stale_at, moment),
+            stale_at,
+            expires: self.expires,
+            grant: self.grant.clone(),
+            after_401: self.after_401,
+        }
+    }
+
+    /// Whether the hot path may hand it out: one compare for each clock.
+    #[inline]
+    pub(super) fn is_hot(&self, ticks: Ticks) -> bool {
+        ticks.monotonic < self.stale.monotonic && ticks.wall < self.stale.wall
+    }
+
+    /// Whether nobody need refresh it yet.
+    pub(super) fn is_fresh(&self, now: Now) -> bool {
+        !self.is_expired(now) && self.stale_at.is_none_or(|time| now.wall < time)
+    }
+
+    /// Whether it has ended, by the clock that says so first.
+    pub(super) fn is_expired(&self, now: Now) -> bool {
+        self.expires
+            .is_some_and(|end| now.wall >= end.wall || now.boot >= end.boot)
+    }
+
+    pub(super) fn remaining(&self, now: Now) -> Option<Duration> {
+        self.expires
+            .map(|end| end.wall.since(now.wall).min(end.boot.saturating_sub(now.boot)))
+    }
+
+    pub(super) fn is_token(&self, token: &Secret) -> bool {
+        self.grant.token().access_token.eq_ct(token)
+    }
+}
+
+fn hot_until(stale_at: Option<Timestamp>, moment: Moment) -> Ticks {
+    let Some(stale_at) = stale_at else {
+        return Ticks {
+            monotonic: u64::MAX,
+            wall: i64::MAX,
+        };
+    };
+    let left = stale_at.since(moment.now.wall);
+    let nanos = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
+    Ticks {
+        monotonic: moment.ticks.monotonic.saturating_add(nanos),
+        wall: moment
+            .ticks
+            .wall
+            .saturating_add(i64::try_from(nanos).unwrap_or(i64::MAX)),
+    }
+}
+
+/// What a caller needs of a published token.
+#[derive(Clone, Debug)]
+pub(super) enum Need {
+    /// Any that has not ended.
+    Valid,
+    /// Another than this one, which an API refused.
+    NotThis(Secret),
+    /// One of a later generation.
+    After(u64),
+}
+
+impl Need {
+    /// Whether this token will do without looking further.
+    pub(super) fn is_met_by(&self, published: &Published, now: Now) -> bool {
+        match self {
+            Self::Valid => published.is_fresh(now),
+            Self::NotThis(_) | Self::After(_) => self.is_served_by(published) && !published.is_expired(now),
+        }
+    }
+
+    /// Whether this token will do while somebody else refreshes, or when a refresh fails.
+    pub(super) fn is_bridged_by(&self, published: &Published, now: Now) -> bool {
+        matches!(self, Self::Valid) && !published.is_expired(now)
+    }
+
+    /// Whether this token is the kind that was asked for, ended or not.
+    pub(super) fn is_served_by(&self, published: &Published) -> bool {
+        match self {
+            Self::Valid => true,
+            Self::NotThis(refused) => !published.is_token(refused),
+            Self::After(generation) => published.grant.generation() > *generation,
+        }
+    }
+}
+
+pub(super) type Obtained = Result<Arc<Published>, Error>;

@@ -1,0 +1,58 @@
+//! A request with the token on it, refreshed and replayed once when the API answers 401
+//! ([RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
+//!
+//! ```text
+//! access_token(Expired) ─▶ Send ─┬─ 401 ─▶ access_token(Is(refused)) ─▶ Send ─▶ Done
+//!                                └─ else ────────────────────────────────────▶ Done
+//! ```
+
+use std::sync::Arc;
+
+use http::{StatusCode, header};
+
+use super::access::{Unless, access_token};
+use crate::{Cx, Error, Key, Next, Origin, Record, Request, Response, Step, TransportError};
+
+/// Sends `request` with the access token stored under `key`.
+///
+/// The token goes to the origins of the record only. A 401 costs one refresh and one replay; a second 401 is the caller's.
+pub fn authorized(key: Key, request: Request) -> Step<Response> {
+    access_token(key.clone(), Unless::Expired).and_then(move |access, _| {
+        let refused = access.record.token().access_token.clone();
+        let first = send(with_token(request.clone(), &access.record)?);
+        Ok(first.and_then(move |reply, _| {
+            if reply.status() != StatusCode::UNAUTHORIZED {
+                return Ok(Step::Done(reply));
+            }
+            let fresh = access_token(key, Unless::Is(refused));
+            Ok(fresh.and_then(move |access, _| Ok(send(with_token(request, &access.record)?))))
+        }))
+    })
+}
+
+fn send(request: Request) -> Step<Response> {
+    Step::Send(
+        request,
+        Next::new(|reply: Result<Response, TransportError>, _: &mut Cx<'_>| Ok(Step::Done(reply?))),
+    )
+}
+
+fn with_token(mut request: Request, record: &Record) -> Result<Request, Error> {
+    allowed(record.origins(), request.uri())?;
+    request
+        .headers_mut()
+        .insert(header::AUTHORIZATION, record.token().header()?);
+    Ok(request)
+}
+
+/// Whether a token for `origins` may go to `uri`.
+pub(crate) fn allowed(origins: &[Origin], uri: &http::Uri) -> Result<(), Error> {
+    if origins.iter().any(|origin| origin.covers(uri)) {
+        return Ok(());
+    }
+    let origin = Origin::of(uri).map_or_else(
+        || "an address without an origin".to_owned(),
+        |origin| origin.to_string(),
+    );
+    Err(Error::OriginNotAllowed(Arc::from(origin)))
+}

@@ -1,0 +1,10 @@
+//! The flows that need a store: getting an access token, applying it, keeping a login, revoking.
+
+mod access;
+mod authorized;
+mod keep;
+
+pub use access::{Access, AccessTokenFlow, LOCK_PATIENCE, Unless, access_token};
+pub(crate) use authorized::allowed;
+pub use authorized::authorized;
+pub use keep::keep;

@@ -28,6 +28,18 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [`StoreError`]; [`LockTimeout`](crate::StoreErrorKind::LockTimeout) when `patience` ends first.
     fn lock(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError>;
 
+    /// Locks for the record of a new login, which needs nothing of what is stored.
+    ///
+    /// It differs from [`lock`](Self::lock) only where what is stored is [`Corrupt`](crate::StoreErrorKind::Corrupt): the
+    /// guard then has no record, and its save sets what is stored aside, never deletes it. By default it is `lock`.
+    ///
+    /// # Errors
+    ///
+    /// See [`lock`](Self::lock).
+    fn lock_for_login(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
+        self.lock(key, patience)
+    }
+
     /// The keys of all records.
     ///
     /// # Errors
@@ -68,6 +80,19 @@ pub trait AsyncStore: fmt::Debug + Send + Sync {
     ///
     /// See [`Store::lock`].
     async fn lock(&self, key: Key, patience: Duration) -> Result<Box<dyn AsyncLocked + '_>, StoreError>;
+
+    /// See [`Store::lock_for_login`].
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::lock`].
+    async fn lock_for_login(
+        &self,
+        key: Key,
+        patience: Duration,
+    ) -> Result<Box<dyn AsyncLocked + '_>, StoreError> {
+        self.lock(key, patience).await
+    }
 
     /// See [`Store::keys`].
     ///
@@ -153,6 +178,9 @@ impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
     fn lock(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
         (**self).lock(key, patience)
     }
+    fn lock_for_login(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
+        (**self).lock_for_login(key, patience)
+    }
     fn keys(&self) -> Result<Vec<Key>, StoreError> {
         (**self).keys()
     }
@@ -168,6 +196,13 @@ impl<S: AsyncStore + ?Sized> AsyncStore for std::sync::Arc<S> {
     }
     async fn lock(&self, key: Key, patience: Duration) -> Result<Box<dyn AsyncLocked + '_>, StoreError> {
         (**self).lock(key, patience).await
+    }
+    async fn lock_for_login(
+        &self,
+        key: Key,
+        patience: Duration,
+    ) -> Result<Box<dyn AsyncLocked + '_>, StoreError> {
+        (**self).lock_for_login(key, patience).await
     }
     async fn keys(&self) -> Result<Vec<Key>, StoreError> {
         (**self).keys().await

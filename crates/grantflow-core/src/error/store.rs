@@ -39,6 +39,8 @@ pub enum StoreErrorKind {
     OtherRecord,
     /// A save without the lock, or for another key than the locked one.
     NotLocked,
+    /// What is stored is newer, by its generation, than the record to save; nothing was changed.
+    Conflict,
     /// The store cannot do this, for example list its keys.
     Unsupported(&'static str),
     /// The store cannot be reached.
@@ -121,6 +123,7 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Insecure(why) => write!(f, "the store is not private: {why}")?,
             StoreErrorKind::OtherRecord => f.write_str("the store holds the record of another key")?,
             StoreErrorKind::NotLocked => f.write_str("the record to save is not the locked one")?,
+            StoreErrorKind::Conflict => f.write_str("a newer record is stored")?,
             StoreErrorKind::Unsupported(what) => write!(f, "the store cannot {what}")?,
             StoreErrorKind::Unavailable => f.write_str("the store cannot be reached")?,
             StoreErrorKind::Io => f.write_str("the store failed")?,

@@ -116,7 +116,7 @@ impl TestClient {
         }
     }
 
-    /// The registered redirect URIs, without the ports that loopback ones may add.
+    /// The registered redirect URIs. Those on a loopback host stand for every port of it, whichever they name.
     #[must_use]
     pub fn redirect_uris(&self) -> &[String] {
         &self.redirect_uris
@@ -142,9 +142,10 @@ impl TestClient {
     /// apps".
     pub(crate) fn allows_redirect(&self, uri: &str) -> bool {
         let Ok(parsed) = Url::parse(uri) else { return false };
+        let portless = loopback_without_port(uri);
         parsed.fragment().is_none()
             && self.redirect_uris.iter().any(|registered| {
-                registered == uri || loopback_without_port(uri).is_some_and(|uri| uri == *registered)
+                registered == uri || portless.is_some() && portless == loopback_without_port(registered)
             })
     }
 }
@@ -159,7 +160,7 @@ impl fmt::Debug for TestClient {
     }
 }
 
-/// The URI without its port, if it is plain HTTP on a loopback host.
+/// The URI without its port, if it is plain HTTP on a loopback host; `None` for any other.
 ///
 /// Works on the text and not on a parsed URL: parsing would turn `http://127.1/a/../callback` into something that was
 /// registered.
@@ -167,10 +168,10 @@ fn loopback_without_port(uri: &str) -> Option<String> {
     let rest = uri.strip_prefix("http://")?;
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, port),
-        _ => return None,
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
     };
     let is_loopback = matches!(host, "127.0.0.1" | "[::1]" | "localhost");
-    let is_port = port.parse::<u16>().is_ok_and(|number| number.to_string() == port);
-    (is_loopback && is_port).then(|| format!("http://{host}{path}"))
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number.to_string() == port);
+    (is_loopback && port.is_none_or(is_port)).then(|| format!("http://{host}{path}"))
 }

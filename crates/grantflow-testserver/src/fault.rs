@@ -123,6 +123,18 @@ impl Fault {
         ("wrong-state", "echo another state in the authorization response"),
     ];
 
+    /// Whether the fault makes a difference at this endpoint.
+    #[must_use]
+    pub fn applies_to(&self, endpoint: Endpoint) -> bool {
+        match self {
+            Self::WrongState => endpoint == Endpoint::Authorization,
+            Self::WrongIssuer | Self::NoIssuer => {
+                matches!(endpoint, Endpoint::Authorization | Endpoint::Metadata)
+            }
+            _ => true,
+        }
+    }
+
     /// Whether the fault strikes before the server does what was asked.
     pub(crate) fn spares_the_server(&self) -> bool {
         matches!(

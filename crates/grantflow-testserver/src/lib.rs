@@ -13,6 +13,9 @@
 //! - [`Stats`] and [`LoggedRequest`]s to assert on.
 //! - [`Browser`]: the person who logs in and consents.
 //!
+//! Endpoints are `/authorize`, `/token`, `/revoke`, `/introspect`, `/userinfo`, `/api/me`, `/api/echo` and the two metadata
+//! documents under `/.well-known/`. [`TestClient::defaults`] lists the clients that are registered from the start.
+//!
 //! Access tokens begin `gft_at_`, refresh tokens `gft_rt_` and codes `gft_ac_`, so that `grep` finds any that leaked.
 //!
 //! # Out of scope
@@ -43,6 +46,12 @@
 //! assert_eq!(server.stats().consents, 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # The command
+//!
+//! `grantflow-testserver --rotate grace=10 --expires 5 --fault refresh:drop-after-commit*1` is the same server as a process.
+//! It prints one line of JSON when it is ready (`issuer`, `port`, `pid`, `clients`) and ends on SIGINT or SIGTERM;
+//! `GET /stats` and `GET /log` answer [`Stats`] and [`LoggedRequest`]s. `--help` explains every flag and every fault.
 //!
 //! # Features
 //!

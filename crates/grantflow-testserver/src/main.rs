@@ -2,11 +2,9 @@
 //!
 //! It prints one line of JSON when it is ready and nothing after it; SIGINT and SIGTERM end it.
 
-use std::future::poll_fn;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::str::FromStr;
-use std::task::Poll;
 use std::time::Duration;
 
 use clap::Parser;
@@ -146,9 +144,14 @@ impl FromStr for FaultRule {
             }
             None => (rest, None),
         };
+        let endpoint: Endpoint = endpoint.parse().map_err(|error| format!("{error}"))?;
+        let fault: Fault = name.parse().map_err(|error| format!("{error}"))?;
+        if !fault.applies_to(endpoint) {
+            return Err(format!("{name} changes nothing there"));
+        }
         Ok(Self {
-            endpoint: endpoint.parse().map_err(|error| format!("{error}"))?,
-            fault: name.parse().map_err(|error| format!("{error}"))?,
+            endpoint,
+            fault,
             times,
         })
     }
@@ -214,6 +217,8 @@ impl Signals {
 
     #[cfg(unix)]
     fn wait(self) {
+        use std::future::poll_fn;
+        use std::task::Poll;
         let Self { runtime, mut unix } = self;
         runtime.block_on(poll_fn(|cx| {
             let arrived = unix.iter_mut().any(|signal| signal.poll_recv(cx).is_ready());

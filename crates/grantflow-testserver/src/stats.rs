@@ -96,7 +96,7 @@ pub struct LoggedRequest {
     pub access_token: Option<u64>,
     /// Names of the request's headers, in lower case, sorted.
     pub headers: Vec<String>,
-    /// Names of the parameters in the query and in the form, sorted.
+    /// Names of the parameters in the query and in the form, sorted; `(other)` for what does not look like one.
     pub parameters: Vec<String>,
     /// Bytes of the request body.
     pub body_length: u64,

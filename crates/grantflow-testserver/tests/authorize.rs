@@ -134,6 +134,21 @@ fn loopback_redirects_may_have_any_port() {
 }
 
 #[test]
+fn a_port_in_a_registered_loopback_redirect_binds_nobody() {
+    let client = grantflow_testserver::TestClient::public("ported", ["http://127.0.0.1:8080/cb"]);
+    let server = Config::new().client(client).auto_approve("ann").start().unwrap();
+    for (uri, status) in [
+        ("http://127.0.0.1:8080/cb", 303),
+        ("http://127.0.0.1:9090/cb", 303),
+        ("http://localhost:8080/cb", 400),
+        ("http://127.0.0.1:8080/cb/", 400),
+    ] {
+        let request = request_with(&[("client_id", "ported"), ("redirect_uri", uri)]);
+        assert_eq!(get(&authorization_url(&server, &request)).status, status, "{uri}");
+    }
+}
+
+#[test]
 fn localhost_is_a_loopback_redirect_only_where_it_is_registered() {
     let server = Config::new().auto_approve("ann").start().unwrap();
     let request = request_with(&[

@@ -126,6 +126,7 @@ fn wrong_flags_are_refused_before_anything_is_printed() {
         ["--fault", "nonsense"],
         ["--fault", "nowhere:hold"],
         ["--fault", "hold*0"],
+        ["--fault", "wrong-issuer"],
         ["--rotate", "sometimes"],
         ["--expires", "-1"],
         ["--delay", "soon"],

@@ -452,6 +452,14 @@ fn the_log_tells_names_and_ordinals_and_no_secrets() {
 }
 
 #[test]
+fn a_body_that_is_no_form_does_not_reach_the_log() {
+    let server = TestServer::start().unwrap();
+    let json = r#"{"refresh_token":"gft_rt_secret"}"#;
+    post(&server.url("/token"), &[(json, "")]);
+    assert_eq!(server.log().last().unwrap().parameters, ["(other)"]);
+}
+
+#[test]
 fn connections_are_kept_alive_and_counted() {
     let server = TestServer::start().unwrap();
     let agent = agent();

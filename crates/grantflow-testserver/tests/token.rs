@@ -139,6 +139,24 @@ fn every_replay_is_counted_and_a_family_is_revoked_once() {
 }
 
 #[test]
+fn of_many_refreshes_with_one_token_at_once_one_succeeds() {
+    let server = TestServer::start().unwrap();
+    let (_, token) = login(&server);
+    let replies: Vec<u16> = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..20)
+            .map(|_| scope.spawn(|| refresh(&server, &token).status))
+            .collect();
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
+    });
+    assert_eq!(replies.iter().filter(|status| **status == 200).count(), 1);
+    let stats = server.stats();
+    assert_eq!(
+        (stats.refreshes, stats.refresh_replays, stats.families_revoked),
+        (1, 19, 1)
+    );
+}
+
+#[test]
 fn inside_the_grace_period_a_spent_token_gets_the_same_successor() {
     let server = Config::new()
         .rotate(Rotation::Grace(Duration::from_secs(10)))

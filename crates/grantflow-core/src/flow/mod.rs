@@ -8,3 +8,8 @@ pub use access::{Access, AccessTokenFlow, LOCK_PATIENCE, Unless, access_token};
 pub(crate) use authorized::allowed;
 pub use authorized::authorized;
 pub use keep::keep;
+
+#[cfg(test)]
+pub(crate) mod scripted;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,304 @@
+//! Each flow through both drivers: the same script, the same effects.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use super::scripted::{GRANTED, NOW, Scripted, both, ends_in, key};
+use super::{AccessTokenFlow, Unless, access_token, authorized, keep};
+use crate::error::StoreErrorKind;
+use crate::{Body, Error, NotAuthorized, Outcome, Quirks, Record, Request, Secret, Timestamp};
+
+fn request(uri: &str) -> Request {
+    http::Request::post(uri).body(Body::from("data")).unwrap()
+}
+
+fn tokens(record: &Record) -> (&str, &str) {
+    let token = record.token();
+    (
+        token.access_token.expose(),
+        token.refresh_token.as_ref().map_or("", Secret::expose),
+    )
+}
+
+#[test]
+fn a_token_that_lives_is_given_out_without_a_request() {
+    let (access, host) = both(
+        || Scripted::default().stores(ends_in(60)),
+        || access_token(key(), Unless::Expired),
+    );
+    assert!(!access.unwrap().refreshed);
+    assert_eq!(host.log(), ["lock", "unlock"]);
+}
+
+#[test]
+fn r01_an_expired_token_is_refreshed_and_saved_before_the_lock_is_given_back() {
+    let script = || Scripted::default().stores(ends_in(0)).replies(200, GRANTED);
+    let (access, host) = both(script, || access_token(key(), Unless::Expired));
+    let access = access.unwrap();
+    assert!(access.refreshed && access.unsaved.is_none());
+    assert_eq!(host.log(), ["lock", "send POST /token", "save 2", "unlock"]);
+    assert_eq!(
+        host.bodies(),
+        ["grant_type=refresh_token&refresh_token=RT1&client_id=cid"]
+    );
+    assert_eq!(tokens(&host.stored().unwrap()), ("AT2", "RT2"));
+    assert_eq!(
+        access.record.token().expires_at,
+        Some(Timestamp::from_unix_seconds(NOW.unix_seconds() + 3600))
+    );
+}
+
+#[test]
+fn r09_a_token_that_another_process_refreshed_is_adopted() {
+    let script = || Scripted::default().stores(ends_in(60).refreshed(ends_in(60).token().clone()));
+    let (access, host) = both(script, || access_token(key(), Unless::Generation(1)));
+    assert_eq!(access.unwrap().record.generation(), 2);
+    assert_eq!(host.log(), ["lock", "unlock"]);
+}
+
+#[test]
+fn r25_a_refused_token_is_refreshed_though_it_lives_unless_another_is_stored() {
+    let script = || Scripted::default().stores(ends_in(60)).replies(200, GRANTED);
+    let (_, host) = both(script, || access_token(key(), Unless::Is(Secret::new("AT1"))));
+    assert_eq!(host.log(), ["lock", "send POST /token", "save 2", "unlock"]);
+    let (_, host) = both(
+        || Scripted::default().stores(ends_in(60)),
+        || access_token(key(), Unless::Is(Secret::new("AT0"))),
+    );
+    assert_eq!(host.log(), ["lock", "unlock"]);
+}
+
+#[test]
+fn nothing_stored_needs_the_user_and_gives_the_lock_back() {
+    let (access, host) = both(Scripted::default, || access_token(key(), Unless::Expired));
+    let error = access.unwrap_err();
+    assert!(error.needs_user() && matches!(error, Error::NotAuthorized(NotAuthorized::NothingStored)));
+    assert_eq!(host.log(), ["lock", "unlock"]);
+}
+
+#[test]
+fn a_token_without_a_refresh_token_needs_the_user_when_it_has_ended() {
+    let mut token = ends_in(0).token().clone();
+    token.refresh_token = None;
+    let record = Record::new(
+        key(),
+        super::scripted::client(),
+        token,
+        ends_in(0).provenance().clone(),
+    );
+    let (access, _) = both(
+        || Scripted::default().stores(record.clone()),
+        || access_token(key(), Unless::Expired),
+    );
+    assert!(matches!(
+        access.unwrap_err(),
+        Error::NotAuthorized(NotAuthorized::NoRefreshToken)
+    ));
+}
+
+#[test]
+fn t55_a_refused_grant_is_remembered_and_not_asked_for_again() {
+    let refused = r#"{"error":"invalid_grant","error_description":"Token has been revoked."}"#;
+    let script = || Scripted::default().stores(ends_in(0)).replies(400, refused);
+    let (access, host) = both(script, || access_token(key(), Unless::Expired));
+    assert!(access.unwrap_err().needs_user());
+    assert_eq!(host.log(), ["lock", "send POST /token", "save refused", "unlock"]);
+    let remembered = host.stored().unwrap();
+    assert_eq!(tokens(&remembered), ("AT1", "RT1"));
+
+    let (access, host) = both(
+        || Scripted::default().stores(remembered.clone()),
+        || access_token(key(), Unless::Expired),
+    );
+    assert!(matches!(
+        access.unwrap_err(),
+        Error::NotAuthorized(NotAuthorized::Refused)
+    ));
+    assert_eq!(host.log(), ["lock", "unlock"]);
+}
+
+#[test]
+fn r17_a_server_in_trouble_marks_nothing_bad() {
+    for status in [429, 503] {
+        let script = || {
+            Scripted::default()
+                .stores(ends_in(0))
+                .replies(status, r#"{"error":"temporarily_unavailable"}"#)
+        };
+        let (access, host) = both(script, || access_token(key(), Unless::Expired));
+        let error = access.unwrap_err();
+        assert!(error.is_transient() && !error.needs_user(), "{status}");
+        assert_eq!(host.log(), ["lock", "send POST /token", "unlock"], "{status}");
+        assert!(host.stored().unwrap().refresh_state().refused.is_none());
+    }
+}
+
+#[test]
+fn r02_a_lost_reply_is_asked_for_once_more_under_the_same_lock() {
+    let script = || {
+        Scripted::default()
+            .stores(ends_in(0))
+            .loses_the_reply()
+            .replies(200, GRANTED)
+    };
+    let (access, host) = both(script, || access_token(key(), Unless::Expired));
+    assert!(access.unwrap().refreshed);
+    assert_eq!(
+        host.log(),
+        ["lock", "send POST /token", "send POST /token", "save 2", "unlock"]
+    );
+    assert_eq!(host.bodies()[0], host.bodies()[1]);
+
+    let script = || {
+        Scripted::default()
+            .stores(ends_in(0))
+            .loses_the_reply()
+            .loses_the_reply()
+    };
+    let (access, host) = both(script, || access_token(key(), Unless::Expired));
+    assert_eq!(access.unwrap_err().outcome(), Outcome::Ambiguous);
+    assert_eq!(
+        host.log(),
+        ["lock", "send POST /token", "send POST /token", "unlock"]
+    );
+}
+
+#[test]
+fn r02_while_the_token_lives_a_lost_reply_is_asked_for_again_only_where_the_provider_tolerates_it() {
+    let (access, host) = both(
+        || Scripted::default().stores(ends_in(60)).loses_the_reply(),
+        || access_token(key(), Unless::Generation(1)),
+    );
+    assert!(access.is_err());
+    assert_eq!(host.log(), ["lock", "send POST /token", "unlock"]);
+
+    let mut quirks = Quirks::default();
+    quirks.refresh_grace_seconds = Some(10);
+    let old = ends_in(60);
+    let client = super::scripted::client().with_quirks(quirks);
+    let record = Record::new(key(), client, old.token().clone(), old.provenance().clone());
+    let script = || {
+        Scripted::default()
+            .stores(record.clone())
+            .loses_the_reply()
+            .replies(200, GRANTED)
+    };
+    let (access, host) = both(script, || access_token(key(), Unless::Generation(1)));
+    assert!(access.is_ok());
+    assert_eq!(
+        host.log(),
+        ["lock", "send POST /token", "send POST /token", "save 2", "unlock"]
+    );
+}
+
+#[test]
+fn a_request_that_never_left_is_not_repeated_by_the_flow() {
+    let (access, host) = both(
+        || Scripted::default().stores(ends_in(0)).cannot_connect(),
+        || access_token(key(), Unless::Expired),
+    );
+    assert_eq!(access.unwrap_err().outcome(), Outcome::Transient);
+    assert_eq!(host.log(), ["lock", "send POST /token", "unlock"]);
+}
+
+#[test]
+fn r04_a_token_that_cannot_be_stored_is_given_out_with_the_reason() {
+    let script = || {
+        Scripted::default()
+            .stores(ends_in(0))
+            .replies(200, GRANTED)
+            .fails_to_save(StoreErrorKind::Full)
+    };
+    let (access, _) = both(script, || access_token(key(), Unless::Expired));
+    let access = access.unwrap();
+    assert_eq!(tokens(&access.record), ("AT2", "RT2"));
+    assert_eq!(access.unsaved.unwrap().kind(), StoreErrorKind::Full);
+}
+
+#[test]
+fn r12_a_lock_that_cannot_be_had_is_an_error_and_no_request_leaves() {
+    let timeout = StoreErrorKind::LockTimeout { holder: Some(7) };
+    let script = || Scripted::default().stores(ends_in(0)).fails_to_lock(timeout);
+    let flow = || {
+        AccessTokenFlow::new(key(), Unless::Expired)
+            .patience(std::time::Duration::ZERO)
+            .flow()
+    };
+    let (access, host) = both(script, flow);
+    assert!(access.unwrap_err().is_transient());
+    assert_eq!(host.log(), ["try lock"]);
+}
+
+#[test]
+fn q10_a_refresh_reply_without_a_refresh_token_or_scopes_keeps_the_old_ones() {
+    for reply in [
+        r#"{"access_token":"AT2"}"#,
+        r#"{"access_token":"AT2","refresh_token":null,"scope":null}"#,
+        r#"{"access_token":"AT2","refresh_token":"","scope":""}"#,
+    ] {
+        let (access, host) = both(
+            || Scripted::default().stores(ends_in(0)).replies(200, reply),
+            || access_token(key(), Unless::Expired),
+        );
+        assert_eq!(tokens(&host.stored().unwrap()), ("AT2", "RT1"), "{reply}");
+        assert_eq!(access.unwrap().record.scopes(), key().scopes(), "{reply}");
+    }
+}
+
+#[test]
+fn q50_other_scopes_than_asked_are_reported_not_refused() {
+    let reply = r#"{"access_token":"AT2","scope":"b c"}"#;
+    let (access, _) = both(
+        || Scripted::default().stores(ends_in(0)).replies(200, reply),
+        || access_token(key(), Unless::Expired),
+    );
+    assert_eq!(access.unwrap().record.scopes().to_string(), "b c");
+}
+
+#[test]
+fn r25_a_401_costs_one_refresh_and_one_replay() {
+    let script = || {
+        Scripted::default()
+            .stores(ends_in(60))
+            .replies(401, "{}")
+            .replies(200, GRANTED)
+            .replies(200, "{}")
+    };
+    let (reply, host) = both(script, || authorized(key(), request("https://api.example/x")));
+    assert_eq!(reply.unwrap().status(), 200);
+    assert_eq!(host.authorizations(), ["Bearer AT1", "Bearer AT2"]);
+    assert_eq!(host.bodies()[2], "data");
+
+    let script = || {
+        Scripted::default()
+            .stores(ends_in(60))
+            .replies(401, "{}")
+            .replies(200, GRANTED)
+            .replies(401, "{}")
+    };
+    let (reply, _) = both(script, || authorized(key(), request("https://api.example/x")));
+    assert_eq!(reply.unwrap().status(), 401);
+}
+
+#[test]
+fn t51_the_token_goes_to_no_other_origin() {
+    let script = || Scripted::default().stores(ends_in(60));
+    let (reply, host) = both(script, || {
+        authorized(key(), request("https://evil.example/x?secret=1"))
+    });
+    let error = reply.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the token is not for https://evil.example: allow the origin where the credentials are made"
+    );
+    assert_eq!(host.log(), ["lock", "unlock"]);
+}
+
+#[test]
+fn a_new_login_goes_on_counting_where_the_old_one_ended() {
+    let (kept, host) = both(
+        || Scripted::default().stores(ends_in(0)),
+        || keep(ends_in(60), None),
+    );
+    assert_eq!(kept.unwrap().generation(), 2);
+    assert_eq!(host.log(), ["lock", "save 2", "unlock"]);
+}

@@ -1,7 +1,7 @@
 //! A protected resource ([RFC 6750]).
 //!
-//! `GET /api/me` and `/userinfo` say who the token speaks for, `POST /api/echo` says what it received, so that a test sees
-//! whether a request that was sent again after a 401 came with its whole body.
+//! `GET /api/me` and `/userinfo` say who the token speaks for, `POST /api/echo` says what it received, so that a
+//! test sees whether a request that was sent again after a 401 came with its whole body.
 //!
 //! [RFC 6750]: https://www.rfc-editor.org/rfc/rfc6750
 

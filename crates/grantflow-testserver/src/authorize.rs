@@ -1,7 +1,7 @@
 //! The authorization endpoint ([RFC 6749 section 4.1.1], [RFC 7636 section 4.3], [RFC 9207 section 2]).
 //!
-//! A request with an unknown client or a redirect URI that was not registered ends on a page. Every other problem goes
-//! back to the client, with `state` and `iss`.
+//! A request with an unknown client or a redirect URI that was not registered ends on a page. Every other problem
+//! goes back to the client, with `state` and `iss`.
 //!
 //! [RFC 6749 section 4.1.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1
 //! [RFC 7636 section 4.3]: https://www.rfc-editor.org/rfc/rfc7636#section-4.3
@@ -96,8 +96,8 @@ pub(crate) fn refuse(turn: &mut Turn<'_>, target: &Target, problem: &Problem) ->
     )
 }
 
-/// RFC 9207 section 2: "authorization servers […] MUST indicate their identity in the authorization response by including
-/// the `iss` parameter", in errors too.
+/// RFC 9207 section 2: "authorization servers […] MUST indicate their identity in the authorization response by
+/// including the `iss` parameter", in errors too.
 fn respond(turn: &mut Turn<'_>, target: &Target, answer: &[(&str, &str)]) -> Reply {
     turn.note.error = answer
         .iter()

@@ -61,7 +61,8 @@ impl Browser {
         self
     }
 
-    /// Opens an authorization URL, logs in if asked, allows, and returns where the server sent the browser in the end.
+    /// Opens an authorization URL, logs in if asked, allows, and returns where the server sent the browser in the
+    /// end.
     ///
     /// # Errors
     ///
@@ -79,7 +80,8 @@ impl Browser {
         self.visit(authorization_url, "deny")
     }
 
-    /// Visits a location that [`Browser::approve`] returned, as the browser would have, and returns the status and the body.
+    /// Visits a location that [`Browser::approve`] returned, as the browser would have, and returns the status and
+    /// the body.
     ///
     /// # Errors
     ///

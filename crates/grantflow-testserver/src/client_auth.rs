@@ -1,7 +1,7 @@
 //! How clients prove who they are ([RFC 6749 section 2.3.1]).
 //!
-//! Each client has one registered way and no other is taken. A raw secret in an `Authorization` header, one that was not
-//! form-encoded first, is refused if its encoding matters.
+//! Each client has one registered way and no other is taken. A raw secret in an `Authorization` header, one that
+//! was not form-encoded first, is refused if its encoding matters.
 //!
 //! [RFC 6749 section 2.3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
 
@@ -25,9 +25,9 @@ impl Refusal {
         Self { code, description }
     }
 
-    /// RFC 6749 section 5.2: to a client that used the `Authorization` header, "the authorization server MUST respond
-    /// with an HTTP 401 (Unauthorized) status code and include the `WWW-Authenticate` response header field". HTTP wants the
-    /// field with every 401.
+    /// RFC 6749 section 5.2: to a client that used the `Authorization` header, "the authorization server MUST
+    /// respond with an HTTP 401 (Unauthorized) status code and include the `WWW-Authenticate` response header
+    /// field". HTTP wants the field with every 401.
     pub(crate) fn into_reply(self, turn: &mut Turn<'_>) -> Reply {
         turn.note.error = Some(self.code.to_owned());
         if self.code == "invalid_client" {

@@ -81,7 +81,8 @@ impl Config {
     /// Makes each reply of the token endpoint late by this much.
     ///
     /// The request is carried out first: a client that is killed while it waits has spent its refresh token. For a
-    /// server that is slow before it does anything, use [`Fault::DelayBeforeCommit`](crate::Fault::DelayBeforeCommit).
+    /// server that is slow before it does anything, use
+    /// [`Fault::DelayBeforeCommit`](crate::Fault::DelayBeforeCommit).
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
@@ -93,7 +94,8 @@ impl Config {
         self
     }
 
-    /// Grants these scopes at most; what else a client asks for is left out, silently, as [RFC 6749 section 3.3] allows.
+    /// Grants these scopes at most; what else a client asks for is left out, silently, as [RFC 6749 section 3.3]
+    /// allows.
     ///
     /// [RFC 6749 section 3.3]: https://www.rfc-editor.org/rfc/rfc6749#section-3.3
     pub fn grant_only<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
@@ -139,9 +141,9 @@ pub enum Rotation {
     /// Like [`Rotation::Strict`], but a spent token that comes again within this time is answered with the *same*
     /// successor and a fresh access token, as long as that successor was not used itself.
     ///
-    /// The same successor, because then a client that lost a reply and its sibling that got it end up with one token
-    /// between them. Once the successor was used, its reply had arrived: the older token is a replay, inside the period
-    /// or not.
+    /// The same successor, because then a client that lost a reply and its sibling that got it end up with one
+    /// token between them. Once the successor was used, its reply had arrived: the older token is a replay, inside
+    /// the period or not.
     Grace(Duration),
     /// Refresh tokens stay as they are, and replies to a refresh carry none, as Google's do.
     Never,

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 /// Something that goes wrong with a request.
 ///
-/// Faults with "commit" in their name say whether the server did what was asked before things went wrong; a client cannot
-/// tell, and what it does next is what such a test is about. Each has a name for the command line, see [`Fault::NAMES`].
+/// Faults with "commit" in their name say whether the server did what was asked before things went wrong; a client
+/// cannot tell, and what it does next is what such a test is about. Each has a name for the command line, see
+/// [`Fault::NAMES`].
 ///
 /// # Example
 ///
@@ -48,7 +49,8 @@ pub enum Fault {
     Empty,
     /// Carries the request out and answers 200 with a page of HTML, as a captive portal would.
     Html,
-    /// Carries the request out and answers with this many spaces before the reply, which is valid JSON if read to its end.
+    /// Carries the request out and answers with this many spaces before the reply, which is valid JSON if read to
+    /// its end.
     Huge(u64),
     /// Carries the request out and answers with a body without end (it gives up after 1 GiB).
     Endless,

@@ -5,9 +5,10 @@
 //!        └── logged in ────────▲
 //! ```
 //!
-//! An interaction belongs to the browser that brought it: its id is worth nothing without that browser's cookie. The cookie
-//! changes at login, so that nobody can plant one before. Consent is asked every time, as RFC 8252 section 8.6 wants for
-//! clients that cannot prove who they are; only `prompt=none` uses what was consented to before.
+//! An interaction belongs to the browser that brought it: its id is worth nothing without that browser's cookie.
+//! The cookie changes at login, so that nobody can plant one before. Consent is asked every time, as RFC 8252
+//! section 8.6 wants for clients that cannot prove who they are; only `prompt=none` uses what was consented to
+//! before.
 //!
 //! [RFC 6749 section 3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-3.1
 //! [RFC 8252 section 8.6]: https://www.rfc-editor.org/rfc/rfc8252#section-8.6
@@ -54,7 +55,8 @@ pub(crate) fn begin(turn: &mut Turn<'_>, request: AuthorizationRequest) -> Reply
     }
 }
 
-/// `prompt=none` (OpenID Connect Core section 3.1.2.1): "MUST NOT display any authentication or consent user interface pages".
+/// `prompt=none` (OpenID Connect Core section 3.1.2.1): "MUST NOT display any authentication or consent user
+/// interface pages".
 fn answer_without_asking(
     turn: &mut Turn<'_>,
     request: AuthorizationRequest,

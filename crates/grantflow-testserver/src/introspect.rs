@@ -1,7 +1,7 @@
 //! Token introspection ([RFC 7662]).
 //!
-//! Any confidential client may ask about any token, as a resource server would. A public client may not: section 2.1 wants
-//! the endpoint protected against token scanning.
+//! Any confidential client may ask about any token, as a resource server would. A public client may not: section
+//! 2.1 wants the endpoint protected against token scanning.
 //!
 //! [RFC 7662]: https://www.rfc-editor.org/rfc/rfc7662
 

@@ -1,9 +1,9 @@
 //! An OAuth 2.0 authorization server on loopback for tests and demos, with faults on demand.
 //!
-//! Real clients log in to it over real HTTP: login and consent pages, authorization codes with mandatory PKCE, refresh
-//! tokens that rotate, revocation, introspection, metadata, and a protected API. What makes it a test server is the rest:
-//! it loses replies after it has acted on them, it is slow, it talks nonsense when told to, its clock can be pushed, and it
-//! counts everything.
+//! Real clients log in to it over real HTTP: login and consent pages, authorization codes with mandatory PKCE,
+//! refresh tokens that rotate, revocation, introspection, metadata, and a protected API. What makes it a test
+//! server is the rest: it loses replies after it has acted on them, it is slow, it talks nonsense when told to, its
+//! clock can be pushed, and it counts everything.
 //!
 //! # In scope
 //!
@@ -13,8 +13,9 @@
 //! - [`Stats`] and [`LoggedRequest`]s to assert on.
 //! - [`Browser`]: the person who logs in and consents.
 //!
-//! Endpoints are `/authorize`, `/token`, `/revoke`, `/introspect`, `/userinfo`, `/api/me`, `/api/echo` and the two metadata
-//! documents under `/.well-known/`. [`TestClient::defaults`] lists the clients that are registered from the start.
+//! Endpoints are `/authorize`, `/token`, `/revoke`, `/introspect`, `/userinfo`, `/api/me`, `/api/echo` and the two
+//! metadata documents under `/.well-known/`. [`TestClient::defaults`] lists the clients that are registered from
+//! the start.
 //!
 //! Access tokens begin `gft_at_`, refresh tokens `gft_rt_` and codes `gft_ac_`, so that `grep` finds any that leaked.
 //!
@@ -49,13 +50,14 @@
 //!
 //! # The command
 //!
-//! `grantflow-testserver --rotate grace=10 --expires 5 --fault refresh:drop-after-commit*1` is the same server as a process.
-//! It prints one line of JSON when it is ready (`issuer`, `port`, `pid`, `clients`) and ends on SIGINT or SIGTERM;
-//! `GET /stats` and `GET /log` answer [`Stats`] and [`LoggedRequest`]s. `--help` explains every flag and every fault.
+//! `grantflow-testserver --rotate grace=10 --expires 5 --fault refresh:drop-after-commit*1` is the same server as a
+//! process. It prints one line of JSON when it is ready (`issuer`, `port`, `pid`, `clients`) and ends on SIGINT or
+//! SIGTERM; `GET /stats` and `GET /log` answer [`Stats`] and [`LoggedRequest`]s. `--help` explains every flag and
+//! every fault.
 //!
 //! # Features
 //!
-//! - `cli` (default): the `grantflow-testserver` command. A crate that only wants the library builds faster without it.
+//! - `cli` (default): the `grantflow-testserver` command. The library alone builds faster without it.
 
 mod api;
 mod authorize;

@@ -1,7 +1,8 @@
 //! What the server says about itself ([RFC 8414], [RFC 9207 section 3], OpenID Connect Discovery 1.0).
 //!
-//! The OpenID document is the same but for what describes users. It names no `jwks_uri` and no signing algorithm, though
-//! OpenID Connect wants both: the server issues no ID tokens, and saying otherwise would send clients looking for them.
+//! The OpenID document is the same but for what describes users. It names no `jwks_uri` and no signing algorithm,
+//! though OpenID Connect wants both: the server issues no ID tokens, and saying otherwise would send clients
+//! looking for them.
 //!
 //! [RFC 8414]: https://www.rfc-editor.org/rfc/rfc8414
 //! [RFC 9207 section 3]: https://www.rfc-editor.org/rfc/rfc9207#section-3

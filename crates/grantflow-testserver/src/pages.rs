@@ -1,7 +1,7 @@
 //! The pages a person sees, and the headers that keep them safe ([RFC 9700 section 4.16] on clickjacking).
 //!
-//! Nothing on them comes from elsewhere: one style sheet, admitted by its hash, and no script. Whatever a request brought
-//! is escaped.
+//! Nothing on them comes from elsewhere: one style sheet, admitted by its hash, and no script. Whatever a request
+//! brought is escaped.
 //!
 //! [RFC 9700 section 4.16]: https://www.rfc-editor.org/rfc/rfc9700#section-4.16
 
@@ -143,7 +143,8 @@ fn page(status: u16, title: &str, main: &str, redirect_uri: Option<&str>) -> Rep
 
 /// What `form-action` must allow for the consent form to lead to the client: browsers apply it to redirects too.
 ///
-/// A content security policy cannot name an IPv6 host, so there, and for an application's own scheme, the scheme stands alone.
+/// A content security policy cannot name an IPv6 host, so there, and for an application's own scheme, the scheme
+/// stands alone.
 fn source(redirect_uri: &str) -> String {
     let Ok(url) = Url::parse(redirect_uri) else {
         return String::new();

@@ -18,8 +18,8 @@ pub(crate) fn revoke(turn: &mut Turn<'_>) -> Reply {
     }
 }
 
-/// RFC 7009 section 2.1: the server "verifies whether the token was issued to the client making the revocation request.
-/// If this validation fails, the request is refused"; section 2.2: a token it does not know is no error.
+/// RFC 7009 section 2.1: the server "verifies whether the token was issued to the client making the revocation
+/// request. If this validation fails, the request is refused"; section 2.2: a token it does not know is no error.
 fn try_revoke(turn: &mut Turn<'_>) -> Result<(), Refusal> {
     let client = authenticate(turn)?;
     let token = turn

@@ -1,9 +1,11 @@
 //! The server's thread: connections in, replies out, and the faults that play between the two.
 //!
 //! ```text
-//! request ──▶ fault that spares the server? ──no──▶ carried out, logged ──▶ fault that spoils the reply? ──▶ wait ──▶ reply
-//!                        └──yes──────────────▶ logged ──────────────────────────────────────────────────────▲
+//! request ──▶ fault that spares the server? ──no──▶ carried out ──▶ fault that spoils the reply? ──▶ wait ──▶ reply
+//!                        └──yes────────────────────────────────────────────────────────────────────▲
 //! ```
+//!
+//! A request is counted and logged as it is carried out, before any wait: what tests read is what has been committed.
 
 use std::fmt;
 use std::net::TcpListener;

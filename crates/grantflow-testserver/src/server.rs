@@ -19,8 +19,8 @@ use crate::stats::{LoggedRequest, Stats};
 
 /// An authorization server on a port of 127.0.0.1, running on a thread of its own.
 ///
-/// All methods take `&self` and return at once, so that a blocking test and an async one can use it alike. Dropping it
-/// stops the server, cuts its connections and waits for its thread.
+/// All methods take `&self` and return at once, so that a blocking test and an async one can use it alike. Dropping
+/// it stops the server, cuts its connections and waits for its thread.
 ///
 /// # Example
 ///
@@ -108,8 +108,8 @@ impl TestServer {
         Browser::new()
     }
 
-    /// Opens an authorization URL in a new browser, logs in as `ann`, allows, and returns where the browser was sent: the
-    /// redirect URI with `code`, `state` and `iss`.
+    /// Opens an authorization URL in a new browser, logs in as `ann`, allows, and returns where the browser was
+    /// sent: the redirect URI with `code`, `state` and `iss`.
     ///
     /// All of it happens over HTTP. The location is not visited; [`Browser::follow`] does that.
     ///
@@ -183,7 +183,8 @@ impl TestServer {
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
-    /// Every access token, refresh token and code the server has issued, in the clear, for tests that search for leaks.
+    /// Every access token, refresh token and code the server has issued, in the clear, for tests that search for
+    /// leaks.
     #[must_use]
     pub fn expose_issued(&self) -> Vec<String> {
         self.site.state().issued.clone()

@@ -1,4 +1,5 @@
-//! The token endpoint ([RFC 6749 section 4.1.3], [RFC 6749 section 6], [RFC 7636 section 4.6], [RFC 9700 section 4.14.2]).
+//! The token endpoint ([RFC 6749 section 4.1.3], [RFC 6749 section 6], [RFC 7636 section 4.6], [RFC 9700 section
+//! 4.14.2]).
 //!
 //! ```text
 //! refresh token: live ──refresh──▶ spent ──again, in the grace period, successor unused──▶ the same successor
@@ -62,8 +63,8 @@ fn exchange(turn: &mut Turn<'_>, client: &TestClient) -> Result<Value, Refusal> 
         ));
     };
     if let Some(grant) = code.grant {
-        // RFC 6749 section 4.1.2: the server "SHOULD revoke (when possible) all tokens previously issued based on that
-        // authorization code".
+        // RFC 6749 section 4.1.2: the server "SHOULD revoke (when possible) all tokens previously issued based on
+        // that authorization code".
         turn.state.stats.code_replays += 1;
         revoke_family(turn, grant);
         return Err(Refusal::new(

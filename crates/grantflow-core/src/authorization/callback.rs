@@ -1,6 +1,82 @@
 //! The redirect that comes back ([RFC 6749 section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)).
 
 use std::fmt;
+use std::sync::Arc;
+
+use super::query::Parameters;
+use crate::error::{ErrorCode, ServerError};
+use crate::{Error, Secret};
+
+/// A redirect that was taken apart and not yet checked.
+pub(super) struct Callback<'a> {
+    parameters: Parameters<'a>,
+    place: Place,
+}
+
+/// Where the parameters stand in the redirect.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Place {
+    Query,
+    /// Servers put errors there (quirk 48), and codes only in response types that were not asked for.
+    Fragment,
+}
+
+impl<'a> Callback<'a> {
+    /// Reads an address with a query, absolute or from its path on, or the query alone; white space around it does not count.
+    pub(super) fn parse(text: &'a str) -> Result<Self, CallbackError> {
+        if text.len() > LIMIT {
+            return Err(CallbackError::Malformed);
+        }
+        let (place, text) = find(text.trim()).ok_or(CallbackError::Malformed)?;
+        let parameters = Parameters::parse(text)?;
+        Ok(Self { parameters, place })
+    }
+
+    pub(super) fn state(&self) -> Option<Secret> {
+        self.parameters.get("state").map(Secret::from)
+    }
+
+    pub(super) fn issuer(&self) -> Option<&str> {
+        self.parameters.get("iss")
+    }
+
+    /// The code, or why there is none; only to be asked once state and issuer are checked.
+    pub(super) fn outcome(&self) -> Result<Secret, Error> {
+        match (self.parameters.get("code"), self.parameters.get("error")) {
+            (Some(code), None) if self.place == Place::Query => Ok(Secret::from(code)),
+            (None, Some(code)) => Err(self.refusal(code)),
+            _ => Err(CallbackError::NoCode.into()),
+        }
+    }
+
+    fn refusal(&self, code: &str) -> Error {
+        let text = |name| self.parameters.get(name).map(str::to_owned);
+        let refusal =
+            ServerError::new(ErrorCode::from(code)).explained(text("error_description"), text("error_uri"));
+        match refusal.code() {
+            ErrorCode::AccessDenied => Error::Denied(Arc::new(refusal)),
+            // Quirk 48: the same by another name.
+            ErrorCode::Other(code) if code == "user_denied" => Error::Denied(Arc::new(refusal)),
+            _ => Error::Server(Arc::new(refusal)),
+        }
+    }
+}
+
+/// The parameters of what may be an address: the first delimiter tells an address (`/`, `:`, `?`, `#`) from a query (`=`, `&`).
+fn find(text: &str) -> Option<(Place, &str)> {
+    let first = text.find(['/', ':', '?', '#', '=', '&'])?;
+    if text[first..].starts_with(['=', '&']) {
+        return Some((Place::Query, text));
+    }
+    let (address, fragment) = text.split_once('#').unwrap_or((text, ""));
+    if let Some((_, query)) = address.split_once('?') {
+        return Some((Place::Query, query));
+    }
+    (!fragment.is_empty()).then_some((Place::Fragment, fragment))
+}
+
+/// Longer than any address a browser sends.
+const LIMIT: usize = 64 * 1024;
 
 /// Why a redirect is not the answer to an authorization; nothing of it is in the message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,3 +110,37 @@ impl fmt::Display for CallbackError {
 }
 
 impl std::error::Error for CallbackError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_is_found_in_every_form_it_comes_in() {
+        for (text, found) in [
+            ("http://127.0.0.1:8080/cb?code=a&state=b", "code=a&state=b"),
+            ("https://app.example/a=b?code=a", "code=a"),
+            ("com.example.app:/cb?code=a#_=_", "code=a"),
+            ("urn:x?code=a", "code=a"),
+            ("localhost:8080/?code=a", "code=a"),
+            ("app.example/cb?code=a", "code=a"),
+            ("/cb?code=a", "code=a"),
+            ("/?code=a?b/c", "code=a?b/c"),
+            ("?code=a", "code=a"),
+            ("code=a&iss=https://as.example/?x", "code=a&iss=https://as.example/?x"),
+            ("&code=a", "&code=a"),
+        ] {
+            assert_eq!(find(text), Some((Place::Query, found)), "{text}");
+        }
+        for (text, found) in [
+            ("https://app.example/cb#error=a", "error=a"),
+            ("#error=a", "error=a"),
+            ("https://app.example/#?error=a", "?error=a"),
+        ] {
+            assert_eq!(find(text), Some((Place::Fragment, found)), "{text}");
+        }
+        for none in ["", "4", "4/0AbUR2V", "https://app.example/cb", "/cb#"] {
+            assert_eq!(find(none), None, "{none}");
+        }
+    }
+}

@@ -1,7 +1,9 @@
 //! The authorization code grant with PKCE ([RFC 6749 section 4.1], [RFC 7636], [RFC 9207]).
 //!
 //! ```text
-//! AuthorizationRequest ──start──▶ (URL, PendingAuthorization) ──accept(callback)──▶ AuthorizationCode ──▶ TokenRequest
+//! AuthorizationRequest ──start──▶ (AuthorizationUrl, PendingAuthorization) ──accept(callback)──▶ AuthorizationCode ──▶ TokenRequest
+//!                                                     │        ▲
+//!                                          expose_json└────────┘from_json, where the pause outlives the process
 //! ```
 //!
 //! [RFC 6749 section 4.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1
@@ -11,7 +13,14 @@
 mod callback;
 mod code;
 mod pending;
+mod pkce;
+mod query;
+mod request;
+mod stored;
 
 pub use callback::CallbackError;
 pub use code::AuthorizationCode;
 pub use pending::PendingAuthorization;
+pub use request::{AuthorizationRequest, AuthorizationUrl};
+
+pub(crate) use request::check_redirect_uri;

@@ -1,5 +1,124 @@
-//! An authorization that waits for its redirect.
+//! An authorization that waits for its redirect ([RFC 6749 section 4.1.2], [RFC 9207 section 2.4]).
+//!
+//! [RFC 6749 section 4.1.2]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2
+//! [RFC 9207 section 2.4]: https://www.rfc-editor.org/rfc/rfc9207#section-2.4
 
-/// An authorization that waits for its redirect.
+use super::callback::{Callback, CallbackError};
+use super::code::AuthorizationCode;
+use super::pkce::Verifier;
+use crate::{Cx, Endpoint, Error, Issuer, Scopes, Secret, Timestamp};
+
+/// An authorization that was begun and waits for its redirect.
+///
+/// It owns what the redirect is checked against and the code exchanged with: state, PKCE verifier, nonce, issuer, client and
+/// redirect address. It is used up by [`accept`](Self::accept):
+///
+/// ```compile_fail,E0382
+/// # use grantflow_core::{AuthorizationCode, Cx, Error, PendingAuthorization};
+/// fn replay(pending: PendingAuthorization, cx: &Cx<'_>) -> Result<AuthorizationCode, Error> {
+///     pending.accept("/callback?code=first&state=x", cx)?;
+///     pending.accept("/callback?code=second&state=x", cx)
+/// }
+/// ```
+///
+/// Where the pause outlives the process, [`expose_json`](Self::expose_json) and [`from_json`](Self::from_json) keep it.
+/// A stored one is single use only if the application deletes it, as one change with reading it and before the code is exchanged:
+/// a second redirect must find nothing.
 #[derive(Debug)]
-pub struct PendingAuthorization {}
+pub struct PendingAuthorization {
+    pub(super) state: Secret,
+    pub(super) verifier: Verifier,
+    pub(super) nonce: Option<Secret>,
+    pub(super) issuer: Option<Issuer>,
+    pub(super) iss_promised: bool,
+    pub(super) client_id: String,
+    pub(super) token_endpoint: Endpoint,
+    pub(super) redirect_uri: String,
+    pub(super) scopes: Scopes,
+    pub(super) resources: Vec<String>,
+    pub(super) created_at: Timestamp,
+    pub(super) expires_at: Timestamp,
+}
+
+impl PendingAuthorization {
+    /// Takes the redirect: its address (absolute, or from the path on), its query alone, or the body of a `form_post`.
+    /// An address that a user pasted is taken by the same rules, with white space around it.
+    ///
+    /// The code is given only once everything else is right, in this order: the text can be read in one way and is not too
+    /// long, no parameter is there twice, the time is not over, the state is the one that was sent, and so is the issuer.
+    /// Refusals of the server are believed after the same checks.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Callback`] if the redirect is not the answer to this authorization, [`Error::Denied`] if the consent was denied,
+    /// [`Error::Server`] if the server refused for another reason.
+    pub fn accept(self, callback: &str, cx: &Cx<'_>) -> Result<AuthorizationCode, Error> {
+        let callback = Callback::parse(callback)?;
+        if self.expires_at <= cx.wall() {
+            return Err(CallbackError::Expired.into());
+        }
+        if !self.is_state_of(&callback) {
+            return Err(CallbackError::State.into());
+        }
+        if !self.is_issuer_of(&callback) {
+            return Err(CallbackError::Issuer.into());
+        }
+        Ok(AuthorizationCode {
+            code: callback.outcome()?,
+            verifier: self.verifier.into_secret(),
+            nonce: self.nonce,
+            issuer: self.issuer,
+            client_id: self.client_id,
+            token_endpoint: self.token_endpoint,
+            redirect_uri: self.redirect_uri,
+            scopes: self.scopes,
+            resources: self.resources,
+        })
+    }
+
+    /// Whether a redirect belongs to this authorization: it can be read and has its state.
+    ///
+    /// A receiver asks before it calls [`accept`](Self::accept), answers others with an error and keeps listening, so that
+    /// nobody ends a login with a request of their own. Nothing else is checked.
+    #[must_use]
+    pub fn matches(&self, callback: &str) -> bool {
+        Callback::parse(callback).is_ok_and(|callback| self.is_state_of(&callback))
+    }
+
+    /// RFC 6749 section 10.12: compared in constant time, and required in refusals too (threat T18).
+    fn is_state_of(&self, callback: &Callback<'_>) -> bool {
+        callback.state().is_some_and(|state| state.eq_ct(&self.state))
+    }
+
+    /// RFC 9207 section 2.4: by "simple string comparison", in refusals too; one that is not promised may be absent.
+    fn is_issuer_of(&self, callback: &Callback<'_>) -> bool {
+        match (&self.issuer, callback.issuer()) {
+            (Some(asked), Some(answered)) => asked.as_str() == answered,
+            _ => !self.iss_promised,
+        }
+    }
+
+    /// The address the redirect goes to.
+    #[must_use]
+    pub fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
+    /// The scopes that were asked for.
+    #[must_use]
+    pub fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    /// When the authorization was begun.
+    #[must_use]
+    pub fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// From when on no redirect is taken any more.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+}

@@ -1,0 +1,308 @@
+//! The address a user consents at ([RFC 6749 section 4.1.1], [RFC 7636 section 4.3]).
+//!
+//! [RFC 6749 section 4.1.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1
+//! [RFC 7636 section 4.3]: https://www.rfc-editor.org/rfc/rfc7636#section-4.3
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
+
+use super::pending::PendingAuthorization;
+use super::pkce::Verifier;
+use super::query::QueryWriter;
+use crate::error::InvalidInput;
+use crate::{Client, Cx, Error, Scopes, Secret};
+
+/// A request for an authorization code, with state and PKCE in it.
+///
+/// # Example
+///
+/// ```
+/// # use grantflow_core::{Cx, EntropyError, Error, Now, Timestamp};
+/// # let mut n = 0;
+/// # let mut fill = |bytes: &mut [u8]| { n += 1; bytes.fill(n); Ok(()) };
+/// # let mut cx = Cx::new(Now::default(), &mut fill);
+/// use grantflow_core::{AuthorizationRequest, Client};
+///
+/// let client = Client::google("cid.apps.googleusercontent.com")?;
+/// let (url, pending) = AuthorizationRequest::new(&client, "http://127.0.0.1:8080/callback")
+///     .scopes("https://www.googleapis.com/auth/calendar")?
+///     .login_hint("ann@example.com")
+///     .start(&mut cx)?;
+/// assert!(url.as_str().starts_with("https://accounts.google.com/o/oauth2/v2/auth?response_type=code&client_id=cid."));
+///
+/// // The user consents in a browser, and the server redirects it:
+/// # let state = url.as_str().split("&state=").nth(1).unwrap().split('&').next().unwrap();
+/// # let callback = format!("/callback?code=4/0AbUR2V&state={state}");
+/// let code = pending.accept(&callback, &cx)?;
+/// assert!(code.scopes().contains("https://www.googleapis.com/auth/calendar"));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone)]
+pub struct AuthorizationRequest<'a> {
+    client: &'a Client,
+    redirect_uri: String,
+    scopes: Scopes,
+    resources: Vec<String>,
+    parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    lifetime: Duration,
+}
+
+impl<'a> AuthorizationRequest<'a> {
+    /// Asks for an authorization of `client` whose answer goes to `redirect_uri`, one of those that are registered for it.
+    pub fn new(client: &'a Client, redirect_uri: impl Into<String>) -> Self {
+        Self {
+            client,
+            redirect_uri: redirect_uri.into(),
+            scopes: Scopes::none(),
+            resources: Vec::new(),
+            parameters: Vec::new(),
+            lifetime: LIFETIME,
+        }
+    }
+
+    /// Asks for these scopes; with `openid` a nonce is sent too (OpenID Connect Core section 3.1.2.1).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if a name has a character that no scope may have.
+    pub fn scopes<S: TryInto<Scopes, Error: Into<Error>>>(mut self, scopes: S) -> Result<Self, Error> {
+        self.scopes = scopes.try_into().map_err(Into::into)?;
+        Ok(self)
+    }
+
+    /// Whether the user is to see a login or a consent: `none`, `login`, `consent`, `select_account`
+    /// (OpenID Connect Core section 3.1.2.1).
+    #[must_use]
+    pub fn prompt(self, prompt: impl Into<Cow<'a, str>>) -> Self {
+        self.set("prompt".into(), prompt.into())
+    }
+
+    /// The user's name at the server, as far as it is known (OpenID Connect Core section 3.1.2.1).
+    #[must_use]
+    pub fn login_hint(self, hint: impl Into<Cow<'a, str>>) -> Self {
+        self.set("login_hint".into(), hint.into())
+    }
+
+    /// Google's `access_type`: `offline` for a refresh token, which is what [`Client::google`] sends, or `online`.
+    #[must_use]
+    pub fn access_type(self, access_type: impl Into<Cow<'a, str>>) -> Self {
+        self.set("access_type".into(), access_type.into())
+    }
+
+    /// Names a resource that the token is for; may be called again for another
+    /// ([RFC 8707 section 2.1](https://www.rfc-editor.org/rfc/rfc8707#section-2.1)).
+    #[must_use]
+    pub fn resource(mut self, resource: impl Into<String>) -> Self {
+        self.resources.push(resource.into());
+        self
+    }
+
+    /// Any other parameter. It replaces one of the same name that the client has for every request, or that stands in the
+    /// query of the authorization endpoint; an empty value removes it (quirk 42).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] for a parameter that the flow itself sends, or that changes what it sends or how it is answered.
+    pub fn parameter(
+        self,
+        name: impl Into<Cow<'a, str>>,
+        value: impl Into<Cow<'a, str>>,
+    ) -> Result<Self, Error> {
+        let name = name.into();
+        check_parameter(&name)?;
+        Ok(self.set(name, value.into()))
+    }
+
+    fn set(mut self, name: Cow<'a, str>, value: Cow<'a, str>) -> Self {
+        self.parameters.retain(|(known, _)| *known != name);
+        self.parameters.push((name, value));
+        self
+    }
+
+    /// How long the redirect is waited for; 10 minutes unless said otherwise.
+    #[must_use]
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// Gives the address to open in the user's browser, and what the redirect will be checked against.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Entropy`] if there are no random bytes; [`Error::InvalidInput`] if the client has no authorization endpoint,
+    /// the redirect address is none, or the client or its endpoint have a parameter that belongs to the flow.
+    pub fn start(self, cx: &mut Cx<'_>) -> Result<(AuthorizationUrl, PendingAuthorization), Error> {
+        check_redirect_uri(&self.redirect_uri)?;
+        let openid = self.scopes.contains("openid");
+        let mut random = Zeroizing::new([[0; 32]; 3]);
+        let needed = if openid { 3 } else { 2 };
+        cx.fill(random[..needed].as_flattened_mut())?;
+        let [state, verifier, nonce] = &*random;
+        let state = Secret::new(URL_SAFE_NO_PAD.encode(state));
+        let verifier = Verifier::from_random(verifier);
+        let nonce = openid.then(|| Secret::new(URL_SAFE_NO_PAD.encode(nonce)));
+
+        let url = self.url(&state, &verifier, nonce.as_ref())?;
+        let client = self.client;
+        let pending = PendingAuthorization {
+            state,
+            verifier,
+            nonce,
+            issuer: client.issuer().cloned(),
+            iss_promised: client.iss_promised(),
+            client_id: client.id().to_owned(),
+            token_endpoint: client.token_endpoint().clone(),
+            redirect_uri: self.redirect_uri,
+            scopes: self.scopes,
+            resources: self.resources,
+            created_at: cx.wall(),
+            expires_at: cx.wall().plus(self.lifetime),
+        };
+        Ok((url, pending))
+    }
+
+    fn url(
+        &self,
+        state: &Secret,
+        verifier: &Verifier,
+        nonce: Option<&Secret>,
+    ) -> Result<AuthorizationUrl, Error> {
+        let endpoint = self.client.authorization_endpoint()?;
+        for (name, _) in self.client.parameters() {
+            check_parameter(name)?;
+        }
+        let mut query = QueryWriter::after(endpoint, self.expected_length(), is_protected, |name| {
+            self.sets(name) || self.client.parameters().iter().any(|(preset, _)| preset == name)
+        })?;
+        query.push("response_type", "code");
+        query.push("client_id", self.client.id());
+        query.push("redirect_uri", &self.redirect_uri);
+        let separator = if self.client.quirks().comma_scopes { "," } else { " " };
+        query.push_joined("scope", self.scopes.iter(), separator);
+        query.push("state", state.expose());
+        query.push_with("code_challenge", |text| verifier.push_challenge(text));
+        query.push("code_challenge_method", "S256");
+        if let Some(nonce) = nonce {
+            query.push("nonce", nonce.expose());
+        }
+        for resource in &self.resources {
+            query.push("resource", resource);
+        }
+        let presets = self.client.parameters().iter();
+        let presets = presets
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .filter(|(name, _)| !self.sets(name));
+        let own = self.parameters.iter().map(|(name, value)| (&**name, &**value));
+        for (name, value) in presets.chain(own).filter(|(_, value)| !value.is_empty()) {
+            query.push(name, value);
+        }
+        Ok(AuthorizationUrl(Secret::new(query.finish())))
+    }
+
+    fn sets(&self, name: &str) -> bool {
+        self.parameters.iter().any(|(known, _)| known == name)
+    }
+
+    /// Room for the query, so that the text does not grow and leave copies of the state behind: names and what is random,
+    /// and each value as if it were nothing but characters to encode.
+    fn expected_length(&self) -> usize {
+        let presets = self.client.parameters().iter();
+        let values = presets.map(|(name, value)| name.len() + value.len());
+        let own = self.parameters.iter().map(|(name, value)| name.len() + value.len());
+        let scopes = self.scopes.iter().map(|name| name.len() + 1);
+        let resources = self.resources.iter().map(|resource| resource.len() + 9);
+        let fixed = self.client.id().len() + self.redirect_uri.len();
+        FIXED + 3 * (fixed + values.chain(own).chain(scopes).chain(resources).sum::<usize>())
+    }
+}
+
+/// Prints no parameter: a hint names a person.
+impl fmt::Debug for AuthorizationRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationRequest")
+            .field("client", &self.client)
+            .field("redirect_uri", &self.redirect_uri)
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The address to open in the user's browser.
+///
+/// It holds the state, so `Debug` prints it without its query and there is no `Display`.
+#[derive(Clone)]
+pub struct AuthorizationUrl(Secret);
+
+impl AuthorizationUrl {
+    /// The address, for a browser or a person.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+impl fmt::Debug for AuthorizationUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str().split('?').next().unwrap_or_default())
+    }
+}
+
+/// RFC 6749 section 3.1.2: the redirect address "MUST be an absolute URI" and "MUST NOT include a fragment component".
+pub(crate) fn check_redirect_uri(uri: &str) -> Result<(), Error> {
+    let bad = |problem| Err(InvalidInput::new("redirect_uri", problem).into());
+    if !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return bad("has a space, a control character or a letter outside ASCII");
+    }
+    if uri.contains('#') {
+        return bad("has a fragment");
+    }
+    // scheme = ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ), RFC 3986 section 3.1.
+    let (scheme, rest) = uri.split_once(':').unwrap_or_default();
+    let letters = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    if rest.is_empty() || !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.bytes().all(letters)
+    {
+        return bad("is not an absolute address");
+    }
+    Ok(())
+}
+
+fn check_parameter(name: &str) -> Result<(), Error> {
+    if is_protected(name) {
+        return Err(InvalidInput::new("parameter", "belongs to the flow itself").into());
+    }
+    if name.is_empty() {
+        return Err(InvalidInput::new("parameter", "has no name").into());
+    }
+    Ok(())
+}
+
+fn is_protected(name: &str) -> bool {
+    PROTECTED.contains(&name)
+}
+
+/// What the flow sends itself, and what would change what is asked or how it is answered.
+const PROTECTED: [&str; 12] = [
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "nonce",
+    "resource",
+    "request",
+    "request_uri",
+    "response_mode",
+];
+
+/// Long enough for a password and a second factor.
+const LIFETIME: Duration = Duration::from_secs(600);
+/// The names of the parameters of the flow, and three random values.
+const FIXED: usize = 320;

@@ -1,0 +1,128 @@
+//! The written form of a pending authorization, version 1: a JSON object, for sessions of web applications.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::pending::PendingAuthorization;
+use super::pkce::Verifier;
+use super::request::check_redirect_uri;
+use crate::error::InvalidInput;
+use crate::{Endpoint, Error, Issuer, Scopes, Secret};
+
+const VERSION: u32 = 1;
+
+impl PendingAuthorization {
+    /// The authorization as JSON, secrets included: who has it and sees the redirect can take over the login.
+    ///
+    /// Keep it on the server, or sealed in the user's cookie; bind it to the user's session and delete it when it is read.
+    /// The form is a promise, later versions read what this one writes:
+    ///
+    /// ```json
+    /// {
+    ///   "grantflow_pending": 1,
+    ///   "state": "…", "verifier": "…", "nonce": "…",
+    ///   "issuer": "https://as.example", "iss_promised": true,
+    ///   "client_id": "…", "token_endpoint": "https://as.example/token",
+    ///   "redirect_uri": "https://app.example/callback",
+    ///   "scopes": ["openid"], "resources": ["https://api.example"],
+    ///   "created_at": "2030-01-02T03:04:05Z", "expires_at": "2030-01-02T03:14:05Z"
+    /// }
+    /// ```
+    ///
+    /// `nonce`, `issuer`, `iss_promised`, `scopes` and `resources` may be absent; members of other names are ignored.
+    #[must_use]
+    pub fn expose_json(&self) -> Secret {
+        let wire = Wire {
+            grantflow_pending: VERSION,
+            state: self.state.expose().into(),
+            verifier: self.verifier.secret().expose().into(),
+            nonce: self.nonce.as_ref().map(|nonce| nonce.expose().into()),
+            issuer: self.issuer.as_ref().map(|issuer| issuer.as_str().into()),
+            iss_promised: self.iss_promised,
+            client_id: self.client_id.as_str().into(),
+            token_endpoint: self.token_endpoint.as_str().into(),
+            redirect_uri: self.redirect_uri.as_str().into(),
+            scopes: self.scopes.iter().map(Cow::from).collect(),
+            resources: self.resources.iter().map(Cow::from).collect(),
+            created_at: self.created_at.to_string().into(),
+            expires_at: self.expires_at.to_string().into(),
+        };
+        // Strings, numbers and lists of strings always serialize.
+        Secret::new(serde_json::to_string(&wire).unwrap_or_default())
+    }
+
+    /// Reads what [`expose_json`](Self::expose_json) wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if it is no such authorization, or one of a later version.
+    pub fn from_json(json: &str) -> Result<Self, Error> {
+        // serde_json's errors print values, so nothing of them goes on.
+        let version = serde_json::from_str(json).map_or(0, |Version { grantflow_pending }| grantflow_pending);
+        if version > VERSION {
+            return Err(InvalidInput::new("pending authorization", "was written by a later version").into());
+        }
+        let wire: Option<Wire<'_>> = serde_json::from_str(json).ok();
+        let pending = wire.filter(|_| version == VERSION).and_then(Wire::into_pending);
+        pending.ok_or_else(|| InvalidInput::new("pending authorization", "cannot be read").into())
+    }
+}
+
+#[derive(Deserialize)]
+struct Version {
+    grantflow_pending: u32,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Wire<'a> {
+    grantflow_pending: u32,
+    #[serde(borrow)]
+    state: Cow<'a, str>,
+    verifier: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nonce: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    issuer: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    iss_promised: bool,
+    client_id: Cow<'a, str>,
+    token_endpoint: Cow<'a, str>,
+    redirect_uri: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    scopes: Vec<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    resources: Vec<Cow<'a, str>>,
+    created_at: Cow<'a, str>,
+    expires_at: Cow<'a, str>,
+}
+
+impl Wire<'_> {
+    /// `None` for an authorization that no [`AuthorizationRequest`](super::AuthorizationRequest) begins.
+    fn into_pending(self) -> Option<PendingAuthorization> {
+        check_redirect_uri(&self.redirect_uri).ok()?;
+        let issuer = match self.issuer {
+            Some(issuer) => Some(Issuer::allow_http_for_loopback(issuer).ok()?),
+            None => None,
+        };
+        let pending = PendingAuthorization {
+            state: secret(self.state),
+            verifier: Verifier::parse(secret(self.verifier))?,
+            nonce: self.nonce.map(secret),
+            issuer,
+            iss_promised: self.iss_promised,
+            client_id: self.client_id.into_owned(),
+            token_endpoint: Endpoint::allow_http_for_loopback(self.token_endpoint).ok()?,
+            redirect_uri: self.redirect_uri.into_owned(),
+            scopes: Scopes::try_from(self.scopes).ok()?,
+            resources: self.resources.into_iter().map(Cow::into_owned).collect(),
+            created_at: self.created_at.parse().ok()?,
+            expires_at: self.expires_at.parse().ok()?,
+        };
+        (!pending.state.is_empty()).then_some(pending)
+    }
+}
+
+fn secret(text: Cow<'_, str>) -> Secret {
+    Secret::new(text)
+}

@@ -17,9 +17,9 @@ use crate::workspace::{Package, Workspace};
 use gate::Gate;
 
 pub(crate) const HELP: &str = "\
-cargo xtask ci [--full]
+cargo xtask ci [--full] [STEP…]
 
-The gate every change passes. Each step prints the command it runs, to be run again by hand:
+The gate every change passes, or only the steps named. Each prints the command it runs, to be run again by hand:
 
   lock          Cargo.lock is committed as it is used (where CI is set)
   fmt           cargo fmt --all --check
@@ -32,71 +32,86 @@ The gate every change passes. Each step prints the command it runs, to be run ag
   dependencies  licences, sources and bans, by the policy in deny.toml
   canary        the secret-leak test was among the tests that passed
 
---full adds, each skipped loudly where its tool is missing: cargo-deny, the oldest compiler, minimal versions,
-semver-checks, mutants, fuzzing and benchmarks. They take long to run or to install.
+--full adds what takes long to run or to install, each skipped loudly where its tool is missing:
+
+  deny          cargo deny, by the same policy, and advisories
+  oldest        the oldest compiler that Cargo.toml promises
+  minimal       the oldest dependencies that the manifests allow (needs a nightly toolchain)
+  semver        cargo semver-checks, against the last release
+  mutants       cargo mutants, on the core
+  fuzz          each target of tests/fuzz for a minute (needs a nightly toolchain)
+  bench         cargo xtask bench
 ";
 
+const STEPS: [&str; 10] = [
+    "lock",
+    "fmt",
+    "clippy",
+    "test",
+    "features",
+    "docs",
+    "tidy",
+    "guide",
+    "dependencies",
+    "canary",
+];
+
 pub(crate) fn main(args: &[String]) -> Result<bool, String> {
-    let full = match args {
-        [] => false,
-        [flag] if flag == "--full" => true,
-        [other, ..] => {
-            return Err(format!(
-                "`{other}` is no option of ci; see `cargo xtask ci --help`"
-            ));
-        }
-    };
     let workspace = Workspace::load()?;
-    let mut gate = Gate::default();
+    let tree = Tree::load(&workspace.root)?;
+    let mut gate = Gate::new(chosen(args)?);
     if std::env::var_os("CI").is_some() {
-        gate.commands(
-            "lock",
-            vec![Cmd::new(&workspace.root, "git").args([
-                "diff",
-                "--exit-code",
-                "--stat",
-                "--",
-                "Cargo.lock",
-            ])],
-        );
+        let diff = ["diff", "--exit-code", "--stat", "--", "Cargo.lock"];
+        gate.commands("lock", || vec![Cmd::new(&workspace.root, "git").args(diff)]);
     }
-    gate.commands("fmt", vec![Cmd::cargo(&workspace.root, "fmt --all --check")]);
-    gate.commands("clippy", clippy(&workspace));
+    gate.commands("fmt", || vec![Cmd::cargo(&workspace.root, "fmt --all --check")]);
+    gate.commands("clippy", || clippy(&workspace));
     let outcome = tests(&mut gate);
-    gate.commands("features", features(&workspace));
-    let docs = Cmd::cargo(&workspace.root, "doc --workspace --no-deps --all-features")
-        .env("RUSTDOCFLAGS", "-D warnings");
-    gate.commands("docs", vec![docs]);
+    gate.commands("features", || features(&workspace));
+    gate.commands("docs", || vec![docs(&workspace)]);
     gate.step("tidy", "cargo xtask tidy", |skipped| {
         let report = tidy::run()?;
-        skipped.extend(
-            report
-                .skipped
-                .iter()
-                .map(|(suite, reason)| Skip::new(suite, reason)),
-        );
+        let skips = report.skipped.iter();
+        skipped.extend(skips.map(|(suite, reason)| Skip::new(suite, reason)));
         Ok(report.problems.is_empty())
     });
-    let tree = Tree::load(&workspace.root)?;
-    gate.step("guide", "cargo xtask ci", |skipped| guide::guide(&tree, skipped));
-    gate.step("dependencies", "cargo xtask ci", |_| {
+    gate.step("guide", "cargo xtask ci guide", |skipped| {
+        guide::guide(&tree, skipped)
+    });
+    gate.step("dependencies", "cargo xtask ci dependencies", |_| {
         dependencies::dependencies(&workspace, &tree)
     });
-    gate.step("canary", "cargo xtask test canary", |skipped| {
+    gate.step("canary", "cargo xtask ci test canary", |skipped| {
         canary(&tree, outcome.as_ref(), skipped)
     });
-    if full {
-        full::full(&workspace, &tree, &mut gate);
-    }
+    full::full(&workspace, &tree, &mut gate);
     gate.print();
-    let (passed, failed) = outcome
-        .as_ref()
-        .map_or((0, 1), |outcome| (outcome.passed, outcome.failed));
     if let Some(outcome) = &outcome {
         println!("{}", outcome.covered_line());
+        println!("{}", tally(outcome.passed, outcome.failed, gate.skipped.len()));
+    } else if gate.wants("test") {
+        println!("{}", tally(0, 1, gate.skipped.len()));
     }
-    println!("{}", tally(passed, failed, gate.skipped.len()));
     Ok(gate.is_open())
+}
+
+/// The steps named, or those of the gate, or with `--full` all.
+fn chosen(args: &[String]) -> Result<Vec<&'static str>, String> {
+    let all = || STEPS.into_iter().chain(full::STEPS);
+    let mut steps = Vec::new();
+    for arg in args.iter().filter(|arg| *arg != "--full") {
+        let step = all().find(|step| step == arg);
+        steps.push(step.ok_or_else(|| format!("`{arg}` is no step of ci; see `cargo xtask ci --help`"))?);
+    }
+    Ok(match steps.len() {
+        0 if args.is_empty() => STEPS.to_vec(),
+        0 => all().collect(),
+        _ => steps,
+    })
+}
+
+fn docs(workspace: &Workspace) -> Cmd {
+    Cmd::cargo(&workspace.root, "doc --workspace --no-deps --all-features").env("RUSTDOCFLAGS", "-D warnings")
 }
 
 /// Each package apart: what it needs, it must ask for itself.
@@ -180,6 +195,15 @@ fn canary(tree: &Tree, outcome: Option<&Outcome>, skipped: &mut Vec<Skip>) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_may_be_named() {
+        let chosen = |args: &[&str]| chosen(&args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>());
+        assert_eq!(chosen(&[]), Ok(STEPS.to_vec()));
+        assert_eq!(chosen(&["docs", "fuzz"]), Ok(vec!["docs", "fuzz"]));
+        assert!(chosen(&["--full"]).is_ok_and(|steps| steps.len() > STEPS.len()));
+        assert!(chosen(&["--fast"]).is_err_and(|problem| problem.contains("--fast")));
+    }
 
     #[test]
     fn features_are_checked_alone_and_in_pairs() {

@@ -8,6 +8,7 @@ use crate::test::Skip;
 /// Steps that ran, in order.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
+    wanted: Vec<&'static str>,
     steps: Vec<Step>,
     pub(super) skipped: Vec<Skip>,
 }
@@ -21,8 +22,22 @@ struct Step {
 }
 
 impl Gate {
+    pub(super) fn new(wanted: Vec<&'static str>) -> Self {
+        Self {
+            wanted,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn wants(&self, name: &str) -> bool {
+        self.wanted.contains(&name)
+    }
+
     /// Runs all commands, whatever becomes of the first.
-    pub(super) fn commands(&mut self, name: &'static str, commands: Vec<Cmd>) {
+    pub(super) fn commands(&mut self, name: &'static str, commands: impl FnOnce() -> Vec<Cmd>) {
+        if !self.wants(name) {
+            return;
+        }
         let start = Instant::now();
         println!("\n== {name}");
         let fails = |command: &&Cmd| match command.run() {
@@ -32,7 +47,7 @@ impl Gate {
                 true
             }
         };
-        let failed = commands.iter().filter(fails).map(Cmd::to_string).collect();
+        let failed = commands().iter().filter(fails).map(Cmd::to_string).collect();
         self.done(name, start, failed);
     }
 
@@ -43,6 +58,9 @@ impl Gate {
         again: &str,
         work: impl FnOnce(&mut Vec<Skip>) -> Result<bool, String>,
     ) {
+        if !self.wants(name) {
+            return;
+        }
         let start = Instant::now();
         println!("\n== {name}\n$ {again}");
         let ok = work(&mut self.skipped).unwrap_or_else(|problem| {
@@ -51,6 +69,14 @@ impl Gate {
         });
         let failed = if ok { Vec::new() } else { vec![again.to_owned()] };
         self.done(name, start, failed);
+    }
+
+    /// Whether the step is wanted and can run; if it cannot, says so.
+    pub(super) fn can(&mut self, name: &'static str, can: bool, reason: &str) -> bool {
+        if self.wants(name) && !can {
+            self.skip(name, reason);
+        }
+        self.wants(name) && can
     }
 
     pub(super) fn skip(&mut self, suite: &str, reason: &str) {
@@ -76,7 +102,7 @@ impl Gate {
 
     pub(super) fn print(&self) {
         let total: f64 = self.steps.iter().map(|step| step.seconds).sum();
-        println!("\n== the gate, {total:.0} s");
+        println!("\n== the gate, {} s", total.round().abs());
         for step in &self.steps {
             let verdict = if step.failed.is_empty() { "ok" } else { "FAILED" };
             println!("{verdict:>8}  {:<14} {:>7.1} s", step.name, step.seconds);
@@ -101,18 +127,18 @@ mod tests {
 
     #[test]
     fn a_failed_command_closes_the_gate_and_is_named() {
-        let mut gate = Gate::default();
-        gate.commands(
-            "one",
-            vec![cmd("true"), cmd("false"), cmd("no-such-program-here")],
-        );
+        let mut gate = Gate::new(vec!["one"]);
+        gate.commands("one", || {
+            vec![cmd("true"), cmd("false"), cmd("no-such-program-here")]
+        });
         assert!(!gate.is_open());
         assert_eq!(gate.steps[0].failed, ["false", "no-such-program-here"]);
     }
 
     #[test]
     fn a_step_that_errs_closes_the_gate() {
-        let mut gate = Gate::default();
+        let mut gate = Gate::new(vec!["fine", "broken"]);
+        gate.step("unwanted", "x", |_| Err("no".into()));
         gate.step("fine", "x", |_| Ok(true));
         assert!(gate.is_open());
         gate.step("broken", "x", |_| Err("no".into()));

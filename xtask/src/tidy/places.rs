@@ -1,4 +1,4 @@
-//! No paths of a developer's machine in what is published.
+//! No paths of a developer's machine in what is published, and no registry that only one network has.
 
 use super::Problem;
 use crate::scan::line_of;
@@ -24,6 +24,25 @@ pub(super) fn places(tree: &Tree) -> Vec<Problem> {
                     format!("`{place}` is a place on one machine; use a relative path, a variable, or a temporary directory made for it"),
                 )
             })
+        })
+        .chain(tree.files().flat_map(|(path, text)| registries(path, text)))
+        .collect()
+}
+
+/// A lock file of npm pins by checksum; the addresses it may add are those of whoever wrote it.
+fn registries(path: &str, text: &str) -> Vec<Problem> {
+    if !path.ends_with("package-lock.json") {
+        return Vec::new();
+    }
+    let lines = text.lines().enumerate();
+    lines
+        .filter(|(_, line)| line.trim_start().starts_with("\"resolved\": \"http"))
+        .map(|(at, _)| {
+            Problem::new(
+                path,
+                at + 1,
+                "an address of one registry; write the file with `npm install --package-lock-only --omit-lockfile-registry-resolved`",
+            )
         })
         .collect()
 }
@@ -63,6 +82,16 @@ mod tests {
             let found = places(&tree(&[("docs/a.md", &format!("a\n{text}\n"))]));
             assert!(found.len() == 1 && found[0].line == 2, "{text}: {found:?}");
         }
+    }
+
+    #[test]
+    fn a_registrys_address_in_a_lock_file_is_found() {
+        let lock = "{\n  \"resolved\": \"https://registry.example/jose.tgz\",\n  \"integrity\": \"x\"\n}\n";
+        let found = places(&tree(&[
+            ("tests/peers/a/package-lock.json", lock),
+            ("a.json", lock),
+        ]));
+        assert!(found.len() == 1 && found[0].line == 2, "{found:?}");
     }
 
     #[test]

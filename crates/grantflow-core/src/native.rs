@@ -1,14 +1,18 @@
-//! The world as an operating system gives it: clocks, entropy, threads. The one place of this crate that touches it,
-//! compiled with the feature `native` only, which is off by default.
+//! The world as an operating system gives it: clocks, entropy, threads, the environment's proxies. The one place of this
+//! crate that touches it, compiled with the feature `native` only, which is off by default.
 //!
 //! It stands here and not in an adapter, since both adapters need the same clocks and since an author of a transport
 //! should write `send` and nothing else.
+
+mod proxy;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+
+pub use proxy::Proxies;
 
 use crate::transport::{Job, Ticks};
 use crate::{EntropyError, Now, Timestamp};

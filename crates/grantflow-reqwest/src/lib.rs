@@ -1,1 +1,32 @@
-//! Async transport for Grantflow, on reqwest
+//! The async transport of Grantflow, on [reqwest](https://docs.rs/reqwest) 0.13 with rustls and ring.
+//!
+//! # In scope
+//!
+//! - [`ReqwestTransport`]: sends the requests of a flow, follows no redirect, caps a body at 1 MiB, says truthfully what left
+//! - [`client`]: a ready [`reqwest::Client`], since reqwest without a crypto provider of its own panics in `Client::new`
+//!
+//! # Out of scope
+//!
+//! - rules of OAuth: `grantflow-core`
+//! - blocking programs: `grantflow-ureq`
+//!
+//! # Example
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use grantflow_core::AsyncTransport;
+//! use grantflow_reqwest::ReqwestTransport;
+//!
+//! let transport = ReqwestTransport::new()?;
+//! let request = http::Request::get("https://example.com/.well-known/openid-configuration");
+//! let reply = transport.send(request.body(grantflow_core::Body::empty())?).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod error;
+mod transport;
+
+pub use client::{Builder, client};
+pub use transport::ReqwestTransport;

@@ -1,1 +1,28 @@
-//! Blocking transport and authorized agent for Grantflow, on ureq
+//! The blocking transport of Grantflow, on [ureq](https://docs.rs/ureq) 3 with rustls and ring.
+//!
+//! # In scope
+//!
+//! - [`UreqTransport`]: sends the requests of a flow, follows no redirect, caps a body at 1 MiB, says truthfully what left
+//!
+//! # Out of scope
+//!
+//! - rules of OAuth: `grantflow-core`
+//! - async: `grantflow-reqwest`
+//!
+//! # Example
+//!
+//! ```no_run
+//! use grantflow_core::Transport;
+//! use grantflow_ureq::UreqTransport;
+//!
+//! let transport = UreqTransport::new()?;
+//! let request = http::Request::get("https://example.com/.well-known/openid-configuration");
+//! let reply = transport.send(request.body(grantflow_core::Body::empty())?)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod connect;
+mod error;
+mod transport;
+
+pub use transport::{Builder, UreqTransport};

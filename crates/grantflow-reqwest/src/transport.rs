@@ -1,0 +1,102 @@
+//! The transport: requests of the core through a reqwest client, and back.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use grantflow_core::transport::{MAX_BODY, Task};
+use grantflow_core::{AsyncTransport, Body, Error, Request, Response, TransportError, TransportErrorKind};
+use reqwest::Client;
+use tokio::runtime::Handle;
+
+use crate::Builder;
+use crate::error::{because, classify};
+
+/// Sends the requests of a flow through [reqwest](https://docs.rs/reqwest), on a tokio runtime.
+///
+/// It has a client of its own, since no client that was made elsewhere can be kept from following redirects or decompressing.
+/// Certificates are checked by the operating system's verifier, or against a CA file. The environment's proxies are read when
+/// the transport is made ([`Proxies`](grantflow_core::native::Proxies)). Clones share the connections that are kept alive; a
+/// request that was written to one that turns out to be closed fails, it is not sent again. Dropping the future of a request
+/// closes its connection.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use grantflow_reqwest::ReqwestTransport;
+///
+/// let transport = ReqwestTransport::builder().request_timeout(Duration::from_secs(10)).build()?;
+/// # Ok::<(), grantflow_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ReqwestTransport(Client);
+
+impl ReqwestTransport {
+    /// A transport with the defaults: 5 s to connect, 30 s in all, the system's certificates, the environment's proxies.
+    ///
+    /// # Errors
+    ///
+    /// See [`Builder::build`].
+    pub fn new() -> Result<Self, Error> {
+        Self::builder().build()
+    }
+
+    /// The defaults, to be changed.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) const fn from_safe(client: Client) -> Self {
+        Self(client)
+    }
+}
+
+#[async_trait]
+impl AsyncTransport for ReqwestTransport {
+    async fn send(&self, request: Request) -> Result<Response, TransportError> {
+        if Handle::try_current().is_err() {
+            return Err(because(TransportErrorKind::Other, "reqwest needs a tokio runtime").before_sending());
+        }
+        let request = request.map(|body| reqwest::Body::from(body.into_bytes()));
+        let request = reqwest::Request::try_from(request).map_err(classify)?;
+        let reply = self.0.execute(request).await.map_err(classify)?;
+        whole(reply).await
+    }
+
+    async fn sleep(&self, pause: Duration) {
+        match Handle::try_current() {
+            Ok(_) => tokio::time::sleep(pause).await,
+            Err(_) => grantflow_core::native::sleep_async(pause).await,
+        }
+    }
+
+    fn spawn(&self, task: Task) -> Result<(), Task> {
+        match Handle::try_current() {
+            Ok(runtime) => {
+                drop(runtime.spawn(task));
+                Ok(())
+            }
+            Err(_) => Err(task),
+        }
+    }
+}
+
+async fn whole(mut reply: reqwest::Response) -> Result<Response, TransportError> {
+    let too_large = || because(TransportErrorKind::Other, "the reply is larger than 1 MiB");
+    let cap = MAX_BODY as u64;
+    if reply.content_length().is_some_and(|length| length > cap) {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = reply.chunk().await.map_err(classify)? {
+        if bytes.len() + chunk.len() > MAX_BODY {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    let mut whole = Response::new(Body::from(bytes));
+    *whole.status_mut() = reply.status();
+    *whole.version_mut() = reply.version();
+    *whole.headers_mut() = std::mem::take(reply.headers_mut());
+    Ok(whole)
+}

@@ -69,6 +69,15 @@ pub trait Host {
             "keep records: this host has no store",
         )))
     }
+
+    /// Locks for the record of a new login; see [`Store::lock_for_login`](crate::Store::lock_for_login).
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; a host without a store says so.
+    fn lock_for_login(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
+        self.lock(key, patience)
+    }
 }
 
 /// What an async driver needs of the world; see [`Host`].
@@ -128,6 +137,15 @@ pub trait AsyncHost: Sync {
             "keep records: this host has no store",
         )))
     }
+
+    /// Locks for the record of a new login; see [`Store::lock_for_login`](crate::Store::lock_for_login).
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; a host without a store says so.
+    async fn lock_for_login(&self, key: Key, patience: Duration) -> Result<Box<dyn AsyncLocked + '_>, StoreError> {
+        self.lock(key, patience).await
+    }
 }
 
 /// Runs a flow to its end on the caller's thread.
@@ -162,6 +180,13 @@ pub fn run<T, H: Host + ?Sized>(mut step: Step<T>, host: &H) -> Result<T, Error>
                 drop(held.take());
                 let record = host
                     .lock(&key, patience)
+                    .map(|lock| held.insert(lock).record().cloned());
+                next.resume(record, &mut Cx::new(host.now(), &mut fill))?
+            }
+            Step::LockForLogin(key, patience, next) => {
+                drop(held.take());
+                let record = host
+                    .lock_for_login(&key, patience)
                     .map(|lock| held.insert(lock).record().cloned());
                 next.resume(record, &mut Cx::new(host.now(), &mut fill))?
             }
@@ -224,6 +249,14 @@ async fn perform<'h, T: Send, H: AsyncHost + ?Sized>(
                 unlock(held).await;
                 let record = host
                     .lock(key, patience)
+                    .await
+                    .map(|lock| held.insert(lock).record().cloned());
+                next.resume(record, &mut Cx::new(host.now(), &mut fill))?
+            }
+            Step::LockForLogin(key, patience, next) => {
+                unlock(held).await;
+                let record = host
+                    .lock_for_login(key, patience)
                     .await
                     .map(|lock| held.insert(lock).record().cloned());
                 next.resume(record, &mut Cx::new(host.now(), &mut fill))?

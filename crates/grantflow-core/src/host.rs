@@ -65,6 +65,10 @@ impl Host for TransportHost<'_> {
     fn lock(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
         self.store.ok_or_else(no_store)?.lock(key, patience)
     }
+
+    fn lock_for_login(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
+        self.store.ok_or_else(no_store)?.lock_for_login(key, patience)
+    }
 }
 
 /// An async transport and perhaps a store, for [`drive`](crate::drive).
@@ -121,6 +125,10 @@ impl AsyncHost for AsyncTransportHost<'_> {
 
     async fn lock(&self, key: Key, patience: Duration) -> Result<Box<dyn AsyncLocked + '_>, StoreError> {
         self.store.ok_or_else(no_store)?.lock(key, patience).await
+    }
+
+    async fn lock_for_login(&self, key: Key, patience: Duration) -> Result<Box<dyn AsyncLocked + '_>, StoreError> {
+        self.store.ok_or_else(no_store)?.lock_for_login(key, patience).await
     }
 }
 

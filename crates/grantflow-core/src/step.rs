@@ -38,6 +38,8 @@ pub enum Step<T> {
     Sign(SigningRequest, Next<Result<Signature, SignError>, T>),
     /// Take the exclusive lock of a record, waiting at most so long, read it under the lock and prepare its write.
     Lock(Key, Duration, Next<Result<Option<Record>, StoreError>, T>),
+    /// Take the lock for the record of a new login: it differs from `Lock` only where what is stored cannot be read.
+    LockForLogin(Key, Duration, Next<Result<Option<Record>, StoreError>, T>),
     /// Make a change durable; the lock is still held.
     Save(Change, Next<Result<(), StoreError>, T>),
     /// Give the lock back.
@@ -120,6 +122,7 @@ impl<T: Send + 'static> Step<T> {
             Self::Load(source, next) => Step::Load(source, next.and_then(then)),
             Self::Sign(request, next) => Step::Sign(request, next.and_then(then)),
             Self::Lock(key, patience, next) => Step::Lock(key, patience, next.and_then(then)),
+            Self::LockForLogin(key, patience, next) => Step::LockForLogin(key, patience, next.and_then(then)),
             Self::Save(change, next) => Step::Save(change, next.and_then(then)),
             Self::Unlock(next) => Step::Unlock(next.and_then(then)),
             Self::Done(value) => Step::begin(move |cx| then(value, cx)),

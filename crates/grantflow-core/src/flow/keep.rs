@@ -8,6 +8,7 @@ use super::access::LOCK_PATIENCE;
 
 /// Stores the record of a new login under its key, and forgets the record under `instead_of`, if another key is given.
 ///
+/// What is stored and cannot be read is set aside by the store, never deleted.
 /// The generation goes on counting where the old record ended, so that other processes see that this one is newer.
 pub fn keep(record: Record, instead_of: Option<Key>) -> Step<Record> {
     let key = record.key().clone();
@@ -33,5 +34,5 @@ pub fn keep(record: Record, instead_of: Option<Key>) -> Step<Record> {
             }),
         ))
     };
-    Step::Lock(key, LOCK_PATIENCE, Next::new(next))
+    Step::LockForLogin(key, LOCK_PATIENCE, Next::new(next))
 }

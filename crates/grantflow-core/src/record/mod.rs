@@ -158,3 +158,6 @@ impl Record {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

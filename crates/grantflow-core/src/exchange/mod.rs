@@ -18,7 +18,7 @@ mod token_request;
 pub use token_request::TokenRequest;
 
 use http::header;
-use members::Members;
+pub(crate) use members::Members;
 
 use crate::error::ReplyProblem;
 use crate::{Cx, Error, Next, Request, Response, Step};
@@ -53,7 +53,8 @@ fn members<'a>(json: &'a [u8], reply: &Response, cx: &Cx<'_>) -> Result<Members<
 /// Whether the reply is of this media type, whatever parameters it has.
 fn has_media_type(reply: &Response, essence: &str) -> bool {
     let value = reply.headers().get(header::CONTENT_TYPE);
-    let text = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let before = text.split(';').next().unwrap_or_default();
-    before.trim().eq_ignore_ascii_case(essence)
+    let text = value.map_or(&[][..], |value| value.as_bytes().trim_ascii_start());
+    text.split_at_checked(essence.len()).is_some_and(|(head, rest)| {
+        head.eq_ignore_ascii_case(essence.as_bytes()) && matches!(rest.trim_ascii_start(), [] | [b';', ..])
+    })
 }

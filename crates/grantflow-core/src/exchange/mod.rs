@@ -18,7 +18,7 @@ mod token_request;
 pub use token_request::TokenRequest;
 
 use http::header;
-pub(crate) use members::Members;
+use members::Members;
 
 use crate::error::ReplyProblem;
 use crate::{Cx, Error, Next, Request, Response, Step};

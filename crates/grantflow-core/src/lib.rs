@@ -15,6 +15,8 @@
 mod authorization;
 mod body;
 mod client;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod credentials;
 mod cx;
 mod driver;
@@ -37,9 +39,11 @@ mod time;
 mod token;
 pub mod transport;
 
-pub use authorization::{AuthorizationCode, CallbackError, PendingAuthorization};
+pub use authorization::{
+    AuthorizationCode, AuthorizationRequest, AuthorizationUrl, CallbackError, PendingAuthorization,
+};
 pub use body::{Body, Request, Response};
-pub use client::{Authentication, Client, ClientAuthentication, Quirks};
+pub use client::{Authentication, Client, ClientAuthentication, ClientType, Quirks};
 pub use credentials::{AccessToken, Credentials, blocking};
 pub use cx::{Cx, EntropyError};
 pub use driver::{AsyncHost, Host, drive, run};

@@ -127,7 +127,10 @@ mod tests {
             ("/cb?code=a", "code=a"),
             ("/?code=a?b/c", "code=a?b/c"),
             ("?code=a", "code=a"),
-            ("code=a&iss=https://as.example/?x", "code=a&iss=https://as.example/?x"),
+            (
+                "code=a&iss=https://as.example/?x",
+                "code=a&iss=https://as.example/?x",
+            ),
             ("&code=a", "&code=a"),
         ] {
             assert_eq!(find(text), Some((Place::Query, found)), "{text}");

@@ -25,7 +25,10 @@ impl QueryWriter {
         refused: impl Fn(&str) -> bool,
         replaced: impl Fn(&str) -> bool,
     ) -> Result<Self, Error> {
-        let (address, query) = endpoint.as_str().split_once('?').unwrap_or((endpoint.as_str(), ""));
+        let (address, query) = endpoint
+            .as_str()
+            .split_once('?')
+            .unwrap_or((endpoint.as_str(), ""));
         let mut writer = Self {
             text: String::with_capacity(address.len() + query.len() + capacity),
             separator: '?',

@@ -183,7 +183,11 @@ impl<'a> AuthorizationRequest<'a> {
         query.push("response_type", "code");
         query.push("client_id", self.client.id());
         query.push("redirect_uri", &self.redirect_uri);
-        let separator = if self.client.quirks().comma_scopes { "," } else { " " };
+        let separator = if self.client.quirks().comma_scopes {
+            ","
+        } else {
+            " "
+        };
         query.push_joined("scope", self.scopes.iter(), separator);
         query.push("state", state.expose());
         query.push_with("code_challenge", |text| verifier.push_challenge(text));
@@ -214,7 +218,10 @@ impl<'a> AuthorizationRequest<'a> {
     fn expected_length(&self) -> usize {
         let presets = self.client.parameters().iter();
         let values = presets.map(|(name, value)| name.len() + value.len());
-        let own = self.parameters.iter().map(|(name, value)| name.len() + value.len());
+        let own = self
+            .parameters
+            .iter()
+            .map(|(name, value)| name.len() + value.len());
         let scopes = self.scopes.iter().map(|name| name.len() + 1);
         let resources = self.resources.iter().map(|resource| resource.len() + 9);
         let fixed = self.client.id().len() + self.redirect_uri.len();
@@ -265,7 +272,9 @@ pub(crate) fn check_redirect_uri(uri: &str) -> Result<(), Error> {
     // scheme = ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ), RFC 3986 section 3.1.
     let (scheme, rest) = uri.split_once(':').unwrap_or_default();
     let letters = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-    if rest.is_empty() || !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.bytes().all(letters)
+    if rest.is_empty()
+        || !scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        || !scheme.bytes().all(letters)
     {
         return bad("is not an absolute address");
     }

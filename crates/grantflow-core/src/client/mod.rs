@@ -4,6 +4,7 @@
 
 mod authentication;
 mod google;
+mod json_object;
 mod quirks;
 mod secrets_file;
 
@@ -12,6 +13,7 @@ use std::fmt;
 pub(crate) use authentication::UnknownAuthentication;
 pub use authentication::{Authentication, ClientAuthentication};
 pub use quirks::Quirks;
+pub use secrets_file::ClientType;
 
 use crate::error::InvalidInput;
 use crate::{Endpoint, Error, Issuer, Origin, Secret};
@@ -44,6 +46,7 @@ pub struct Client {
     parameters: Vec<(String, String)>,
     origins: Vec<Origin>,
     quirks: Quirks,
+    client_type: Option<ClientType>,
 }
 
 impl Client {
@@ -64,6 +67,7 @@ impl Client {
             parameters: Vec::new(),
             origins: Vec::new(),
             quirks: Quirks::default(),
+            client_type: None,
         }
     }
 
@@ -134,10 +138,13 @@ impl Client {
         self
     }
 
-    /// A parameter that this provider wants in each authorization request, such as Google's `access_type=offline`.
+    /// A parameter that this provider wants in each authorization request, such as Google's `access_type=offline`; it replaces
+    /// one of the same name.
     #[must_use]
     pub fn with_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.parameters.push((name.into(), value.into()));
+        let name = name.into();
+        self.parameters.retain(|(known, _)| *known != name);
+        self.parameters.push((name, value.into()));
         self
     }
 
@@ -236,6 +243,12 @@ impl Client {
     #[must_use]
     pub fn origins(&self) -> &[Origin] {
         &self.origins
+    }
+
+    /// The kind of application the client was registered as, where a `client_secrets.json` says it.
+    #[must_use]
+    pub fn client_type(&self) -> Option<ClientType> {
+        self.client_type
     }
 
     /// How the provider differs from the standards.

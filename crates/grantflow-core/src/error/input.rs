@@ -1,6 +1,10 @@
 //! What the caller gave and cannot be used: a value, or a `client_secrets.json`.
 
 use std::fmt;
+use std::path::PathBuf;
+
+use super::Error;
+use crate::LoadError;
 
 /// A value that cannot be used; the message names what it was for, never the value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,7 +36,7 @@ impl fmt::Display for InvalidInput {
 
 impl std::error::Error for InvalidInput {}
 
-/// A `client_secrets.json` that cannot be used, and where it came from.
+/// A `client_secrets.json` that cannot be used; the message names a property or a place, never a value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct InvalidClientSecrets {
@@ -40,10 +44,6 @@ pub struct InvalidClientSecrets {
 }
 
 impl InvalidClientSecrets {
-    pub(crate) const fn new(problem: ClientSecretsProblem) -> Self {
-        Self { problem }
-    }
-
     /// What is wrong with it.
     #[must_use]
     pub const fn problem(&self) -> &ClientSecretsProblem {
@@ -62,9 +62,9 @@ pub enum ClientSecretsProblem {
         /// The column, from 1.
         column: usize,
     },
-    /// It is not an object with the one member `web` or `installed`.
+    /// It is not an object with a single member, which holds the client.
     NotOneClient,
-    /// Its one member is neither `web` nor `installed`.
+    /// Its single member is neither `web` nor `installed`; the beginning of its name.
     UnknownClientType(String),
     /// It lacks a property, or holds `null` or the empty string there.
     Missing {
@@ -77,10 +77,15 @@ pub enum ClientSecretsProblem {
     NotConfigured(&'static str),
     /// A property has a value of the wrong type, or one that cannot be an address.
     Invalid(&'static str),
-    /// It is given twice.
-    Repeated(&'static str),
+    /// A property is there twice; the beginning of its name.
+    Repeated(String),
     /// The file cannot be read.
-    Unreadable(String),
+    Unreadable {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// Why there is nothing to read.
+        why: LoadError,
+    },
 }
 
 impl fmt::Display for InvalidClientSecrets {
@@ -109,10 +114,23 @@ impl fmt::Display for InvalidClientSecrets {
             ClientSecretsProblem::Invalid(property) => {
                 write!(f, "property {property:?} has a value that cannot be used")
             }
-            ClientSecretsProblem::Repeated(property) => write!(f, "property {property:?} is given twice"),
-            ClientSecretsProblem::Unreadable(why) => write!(f, "the file cannot be read: {why}"),
+            ClientSecretsProblem::Repeated(property) => write!(f, "property {property:?} is there twice"),
+            ClientSecretsProblem::Unreadable { path, why } => {
+                let why = match why {
+                    LoadError::Refused => "this host loads no files",
+                    LoadError::NotFound => "there is no such file",
+                    LoadError::Unreadable => "the file cannot be read",
+                };
+                write!(f, "{}: {why}", path.display())
+            }
         }
     }
 }
 
 impl std::error::Error for InvalidClientSecrets {}
+
+impl From<ClientSecretsProblem> for Error {
+    fn from(problem: ClientSecretsProblem) -> Self {
+        InvalidClientSecrets { problem }.into()
+    }
+}

@@ -25,7 +25,7 @@ The gate every change passes, or only the steps named. Each prints the command i
   fmt           cargo fmt --all --check
   clippy        each package apart, all its targets and features, warnings denied
   test          cargo xtask test
-  features      each library without default features; the facade's features alone and in pairs
+  features      each library without features and with each alone; the facade's features in pairs, too
   docs          cargo doc with warnings denied (the doc tests ran with `test`)
   tidy          cargo xtask tidy
   guide         README.md is the facade's crate documentation
@@ -116,19 +116,20 @@ fn docs(workspace: &Workspace) -> Cmd {
 
 /// Each package apart: what it needs, it must ask for itself.
 fn clippy(workspace: &Workspace) -> Vec<Cmd> {
+    let all = ["--all-targets", "--all-features"];
     workspace
         .packages
         .iter()
-        .map(|package| {
-            Cmd::cargo(&workspace.root, "clippy -p").arg(&package.name).args([
-                "--all-targets",
-                "--all-features",
-                "--",
-                "-D",
-                "warnings",
-            ])
-        })
+        .map(|package| lint(workspace, package, &all))
         .collect()
+}
+
+/// Without the packages it depends on, each of which is linted in its own turn.
+fn lint(workspace: &Workspace, package: &Package, args: &[&str]) -> Cmd {
+    Cmd::cargo(&workspace.root, "clippy -p")
+        .arg(&package.name)
+        .args(args.iter().copied())
+        .args(["--no-deps", "--", "-D", "warnings"])
 }
 
 fn tests(gate: &mut Gate) -> Option<Outcome> {
@@ -144,36 +145,32 @@ fn tests(gate: &mut Gate) -> Option<Outcome> {
 
 /// Clippy rather than check: code that only one feature uses is dead without it, and that is a warning.
 fn features(workspace: &Workspace) -> Vec<Cmd> {
-    let lint = |package: &Package, features: &[&str]| {
-        let mut cmd = Cmd::cargo(&workspace.root, "clippy -p")
-            .arg(&package.name)
-            .arg("--no-default-features");
-        if !features.is_empty() {
-            cmd = cmd.arg("--features").arg(features.join(","));
-        }
-        cmd.args(["--", "-D", "warnings"])
-    };
     let libraries = workspace
         .packages
         .iter()
         .filter(|package| package.has_lib && package.is_shipped());
-    let mut commands: Vec<Cmd> = libraries.map(|package| lint(package, &[])).collect();
-    if let Some(facade) = workspace.package("grantflow") {
-        commands.extend(combinations(&facade.features).iter().map(|set| lint(facade, set)));
-    }
-    commands
+    let commands = libraries.flat_map(|package| {
+        let sets = combinations(&package.features, package.name == "grantflow");
+        sets.into_iter().map(move |set| {
+            let set = set.join(",");
+            let args = ["--no-default-features", "--features", &set];
+            let args = if set.is_empty() { &args[..1] } else { &args };
+            lint(workspace, package, args)
+        })
+    });
+    commands.collect()
 }
 
-/// Each public feature alone, then each pair.
-fn combinations(features: &[String]) -> Vec<Vec<&str>> {
+/// No feature, each public feature alone, and each pair.
+fn combinations(features: &[String], pairs: bool) -> Vec<Vec<&str>> {
     let public = |name: &&str| *name != "default" && !name.starts_with('_');
     let names: Vec<&str> = features.iter().map(String::as_str).filter(public).collect();
-    let alone = names.iter().map(|name| vec![*name]);
-    let pairs = names
-        .iter()
-        .enumerate()
-        .flat_map(|(at, first)| names[at + 1..].iter().map(move |second| vec![*first, *second]));
-    alone.chain(pairs).collect()
+    let mut sets = vec![Vec::new()];
+    sets.extend(names.iter().map(|name| vec![*name]));
+    for (at, first) in names.iter().enumerate().filter(|_| pairs) {
+        sets.extend(names[at + 1..].iter().map(|second| vec![*first, *second]));
+    }
+    sets
 }
 
 /// A test named after the canary passed, if there is one.
@@ -208,16 +205,13 @@ mod tests {
     #[test]
     fn features_are_checked_alone_and_in_pairs() {
         let features = ["_test", "default", "file", "memory", "ureq"].map(str::to_owned);
-        assert_eq!(
-            combinations(&features),
-            [
-                vec!["file"],
-                vec!["memory"],
-                vec!["ureq"],
-                vec!["file", "memory"],
-                vec!["file", "ureq"],
-                vec!["memory", "ureq"]
-            ]
-        );
+        let alone = [vec![], vec!["file"], vec!["memory"], vec!["ureq"]];
+        assert_eq!(combinations(&features, false), alone);
+        let pairs = [
+            vec!["file", "memory"],
+            vec!["file", "ureq"],
+            vec!["memory", "ureq"],
+        ];
+        assert_eq!(combinations(&features, true), [&alone[..], &pairs].concat());
     }
 }

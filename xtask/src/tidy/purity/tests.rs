@@ -124,3 +124,18 @@ fn native_among_the_default_features_is_found() {
         );
     }
 }
+
+#[test]
+fn conformance_is_free_behind_its_feature_only() {
+    let suite = (
+        "crates/grantflow-core/src/conformance/store.rs",
+        "use std::thread;",
+    );
+    let gated = "#[cfg(feature = \"conformance\")]\npub mod conformance;\n";
+    assert_eq!(purity(&tree(&[suite, (LIB, gated), (MANIFEST, "")])), []);
+    let found = purity(&tree(&[suite, (LIB, "pub mod conformance;\n"), (MANIFEST, "")]));
+    assert!(
+        found.len() == 1 && found[0].what.contains("conformance"),
+        "{found:?}"
+    );
+}

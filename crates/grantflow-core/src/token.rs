@@ -11,6 +11,9 @@ use crate::error::InvalidInput;
 use crate::extras::Extras;
 use crate::{Error, Scopes, Secret, Timestamp};
 
+/// How far two clocks may be apart before one of them is wrong.
+const CLOCK_SKEW: Duration = Duration::from_secs(300);
+
 /// A grant: the access token, when it ends, and what came with it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -112,6 +115,12 @@ impl Token {
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// Whether the clock has been set back since: the token was issued later than now. Its end means nothing then, so it is
+    /// refreshed once; the new token has a time of issue that fits the clock.
+    pub(crate) fn is_from_the_future(&self, now: Timestamp) -> bool {
+        self.issued_at > now.plus(CLOCK_SKEW)
     }
 
     /// The same token, its lifetime counted from when it was asked for.

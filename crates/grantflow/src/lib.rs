@@ -1,1 +1,63 @@
-//! OAuth 2.0 client: obtain credentials, keep them, apply them to requests
+#![doc = include_str!("../README.md")]
+//!
+//! # In scope
+//!
+//! - everything of `grantflow-core` at the root of this crate
+//! - adapters and stores behind features: [`ureq`], [`reqwest`], [`loopback`], [`store`]
+//! - [`run_flow`]: the login of an installed application in one call
+//!
+//! # Out of scope
+//!
+//! - rules of OAuth, which are all in `grantflow-core`: this crate is glue
+
+#[cfg(all(feature = "loopback", feature = "ureq"))]
+mod installed;
+
+pub use grantflow_core::*;
+#[cfg(all(feature = "loopback", feature = "ureq"))]
+pub use installed::{run_flow, run_flow_with};
+
+/// The redirect receiver, the browser, and the conversation with the user (feature `loopback`).
+#[cfg(feature = "loopback")]
+pub mod loopback {
+    pub use grantflow_loopback::*;
+}
+
+/// The async transport on reqwest (feature `reqwest`).
+#[cfg(feature = "reqwest")]
+pub mod reqwest {
+    pub use grantflow_reqwest::*;
+}
+
+/// The stores (features `file`, `memory`).
+#[cfg(any(feature = "file", feature = "memory"))]
+pub mod store {
+    pub use grantflow_store::*;
+}
+
+/// The blocking transport on ureq, and authorized agents (feature `ureq`).
+#[cfg(feature = "ureq")]
+pub mod ureq {
+    pub use grantflow_ureq::*;
+}
+
+/// What most programs import: `use grantflow::prelude::*;`.
+pub mod prelude {
+    pub use grantflow_core::{Client, Credentials, Endpoint, Error, Issuer, Key, Origin, Scopes, Secret, blocking};
+    #[cfg(feature = "reqwest")]
+    pub use grantflow_reqwest::ReqwestTransport;
+    #[cfg(feature = "file")]
+    pub use grantflow_store::FileStore;
+    #[cfg(feature = "memory")]
+    pub use grantflow_store::MemoryStore;
+    #[cfg(feature = "ureq")]
+    pub use grantflow_ureq::{Authorize, UreqTransport};
+}
+
+/// The guides, as in the repository's `docs` folder; their code is compiled.
+pub mod guide {
+    #[doc = include_str!("../docs/concepts.md")]
+    pub mod concepts {}
+    #[doc = include_str!("../docs/from-oauth2client.md")]
+    pub mod from_oauth2client {}
+}

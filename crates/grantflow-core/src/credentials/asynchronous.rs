@@ -123,8 +123,11 @@ impl Credentials {
             Source::Bare(_) => Err(Error::Unsupported("revoke a token that no record belongs to")),
             Source::Stored { key, store } => {
                 self.shared.cell.store(None);
-                let _ = (key, store, flow::LOCK_PATIENCE);
-                Err(Error::Unsupported("revoke yet"))
+                let host = AsyncTransportHost::new(&*self.transport).with_store(&**store);
+                let ended = drive(flow::revoke(key.clone()), &host).await;
+                // A refresh that was in the air has published meanwhile.
+                self.shared.cell.store(None);
+                ended
             }
         }
     }

@@ -126,8 +126,13 @@ impl Credentials {
             Source::Bare(_) => Err(Error::Unsupported("revoke a token that no record belongs to")),
             Source::Stored { key, store } => {
                 self.shared.cell.store(None);
-                let _ = (key, store, flow::LOCK_PATIENCE);
-                Err(Error::Unsupported("revoke yet"))
+                let ended = run(
+                    flow::revoke(key.clone()),
+                    &TransportHost::new(&*self.transport).with_store(&**store),
+                );
+                // A refresh that was in the air has published meanwhile.
+                self.shared.cell.store(None);
+                ended
             }
         }
     }

@@ -84,6 +84,9 @@ impl Published {
             .expires_at
             .map(|end| end.since(token.issued_at).max(LEAST_LIFE));
         let stale_at = lifetime.map(|life| {
+            if token.is_from_the_future(moment.now.wall) {
+                return moment.now.wall;
+            }
             let early = life.mul_f64(0.8 + 0.1 * f64::from(moment.jitter) / 255.0);
             token.issued_at.plus(early.max(LEAST_LIFE))
         });

@@ -73,7 +73,13 @@ impl Shared {
         read: Option<Record>,
         moment: Moment,
     ) -> Result<Plan, Error> {
-        if let Some(record) = read.filter(|record| record.refresh.revoked_at.is_none()) {
+        // The stored token, ended by the clock that nobody sets, though the wall clock gives it more life.
+        let ended = self
+            .find(|published| published.is_expired(moment.now))
+            .map(|published| published.grant.generation());
+        let usable =
+            |record: &Record| record.refresh.revoked_at.is_none() && Some(record.generation()) != ended;
+        if let Some(record) = read.filter(usable) {
             let published = Arc::new(Published::new(Grant::Stored(Box::new(record)), moment, false)?);
             let newer = self
                 .cell
@@ -99,7 +105,7 @@ impl Shared {
             (Need::NotThis(refused), _) => Unless::Is(refused.clone()),
             (Need::After(generation), _) => Unless::Generation(*generation),
             (Need::Valid, Some(published)) => Unless::Generation(published.grant.generation()),
-            (Need::Valid, None) => Unless::Expired,
+            (Need::Valid, None) => ended.map_or(Unless::Expired, Unless::Generation),
         };
         Ok(Plan::Run(
             AccessTokenFlow::new(key.clone(), unless)

@@ -95,7 +95,7 @@ impl Unless {
         let token = record.token();
         !token.is_expired(now)
             && match self {
-                Self::Expired => true,
+                Self::Expired => !token.is_from_the_future(now),
                 Self::Is(refused) => !token.access_token.eq_ct(refused),
                 Self::Generation(known) => record.generation() > *known,
             }

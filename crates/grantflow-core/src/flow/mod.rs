@@ -3,11 +3,13 @@
 mod access;
 mod authorized;
 mod keep;
+mod revoke;
 
 pub use access::{Access, AccessTokenFlow, LOCK_PATIENCE, Unless, access_token};
 pub(crate) use authorized::allowed;
 pub use authorized::authorized;
 pub use keep::keep;
+pub use revoke::revoke;
 
 #[cfg(test)]
 pub(crate) mod scripted;

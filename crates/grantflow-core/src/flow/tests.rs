@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::scripted::{GRANTED, NOW, Scripted, both, ends_in, key};
-use super::{AccessTokenFlow, Unless, access_token, authorized, keep};
+use super::{AccessTokenFlow, Unless, access_token, authorized, keep, revoke};
 use crate::error::StoreErrorKind;
 use crate::{Body, Error, NotAuthorized, Outcome, Quirks, Record, Request, Secret, Timestamp};
 
@@ -301,4 +301,54 @@ fn a_new_login_goes_on_counting_where_the_old_one_ended() {
     );
     assert_eq!(kept.unwrap().generation(), 2);
     assert_eq!(host.log(), ["lock", "save 2", "unlock"]);
+}
+
+#[test]
+fn t54_revoking_makes_the_record_unusable_before_the_server_is_asked_and_deletes_it_after() {
+    let script = || Scripted::default().stores(ends_in(60)).replies(200, "");
+    let (revoked, host) = both(script, || revoke(key()));
+    revoked.unwrap();
+    assert_eq!(
+        host.log(),
+        ["lock", "save tombstone", "send POST /revoke", "delete", "unlock"]
+    );
+    assert!(host.bodies()[0].starts_with("token=RT1&token_type_hint=refresh_token"));
+    assert!(host.stored().is_none());
+}
+
+#[test]
+fn t54_a_server_that_fails_leaves_a_tombstone_and_revoking_again_finishes() {
+    let (revoked, host) = both(
+        || Scripted::default().stores(ends_in(60)).replies(503, ""),
+        || revoke(key()),
+    );
+    assert!(revoked.unwrap_err().is_transient());
+    let tombstone = host.stored().unwrap();
+    let (access, host) = both(
+        || Scripted::default().stores(tombstone.clone()),
+        || access_token(key(), Unless::Expired),
+    );
+    assert!(matches!(
+        access.unwrap_err(),
+        Error::NotAuthorized(NotAuthorized::Revoked)
+    ));
+    assert_eq!(host.log(), ["lock", "unlock"]);
+    let (revoked, host) = both(
+        || Scripted::default().stores(tombstone.clone()).replies(200, ""),
+        || revoke(key()),
+    );
+    revoked.unwrap();
+    assert!(host.stored().is_none());
+}
+
+#[test]
+fn t54_a_tombstone_that_cannot_be_stored_stops_before_the_server_is_asked() {
+    let script = || {
+        Scripted::default()
+            .stores(ends_in(60))
+            .fails_to_save(StoreErrorKind::Full)
+    };
+    let (revoked, host) = both(script, || revoke(key()));
+    assert!(matches!(revoked.unwrap_err(), Error::Store(_)));
+    assert_eq!(host.log(), ["lock", "save tombstone", "unlock"]);
 }

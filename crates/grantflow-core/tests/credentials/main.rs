@@ -1,0 +1,7 @@
+//! The handles of both worlds against a server that rotates refresh tokens and counts, with clocks that the test sets.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod asynchronous;
+mod blocking;
+mod world;

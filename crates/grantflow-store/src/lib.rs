@@ -1,1 +1,46 @@
-//! Credential stores for Grantflow: memory and file
+//! Where Grantflow keeps records on this machine.
+//!
+//! # In scope
+//!
+//! - [`FileStore`] (feature `file`): one record in one file, whole after every crash, one writer among all processes
+//! - [`MemoryStore`] (feature `memory`): records that end with the process
+//! - [`OnThread`] (feature `async`): any blocking store as an async one, on every runtime
+//!
+//! # Out of scope
+//!
+//! - stores shared by machines: they need compare-and-swap, not file locks
+//!
+//! # Example
+//!
+//! ```
+//! use grantflow_core::{Store, StoreExt};
+//! # use grantflow_core::{Client, Key, Provenance, Record, Scopes, Timestamp, Token};
+//! # #[cfg(feature = "memory")] {
+//! use std::time::Duration;
+//! use grantflow_store::MemoryStore;
+//!
+//! # let client = Client::google("cid")?;
+//! # let key = Key::new(&client, Scopes::parse("openid")?);
+//! # let now = Timestamp::from_unix_seconds(1_800_000_000);
+//! # let provenance = Provenance::new("example", now);
+//! # let record = Record::new(key.clone(), client, Token::bearer("ya29", now), provenance);
+//! let store = MemoryStore::new();
+//! store.put(record, Duration::from_secs(5))?;
+//! assert_eq!(store.keys()?, [key]);
+//! # }
+//! # Ok::<(), grantflow_core::Error>(())
+//! ```
+
+#[cfg(feature = "file")]
+mod file;
+#[cfg(feature = "memory")]
+mod memory;
+#[cfg(feature = "async")]
+mod on_thread;
+
+#[cfg(feature = "file")]
+pub use file::FileStore;
+#[cfg(feature = "memory")]
+pub use memory::MemoryStore;
+#[cfg(feature = "async")]
+pub use on_thread::OnThread;

@@ -1,0 +1,241 @@
+//! The record while it is locked: writing it whole, or not at all.
+//!
+//! ```text
+//! Guard ─ prepared (file made, space reserved) ─▶ write ─▶ fsync ─▶ rename ─▶ fsync the directory ─▶ saved
+//!            ▲                                      │         │         │
+//!            └── a new file for the next try ◀──────┴─────────┴─────────┘  failed
+//! ```
+//!
+//! After a failed fsync the kernel may count lost pages as written: no file is ever synced twice.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use grantflow_core::{Change, Key, Locked, Record, StoreError, StoreErrorKind};
+
+use super::lock::Turn;
+use super::place::{Held, Place, Wait, take};
+use super::{envelope, errors, sys};
+
+/// What was found under the lock, or saved since.
+#[derive(Debug)]
+pub(super) enum Stored {
+    Nothing,
+    Ours(Box<Record>),
+    Other(Box<Key>),
+    /// To be set aside by the save of a new login.
+    Corrupt,
+}
+
+/// Dropped in the order of its fields: first the kernel's lock, then the turn.
+pub(super) struct Guard<'p> {
+    place: &'p Place,
+    key: Key,
+    stored: Stored,
+    prepared: Option<Prepared>,
+    held: Held,
+    _turn: Turn,
+}
+
+/// A file to save into, with its space reserved.
+#[derive(Debug)]
+struct Prepared {
+    file: File,
+    slot: usize,
+}
+
+/// What is reserved at least: records are a few KiB.
+const RESERVED: usize = 64 * 1024;
+
+impl<'p> Guard<'p> {
+    pub(super) fn new(
+        place: &'p Place,
+        key: Key,
+        stored: Stored,
+        held: Held,
+        turn: Turn,
+    ) -> Result<Self, StoreError> {
+        let mut guard = Self {
+            place,
+            key,
+            stored,
+            prepared: None,
+            held,
+            _turn: turn,
+        };
+        guard.remove_saving()?;
+        let length = match &guard.stored {
+            Stored::Ours(record) => envelope::write(record).len(),
+            _ => 0,
+        };
+        guard.prepared = Some(guard.prepare(0, length)?);
+        Ok(guard)
+    }
+
+    /// Removes what a killed process left, or a failed save.
+    fn remove_saving(&self) -> Result<(), StoreError> {
+        for slot in 0..2 {
+            let removed = self.held.dir.remove(self.place.saving(slot));
+            removed.map_err(|error| errors::writing(error, self.place.path()))?;
+        }
+        Ok(())
+    }
+
+    fn prepare(&self, slot: usize, length: usize) -> Result<Prepared, StoreError> {
+        let name = self.place.saving(slot);
+        let prepare = || -> io::Result<File> {
+            let file = self.held.dir.create_new(name)?;
+            let prepared = sys::reserve(&file, length.saturating_mul(4).max(RESERVED) as u64);
+            if prepared.is_err() {
+                let _ = self.held.dir.remove(name);
+            }
+            prepared.map(|()| file)
+        };
+        let file = prepare().map_err(|error| errors::writing(error, self.place.path()))?;
+        if sys::LOCKS_RECORDS {
+            // Nobody else can have it: it has just been made, in a directory where nobody else may write.
+            take(&file, Wait::Never).map_err(|error| errors::locking(error, self.place.path()))?;
+        }
+        Ok(Prepared { file, slot })
+    }
+
+    fn put(&mut self, record: Record, forget: Option<&Key>) -> Result<(), StoreError> {
+        let refuse = |kind| Err(StoreError::new(kind).at(self.place.path()));
+        if record.key() != &self.key {
+            return refuse(StoreErrorKind::NotLocked);
+        }
+        match &self.stored {
+            Stored::Other(key) if Some(&**key) != forget => return refuse(StoreErrorKind::OtherRecord),
+            Stored::Ours(old) if record.generation() < old.generation() => {
+                return refuse(StoreErrorKind::Conflict);
+            }
+            _ => {}
+        }
+        match self.write(&record) {
+            Ok(()) => {
+                self.stored = Stored::Ours(Box::new(record));
+                Ok(())
+            }
+            Err(error) => {
+                // The next try starts anew. What cannot be removed now, it or the next lock removes.
+                self.prepared = None;
+                let _ = self.remove_saving();
+                Err(error)
+            }
+        }
+    }
+
+    fn write(&mut self, record: &Record) -> Result<(), StoreError> {
+        let text = envelope::write(record);
+        let Prepared { file, slot } = match self.prepared.take() {
+            Some(prepared) => prepared,
+            None => {
+                self.remove_saving()?;
+                self.prepare(0, text.len())?
+            }
+        };
+        // A record that says that a refresh is under way is followed by a request and a second save: the space for that
+        // one is reserved too before the request leaves.
+        let next = if record.refresh_state().attempt_started_at.is_some() {
+            Some(self.prepare(slot + 1, text.len())?)
+        } else {
+            None
+        };
+        let path = self.place.path();
+        fill(&file, text.as_bytes()).map_err(|error| errors::writing(error, path))?;
+        self.replace(slot).map_err(|error| errors::writing(error, path))?;
+        self.held.follow(sys::LOCKS_RECORDS.then_some(file));
+        self.sync()?;
+        self.prepared = next;
+        Ok(())
+    }
+
+    /// Gives the written file its name: from here on what is stored is the new record.
+    fn replace(&mut self, slot: usize) -> io::Result<()> {
+        let (dir, from, to) = (&self.held.dir, self.place.saving(slot), self.place.file());
+        if !matches!(self.stored, Stored::Corrupt) {
+            return dir.rename(from, to);
+        }
+        let aside = self.free_name()?;
+        dir.rename(to, &aside)?;
+        let renamed = dir.rename(from, to);
+        match renamed {
+            // It is good now, even if the directory cannot be synced: a second try must not set it aside.
+            Ok(()) => self.stored = Stored::Nothing,
+            Err(_) => {
+                let _ = dir.rename(&aside, to);
+            }
+        }
+        renamed
+    }
+
+    fn free_name(&self) -> io::Result<OsString> {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+        let mut millis = since_1970.map_or(0, |time| time.as_millis());
+        loop {
+            let name = self.place.aside(millis);
+            if !self.held.dir.has(&name)? {
+                return Ok(name);
+            }
+            millis = millis.saturating_add(1);
+        }
+    }
+
+    fn delete(&mut self) -> Result<(), StoreError> {
+        match self.stored {
+            // Not ours to delete, or nothing there.
+            Stored::Other(_) | Stored::Nothing => return Ok(()),
+            Stored::Corrupt => return Err(StoreError::new(StoreErrorKind::Corrupt).at(self.place.path())),
+            Stored::Ours(_) => {}
+        }
+        let removed = self.held.dir.remove(self.place.file());
+        removed.map_err(|error| errors::writing(error, self.place.path()))?;
+        self.sync()?;
+        self.stored = Stored::Nothing;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), StoreError> {
+        let synced = self.held.dir.sync();
+        if synced.is_err() {
+            // A second sync of the same open directory would answer that all is well.
+            let _ = self.held.dir.reopen();
+        }
+        synced.map_err(|error| errors::writing(error, self.place.path()))
+    }
+}
+
+/// Writes the whole file, gives back what was reserved beyond it, and waits until it is on disk.
+fn fill(mut file: &File, bytes: &[u8]) -> io::Result<()> {
+    file.write_all(bytes)?;
+    file.set_len(bytes.len() as u64)?;
+    file.sync_all()
+}
+
+impl Locked for Guard<'_> {
+    fn record(&self) -> Option<&Record> {
+        match &self.stored {
+            Stored::Ours(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    fn save(&mut self, change: Change) -> Result<(), StoreError> {
+        match change {
+            Change::Put(record) => self.put(*record, None),
+            Change::Replace { record, forget } => self.put(*record, Some(&forget)),
+            Change::Delete => self.delete(),
+            _ => Err(StoreError::new(StoreErrorKind::Unsupported("make this change"))),
+        }
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if let Some(Prepared { slot, .. }) = self.prepared.take() {
+            let _ = self.held.dir.remove(self.place.saving(slot));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! One record in one file, whole after every crash and with one writer among all processes.
+//!
+//! ```text
+//! lock ─▶ <file>.lock (kernel lock) ─▶ read ─▶ <file>.saving-0 made, space reserved
+//!                                                │
+//! save ─▶ write ─▶ fsync ─▶ rename over <file> ─▶ fsync the directory ─▶ saved
+//! ```
+//!
+//! Up to the rename the file is wholly the old one, from it on wholly the new one. The lock file is never removed.
+
+mod envelope;
+mod errors;
+mod guard;
+mod lock;
+mod place;
+mod sys;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use grantflow_core::{Key, Locked, Protection, Record, Store, StoreError, StoreErrorKind};
+
+use self::guard::{Guard, Stored};
+use self::lock::Turns;
+use self::place::Place;
+
+/// One record in one file.
+///
+/// The file is JSON in the clear, for its owner alone: mode `0600`, checked at every use, as are the lock file and the owner
+/// and mode of the directory. Anything that lets others read or replace it is [`StoreErrorKind::Insecure`]: a symbolic or
+/// second hard link, a foreign owner, bits for group or others, a directory that others may write to, sticky or not.
+/// On systems without Unix modes the file is as private as its directory.
+///
+/// A missing directory is created (`0700`), if its parent exists, by the first lock. Beside the file stand `<file>.lock`,
+/// which is never removed, and while the lock is held `<file>.saving-0` or `-1`; what a killed process left of these, the next
+/// lock removes.
+///
+/// A file that cannot be read stays where it is, and every [`read`](Store::read) and [`lock`](Store::lock) answers
+/// [`StoreErrorKind::Corrupt`]; an empty file is no exception. Only the save of a new login
+/// ([`lock_for_login`](Store::lock_for_login)) renames it to `<file>.corrupt-<milliseconds since 1970>`.
+/// A file of a newer version is left alone by logins too ([`StoreErrorKind::Newer`]).
+///
+/// The file holds one record. Under another key than the stored one `read` answers `None`, and a lock can be had, but
+/// [`Change::Put`](grantflow_core::Change::Put) is [`StoreErrorKind::OtherRecord`] and
+/// [`Change::Delete`](grantflow_core::Change::Delete) deletes nothing;
+/// [`Change::Replace`](grantflow_core::Change::Replace) takes its place if it names the key to forget.
+///
+/// # Example
+///
+/// ```
+/// use grantflow_core::{Client, Key, Scopes, Store};
+/// use grantflow_store::FileStore;
+///
+/// # let directory = std::env::temp_dir().join(format!("grantflow-doc-{}", std::process::id()));
+/// let client = Client::google("cid.apps.googleusercontent.com")?;
+/// let key = Key::new(&client, Scopes::parse("openid")?);
+/// let store = FileStore::new(directory.join("credentials.json"));
+/// assert!(store.read(&key)?.is_none());
+/// # Ok::<(), grantflow_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct FileStore {
+    place: Arc<Place>,
+    turns: Arc<Turns>,
+}
+
+impl FileStore {
+    /// The store in this file; nothing is touched yet. Clones share their turns, other stores on the same file the kernel's lock.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            place: Arc::new(Place::new(path.into())),
+            turns: Arc::default(),
+        }
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.place.path()
+    }
+
+    fn guard(&self, key: &Key, patience: Duration, login: bool) -> Result<Box<dyn Locked + '_>, StoreError> {
+        let (turn, held) = self.turns.lock(&self.place, patience)?;
+        let stored = match self.place.load(&held.dir) {
+            Ok(None) => Stored::Nothing,
+            Ok(Some(record)) if record.key() == key => Stored::Ours(Box::new(record)),
+            Ok(Some(record)) => Stored::Other(Box::new(record.key().clone())),
+            Err(error) if login && error.kind() == StoreErrorKind::Corrupt => Stored::Corrupt,
+            Err(error) => return Err(error),
+        };
+        let guard = Guard::new(&self.place, key.clone(), stored, held, turn)?;
+        Ok(Box::new(guard))
+    }
+}
+
+impl Store for FileStore {
+    fn read(&self, key: &Key) -> Result<Option<Record>, StoreError> {
+        Ok(self.place.read()?.filter(|record| record.key() == key))
+    }
+
+    fn lock(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
+        self.guard(key, patience, false)
+    }
+
+    fn lock_for_login(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
+        self.guard(key, patience, true)
+    }
+
+    fn keys(&self) -> Result<Vec<Key>, StoreError> {
+        Ok(self
+            .place
+            .read()?
+            .iter()
+            .map(|record| record.key().clone())
+            .collect())
+    }
+
+    fn protection(&self) -> Protection {
+        Protection::Plaintext
+    }
+}
+
+impl fmt::Debug for FileStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileStore")
+            .field("path", &self.path())
+            .finish_non_exhaustive()
+    }
+}

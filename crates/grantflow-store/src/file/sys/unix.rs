@@ -1,0 +1,191 @@
+//! Unix: every name is looked up in a directory that is held open, no symbolic link is followed, and owner and mode are those
+//! of what was opened, not of what a name meant a moment before.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+use rustix::process::{Pid, geteuid};
+
+use super::super::errors::Refusal;
+use super::Access;
+
+/// Whether locks leave readers alone, so that the record's own file may be locked.
+pub(in super::super) const LOCKS_RECORDS: bool = true;
+
+/// A directory, held open.
+#[derive(Debug)]
+pub(in super::super) struct Dir(OwnedFd);
+
+const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
+const PRIVATE_DIR: Mode = Mode::RWXU;
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// Not blocking, so that a pipe in the place of a file cannot hold us up.
+const NO_TRICKS: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
+
+impl Dir {
+    /// Opens it; `None` if it is not there.
+    pub(in super::super) fn open(path: &Path) -> Result<Option<Self>, Refusal> {
+        let dir = match rustix::fs::open(path, DIRECTORY, Mode::empty()) {
+            Err(Errno::NOENT) => return Ok(None),
+            dir => Self(dir.map_err(io::Error::from)?),
+        };
+        let stat = rustix::fs::fstat(&dir.0).map_err(io::Error::from)?;
+        if stat.st_uid != geteuid().as_raw() && stat.st_uid != 0 {
+            return Err(Refusal::Insecure("the directory belongs to another user"));
+        }
+        if mode(&stat).contains(Mode::WOTH) {
+            return Err(Refusal::Insecure("others may write to the directory"));
+        }
+        Ok(Some(dir))
+    }
+
+    /// Opens it, creating the last directory of the path if need be.
+    pub(in super::super) fn open_or_create(path: &Path) -> Result<Self, Refusal> {
+        if let Some(dir) = Self::open(path)? {
+            return Ok(dir);
+        }
+        match rustix::fs::mkdir(path, PRIVATE_DIR) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(io::Error::from(error).into()),
+        }
+        Self::open(path)?.ok_or_else(|| io::Error::from(ErrorKind::NotFound).into())
+    }
+
+    /// Opens a file; `None` if it is not there.
+    pub(in super::super) fn open_file(&self, name: &OsStr, access: Access) -> Result<Option<File>, Refusal> {
+        let flags = match access {
+            Access::Read => OFlags::RDONLY,
+            Access::Write => OFlags::RDWR,
+        };
+        match rustix::fs::openat(&self.0, name, flags | NO_TRICKS, Mode::empty()) {
+            Err(Errno::NOENT) => Ok(None),
+            opened => private(opened).map(Some),
+        }
+    }
+
+    /// Opens the lock file, creating it if need be.
+    pub(in super::super) fn open_lock(&self, name: &OsStr) -> Result<File, Refusal> {
+        let flags = OFlags::RDWR | OFlags::CREATE | NO_TRICKS;
+        private(rustix::fs::openat(&self.0, name, flags, PRIVATE_FILE))
+    }
+
+    /// Creates a file that is not there.
+    pub(in super::super) fn create_new(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | NO_TRICKS;
+        let file = rustix::fs::openat(&self.0, name, flags, PRIVATE_FILE)?;
+        Ok(file.into())
+    }
+
+    /// Whether the name is still that of the open file.
+    pub(in super::super) fn names(&self, name: &OsStr, file: &File) -> io::Result<bool> {
+        let ours = rustix::fs::fstat(file)?;
+        match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(named) => Ok(named.st_dev == ours.st_dev && named.st_ino == ours.st_ino),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(in super::super) fn has(&self, name: &OsStr) -> io::Result<bool> {
+        match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(in super::super) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::renameat(&self.0, from, &self.0, to)?)
+    }
+
+    /// Removes a file; absent is fine.
+    pub(in super::super) fn remove(&self, name: &OsStr) -> io::Result<()> {
+        match rustix::fs::unlinkat(&self.0, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits until the names are on disk.
+    pub(in super::super) fn sync(&self) -> io::Result<()> {
+        Ok(rustix::io::retry_on_intr(|| rustix::fs::fsync(&self.0))?)
+    }
+
+    /// Opens the same directory once more.
+    pub(in super::super) fn reopen(&mut self) -> io::Result<()> {
+        self.0 = rustix::fs::openat(&self.0, ".", DIRECTORY, Mode::empty())?;
+        Ok(())
+    }
+}
+
+fn mode(stat: &Stat) -> Mode {
+    Mode::from_raw_mode(stat.st_mode)
+}
+
+/// Lets through what is ours alone.
+fn private(opened: rustix::io::Result<OwnedFd>) -> Result<File, Refusal> {
+    let file: File = match opened {
+        Ok(file) => file.into(),
+        Err(Errno::LOOP) => return Err(Refusal::Insecure("it is a symbolic link")),
+        Err(Errno::ISDIR | Errno::NXIO) => return Err(Refusal::Insecure("it is not a regular file")),
+        Err(error) => return Err(io::Error::from(error).into()),
+    };
+    let stat = rustix::fs::fstat(&file).map_err(io::Error::from)?;
+    let why = if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        "it is not a regular file"
+    } else if stat.st_uid != geteuid().as_raw() {
+        "it belongs to another user"
+    } else if mode(&stat).intersects(Mode::RWXG | Mode::RWXO) {
+        "group or others may access it; its mode should be 0600"
+    } else if stat.st_nlink > 1 {
+        "it has a second name"
+    } else {
+        return Ok(file);
+    };
+    Err(Refusal::Insecure(why))
+}
+
+/// Reserves space, so that a full disk shows before it matters.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(in super::super) fn reserve(file: &File, length: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    match rustix::io::retry_on_intr(|| fallocate(file, FallocateFlags::empty(), 0, length)) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => super::fill_with_zeros(file, length),
+        reserved => Ok(reserved?),
+    }
+}
+
+/// Reserves space, so that a full disk shows before it matters.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(in super::super) fn reserve(file: &File, length: u64) -> io::Result<()> {
+    super::fill_with_zeros(file, length)
+}
+
+/// Whether the process is there.
+pub(in super::super) fn lives(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    // EPERM: it is there, and another user's.
+    pid.is_some_and(|pid| matches!(rustix::process::test_kill_process(pid), Ok(()) | Err(Errno::PERM)))
+}
+
+fn errno(error: &io::Error) -> Option<Errno> {
+    error.raw_os_error().map(Errno::from_raw_os_error)
+}
+
+/// Whether this place has no locks: NFS without its lock service, some FUSE file systems.
+pub(in super::super) fn has_no_locks(error: &io::Error) -> bool {
+    // `ENOLCK` has no `ErrorKind`, and `ENOTSUP` and `EOPNOTSUPP` differ on some systems.
+    let no_locks = [Errno::NOLCK, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOSYS];
+    errno(error).is_some_and(|errno| no_locks.contains(&errno))
+}
+
+/// Whether the process or the system ran out of something that comes back: files, memory, threads.
+pub(in super::super) fn is_exhausted(error: &io::Error) -> bool {
+    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::AGAIN];
+    errno(error).is_some_and(|errno| exhausted.contains(&errno))
+}

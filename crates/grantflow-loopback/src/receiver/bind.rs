@@ -1,0 +1,144 @@
+//! Taking the port ([RFC 8252 section 7.3]): bound once, by literal, and listening before its address is known to anybody.
+//!
+//! [RFC 8252 section 7.3]: https://www.rfc-editor.org/rfc/rfc8252#section-7.3
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::time::Duration;
+
+use crate::{LoginError, LoopbackHost};
+
+/// Where a [`Receiver`](super::Receiver) listens.
+#[derive(Clone, Debug)]
+#[must_use = "options do nothing until `Receiver::bind`"]
+pub struct ReceiverOptions {
+    pub(super) host: LoopbackHost,
+    pub(super) ports: Vec<u16>,
+    /// What follows the port in the redirect address.
+    pub(super) suffix: String,
+    pub(super) head_limit: Duration,
+}
+
+impl ReceiverOptions {
+    /// A free port of 127.0.0.1, and the path `/`.
+    pub fn new() -> Self {
+        Self {
+            host: LoopbackHost::V4,
+            ports: Vec::new(),
+            suffix: "/".to_owned(),
+            head_limit: HEAD_LIMIT,
+        }
+    }
+
+    /// Listens at this host.
+    pub fn host(mut self, host: LoopbackHost) -> Self {
+        self.host = host;
+        self
+    }
+
+    /// Tries these ports in this order, and no others; 0 is any that is free. None at all is the same as 0.
+    pub fn ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
+        self.ports = ports.into_iter().collect();
+        self
+    }
+
+    /// Takes the redirect at this path, which begins with a slash; it may go on with a query, as it is registered.
+    /// Empty is `/`, but is left out of the redirect address.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.suffix = path.into();
+        self
+    }
+
+    /// How long a connection may take to say what it wants; 5 seconds by default.
+    pub fn head_limit(mut self, limit: Duration) -> Self {
+        self.head_limit = limit;
+        self
+    }
+}
+
+impl Default for ReceiverOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Sockets that listen, and how they are called.
+pub(super) struct Bound {
+    pub(super) listeners: Vec<TcpListener>,
+    pub(super) addresses: Vec<SocketAddr>,
+    /// Host and port in the redirect address.
+    pub(super) authority: String,
+    /// What browsers send as `Host`.
+    pub(super) host_header: String,
+}
+
+pub(super) fn bind(options: &ReceiverOptions) -> Result<Bound, LoginError> {
+    let ports = if options.ports.is_empty() {
+        &[0][..]
+    } else {
+        &options.ports
+    };
+    let mut last = None;
+    for port in ports {
+        match listen(options.host, *port) {
+            Ok(listeners) => return bound(options.host, listeners).map_err(|error| LoginError::listen(options.host, ports, error)),
+            Err(error) => last = Some(error),
+        }
+    }
+    let error = last.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into());
+    Err(LoginError::listen(options.host, ports, error))
+}
+
+fn bound(host: LoopbackHost, listeners: Vec<TcpListener>) -> io::Result<Bound> {
+    let addresses = listeners
+        .iter()
+        .map(TcpListener::local_addr)
+        .collect::<io::Result<Vec<_>>>()?;
+    let port = addresses.first().map_or(0, SocketAddr::port);
+    Ok(Bound {
+        listeners,
+        addresses,
+        authority: format!("{host}:{port}"),
+        // RFC 9110 section 4.2.3: the default port is left out.
+        host_header: if port == 80 { host.to_string() } else { format!("{host}:{port}") },
+    })
+}
+
+fn listen(host: LoopbackHost, port: u16) -> io::Result<Vec<TcpListener>> {
+    match host {
+        LoopbackHost::V4 => Ok(vec![TcpListener::bind((Ipv4Addr::LOCALHOST, port))?]),
+        LoopbackHost::V6 => Ok(vec![TcpListener::bind((Ipv6Addr::LOCALHOST, port))?]),
+        LoopbackHost::Localhost => listen_on_both(port),
+    }
+}
+
+/// The same port of both literals: a browser may try either, and nobody else may answer at the other.
+fn listen_on_both(port: u16) -> io::Result<Vec<TcpListener>> {
+    let mut tries = if port == 0 { TRIES } else { 1 };
+    loop {
+        let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        match TcpListener::bind((Ipv6Addr::LOCALHOST, v4.local_addr()?.port())) {
+            Ok(v6) => return Ok(vec![v4, v6]),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                tries -= 1;
+                if tries == 0 {
+                    return Err(error);
+                }
+            }
+            // A machine without IPv6: then nobody can answer there.
+            Err(_) => return Ok(vec![v4]),
+        }
+    }
+}
+
+const HEAD_LIMIT: Duration = Duration::from_secs(5);
+/// How many free ports of the one literal are tried before one is free on the other too.
+const TRIES: u32 = 16;
+
+impl ReceiverOptions {
+    /// The path on the wire.
+    pub(super) fn wire_path(&self) -> String {
+        let path = self.suffix.split('?').next().unwrap_or_default();
+        if path.is_empty() { "/".to_owned() } else { path.to_owned() }
+    }
+}

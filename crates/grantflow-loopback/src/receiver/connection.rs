@@ -1,0 +1,198 @@
+//! One connection: one request, one reply ([RFC 8252 section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)).
+//!
+//! ```text
+//! head ─▶ Host ─▶ path ─▶ method ─▶ ask the login ─┬─ not its state ──▶ 400, and the receiver goes on
+//!   └───────┴───────┴────────┴──▶ 4xx              └─ its state ──────▶ 303 ─▶ the final page
+//! ```
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use grantflow_core::Secret;
+
+use super::head::{Head, MOST_BYTES, Method};
+use super::pages::Page;
+use super::slots::{Slot, Slots};
+
+/// What a connection needs to know of its receiver.
+#[derive(Debug)]
+pub(super) struct Site {
+    pub(super) slots: Slots,
+    /// The one `Host` that is taken.
+    pub(super) host: String,
+    /// The path of the redirect.
+    pub(super) path: String,
+    /// How long a head may take.
+    pub(super) head_limit: Duration,
+}
+
+impl Site {
+    /// Where the final page is: a path that is not the redirect's.
+    fn final_path(&self) -> &'static str {
+        if self.path == DONE { ALSO_DONE } else { DONE }
+    }
+}
+
+/// A request to the path of the redirect, which waits for its verdict.
+pub(crate) struct Arrival {
+    query: Secret,
+    verdict: SyncSender<Verdict>,
+    written: Receiver<()>,
+}
+
+/// What a request was to the login.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Verdict {
+    /// Another's: the state is not the login's.
+    Stranger,
+    /// The redirect, with a code.
+    Received,
+    /// The redirect, with a refusal.
+    Denied,
+}
+
+impl Arrival {
+    /// The query, without its question mark.
+    pub(crate) fn query(&self) -> &Secret {
+        &self.query
+    }
+
+    /// Lets the request be answered, and waits a moment for that, so that the page is written before anything else can fail.
+    pub(crate) fn answer(self, verdict: Verdict) -> Secret {
+        // A connection that has gone cannot be answered, and need not be.
+        let _ = self.verdict.send(verdict);
+        let _ = self.written.recv_timeout(WRITE_LIMIT);
+        self.query
+    }
+}
+
+/// Serves one connection to its end.
+pub(super) fn serve(site: &Site, slot: &Slot<'_>, mut stream: TcpStream, hand_over: &dyn Fn(Arrival) -> bool) {
+    let Some(head) = read_head(&mut stream, Instant::now() + site.head_limit) else {
+        return;
+    };
+    let Some(twin) = slot.heard() else { return };
+    let _ = stream.set_write_timeout(Some(WRITE_LIMIT));
+    let mut with_body = true;
+    let mut done = None;
+    let page = match head {
+        Ok(head) => {
+            with_body = head.method != Method::Head;
+            route(site, &head, hand_over, &mut done)
+        }
+        Err(page) => page,
+    };
+    let sent = stream.write_all(&page.to_bytes(with_body)).is_ok();
+    drop(done);
+    if sent && matches!(page, Page::Received | Page::Denied) {
+        site.slots.shown();
+    }
+    let _ = stream.shutdown(Shutdown::Write);
+    slot.answered(twin);
+    drain(&mut stream);
+}
+
+fn route(site: &Site, head: &Head, hand_over: &dyn Fn(Arrival) -> bool, done: &mut Option<SyncSender<()>>) -> Page {
+    if !head.host.as_ref().is_some_and(|host| host.eq_ignore_ascii_case(&site.host)) {
+        return Page::WrongHost;
+    }
+    let outcome = site.slots.outcome();
+    if head.path == site.final_path() {
+        return match (outcome, head.method) {
+            (None, _) => Page::NotHere,
+            (Some(page), Method::Get) => page,
+            (Some(_), _) => Page::WrongMethod,
+        };
+    }
+    if head.path != site.path {
+        return Page::NotHere;
+    }
+    if head.method != Method::Get {
+        return Page::WrongMethod;
+    }
+    if head.prefetch {
+        return Page::NotYet;
+    }
+    if outcome.is_some() {
+        return Page::Over;
+    }
+    let (verdict, answer) = sync_channel(1);
+    let (writing, written) = sync_channel(1);
+    *done = Some(writing);
+    let arrival = Arrival {
+        query: head.query.clone(),
+        verdict,
+        written,
+    };
+    if !hand_over(arrival) {
+        return Page::Over;
+    }
+    match answer.recv_timeout(VERDICT_LIMIT) {
+        Ok(Verdict::Received) => decide(site, Page::Received),
+        Ok(Verdict::Denied) => decide(site, Page::Denied),
+        Ok(Verdict::Stranger) => Page::Stranger,
+        Err(_) => Page::Over,
+    }
+}
+
+/// RFC 9700 section 4.12: 303, so that nothing of this request is repeated where it leads.
+fn decide(site: &Site, outcome: Page) -> Page {
+    site.slots.decide(outcome);
+    Page::SeeOther(site.final_path())
+}
+
+/// The head, or the page that says what is wrong with it; `None` if nobody said anything whole in time.
+fn read_head(stream: &mut TcpStream, end: Instant) -> Option<Result<Head, Page>> {
+    let mut bytes = Vec::with_capacity(1024);
+    let mut buffer = [0; 1024];
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
+            return None;
+        }
+        let count = match stream.read(&mut buffer) {
+            Ok(0) => return None,
+            Ok(count) => count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(_) => return None,
+        };
+        // The end of the head may stand across two reads.
+        let from = bytes.len().saturating_sub(3);
+        bytes.extend_from_slice(&buffer[..count]);
+        if let Some(at) = bytes[from..].windows(4).position(|four| four == b"\r\n\r\n") {
+            let end = from + at + 4;
+            return Some(if end > MOST_BYTES {
+                Err(Page::TooLarge)
+            } else {
+                Head::parse(&bytes[..end]).ok_or(Page::NotARequest)
+            });
+        }
+        if bytes.len() > MOST_BYTES {
+            return Some(Err(Page::TooLarge));
+        }
+    }
+}
+
+/// Reads what is left, for a moment: a connection that is closed with bytes unread loses the reply on its way.
+fn drain(stream: &mut TcpStream) {
+    let end = Instant::now() + DRAIN_LIMIT;
+    let mut buffer = [0; 4096];
+    for _ in 0..16 {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
+            return;
+        }
+        if !matches!(stream.read(&mut buffer), Ok(1..)) {
+            return;
+        }
+    }
+}
+
+const DONE: &str = "/done";
+const ALSO_DONE: &str = "/done/";
+/// How long the login may take to judge a request.
+const VERDICT_LIMIT: Duration = Duration::from_secs(5);
+const WRITE_LIMIT: Duration = Duration::from_secs(1);
+const DRAIN_LIMIT: Duration = Duration::from_secs(1);

@@ -27,6 +27,12 @@ impl AuthorizationCode {
         &self.scopes
     }
 
+    /// What the ID token has to repeat (OpenID Connect Core section 3.1.3.7); there is one when `openid` was asked for.
+    #[must_use]
+    pub fn nonce(&self) -> Option<&Secret> {
+        self.nonce.as_ref()
+    }
+
     /// The code itself.
     pub(crate) fn code(&self) -> &Secret {
         &self.code
@@ -35,11 +41,6 @@ impl AuthorizationCode {
     /// The PKCE verifier (RFC 7636 section 4.5).
     pub(crate) fn verifier(&self) -> &Secret {
         &self.verifier
-    }
-
-    /// What the ID token has to repeat; there is one when `openid` was asked for.
-    pub(crate) fn nonce(&self) -> Option<&Secret> {
-        self.nonce.as_ref()
     }
 
     /// RFC 6749 section 4.1.3: the redirect address is sent again, and "their values MUST be identical".

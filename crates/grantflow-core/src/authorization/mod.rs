@@ -24,3 +24,6 @@ pub use pending::PendingAuthorization;
 pub use request::{AuthorizationRequest, AuthorizationUrl};
 
 pub(crate) use request::check_redirect_uri;
+
+#[cfg(test)]
+mod tests;

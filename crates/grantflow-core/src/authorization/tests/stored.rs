@@ -1,0 +1,105 @@
+//! The written form of a pending authorization.
+
+use serde_json::{Value, json};
+
+use super::{at, client, request, start};
+use crate::{Error, PendingAuthorization};
+
+const GOLDEN: &str = include_str!("../../../tests/vectors/pending-v1.json");
+
+fn refused(json: &str) -> String {
+    match PendingAuthorization::from_json(json) {
+        Err(error @ Error::InvalidInput(_)) => error.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The golden file with one member changed.
+fn changed(member: &str, value: Value) -> String {
+    let mut json: Value = serde_json::from_str(GOLDEN).unwrap();
+    json[member] = value;
+    json.to_string()
+}
+
+#[test]
+fn the_form_of_version_1_is_read_and_written_to_the_letter() {
+    let pending = PendingAuthorization::from_json(GOLDEN).unwrap();
+    assert_eq!(pending.expose_json().expose(), GOLDEN.trim_end());
+    assert_eq!(pending.redirect_uri(), "https://app.example/callback");
+    assert_eq!(pending.scopes().to_string(), "openid calendar");
+}
+
+#[test]
+fn an_authorization_goes_on_in_another_process() {
+    let client = client();
+    let (_, pending) = start(request(&client).resource("https://api.example"));
+    let state = pending.state.expose().to_owned();
+    let json = pending.expose_json();
+    let again = PendingAuthorization::from_json(json.expose()).unwrap();
+    let code = at(1, |cx| again.accept(&format!("?code=c&state={state}"), cx)).unwrap();
+    assert!(code.verifier().eq_ct(pending.verifier.secret()));
+    assert!(code.nonce().is_none());
+    assert_eq!(code.resources(), ["https://api.example"]);
+    assert!(code.check_client(&client).is_ok());
+}
+
+#[test]
+fn t07_what_was_promised_and_how_long_it_lives_outlast_the_process() {
+    let callback = "?code=c&state=ZWVlNDBlYzA1NjdkMDNhYjg3ZjUxZjAyNGQzMTM2NzI";
+    let accept = |seconds| {
+        let pending = PendingAuthorization::from_json(GOLDEN).unwrap();
+        let begun = pending.created_at().unix_seconds() - super::START;
+        at(begun + seconds, |cx| pending.accept(callback, cx))
+    };
+    let why = |error: Error| error.to_string();
+    assert_eq!(
+        accept(0).map_err(why).unwrap_err(),
+        "the redirect comes from another authorization server"
+    );
+    assert_eq!(
+        accept(600).map_err(why).unwrap_err(),
+        "the login was begun too long ago"
+    );
+}
+
+#[test]
+fn a_later_version_and_what_is_no_authorization_are_errors_that_print_no_value() {
+    let newer = "invalid pending authorization: it was written by a later version";
+    assert_eq!(refused(&changed("grantflow_pending", json!(2))), newer);
+    assert_eq!(refused(r#"{"grantflow_pending":7,"sealed":"…"}"#), newer);
+
+    let unreadable = "invalid pending authorization: it cannot be read";
+    let twice = GOLDEN.replacen('{', r#"{"state":"a","#, 1);
+    for json in ["", "{}", "null", "[]", "7", "{\"state\":", &GOLDEN[..99], &twice] {
+        assert_eq!(refused(json), unreadable, "{json}");
+    }
+    for (member, value) in [
+        ("grantflow_pending", json!(0)),
+        ("grantflow_pending", json!("1")),
+        ("state", json!("")),
+        ("state", Value::Null),
+        ("verifier", json!("short")),
+        ("verifier", json!("dBjftJeZ4CVP+mB92K27uhbUJU1p1r/wW1gFWFOEjXk")),
+        ("issuer", json!("http://as.example")),
+        ("iss_promised", json!("yes")),
+        ("client_id", json!(7)),
+        ("token_endpoint", json!("http://evil.example/token")),
+        ("redirect_uri", json!("/callback")),
+        ("scopes", json!("openid")),
+        ("scopes", json!(["a\"b"])),
+        ("created_at", json!(7)),
+        ("expires_at", json!("tomorrow")),
+        ("expires_at", Value::Null),
+    ] {
+        assert_eq!(
+            refused(&changed(member, value.clone())),
+            unreadable,
+            "{member}: {value}"
+        );
+    }
+}
+
+#[test]
+fn members_of_other_names_are_ignored() {
+    assert!(PendingAuthorization::from_json(&changed("note", json!({"a": [1]}))).is_ok());
+}

@@ -33,9 +33,16 @@ impl Extras {
 
     /// Adds a member; the text of its value has been read as JSON before.
     pub(crate) fn push(&mut self, name: &str, value: &RawValue) {
-        self.0.push(if self.0.is_empty() { '{' } else { ',' });
         // A string always serializes; the value is JSON already.
-        self.0.push_str(&serde_json::to_string(name).unwrap_or_default());
+        let plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+        let escaped = (!name.bytes().all(plain)).then(|| serde_json::to_string(name).unwrap_or_default());
+        let pieces = match &escaped {
+            Some(name) => ["", name, ""],
+            None => ["\"", name, "\""],
+        };
+        self.0.reserve(name.len() + value.get().len() + 4);
+        self.0.push(if self.0.is_empty() { '{' } else { ',' });
+        pieces.iter().for_each(|piece| self.0.push_str(piece));
         self.0.push(':');
         self.0.push_str(value.get());
     }

@@ -52,7 +52,10 @@ pub use error::{
     BadReply, Error, NotAuthorized, Outcome, ServerError, StoreError, StoreErrorKind, TransportError,
     TransportErrorKind,
 };
-pub use exchange::TokenRequest;
+pub use exchange::{
+    Introspection, IntrospectionRequest, MetadataRequest, RevocationRequest, ServerMetadata, TokenRequest,
+    TokenTypeHint,
+};
 pub use extras::Extras;
 pub use host::{AsyncTransportHost, TransportHost};
 pub use key::Key;

@@ -59,12 +59,14 @@ impl Scopes {
 
     /// Reads what a server says it granted: separated by spaces, commas or both, in any characters (quirk 9).
     pub(crate) fn granted<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let gap = |byte: u8| matches!(byte, b' ' | b',' | b'\t' | b'\n' | b'\r');
         let mut scopes = Self::none();
-        for name in names
-            .into_iter()
-            .flat_map(|names| names.split([' ', ',', '\t', '\n', '\r']))
-        {
-            scopes.add(name);
+        for mut rest in names {
+            while let Some((name, after)) = rest.bytes().position(gap).map(|end| rest.split_at(end)) {
+                scopes.add(name);
+                rest = after.get(1..).unwrap_or_default();
+            }
+            scopes.add(rest);
         }
         scopes
     }

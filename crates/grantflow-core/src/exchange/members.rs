@@ -14,8 +14,26 @@ use serde_json::value::RawValue;
 
 use crate::error::ReplyProblem;
 
-/// The members of an object in the order they came; they borrow from the reply.
-pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+/// The members of an object, none of them twice; they borrow from the reply.
+///
+/// Those of a token reply have places of their own, so that a usual one is read without a list.
+#[derive(Default)]
+pub(crate) struct Members<'a> {
+    pub(crate) access_token: Member<'a>,
+    pub(crate) token_type: Member<'a>,
+    pub(crate) expires_in: Member<'a>,
+    pub(crate) refresh_token: Member<'a>,
+    pub(crate) scope: Member<'a>,
+    pub(crate) id_token: Member<'a>,
+    pub(crate) error: Member<'a>,
+    pub(crate) error_description: Member<'a>,
+    pub(crate) error_uri: Member<'a>,
+    others: Vec<(Cow<'a, str>, &'a RawValue)>,
+    repeated: bool,
+}
+
+/// A member of an object: its value, or `None` where it is absent or null (quirk 19).
+pub(crate) type Member<'a> = Option<&'a RawValue>;
 
 impl<'a> Members<'a> {
     /// Reads the body of a reply; JSON that is no object has no members.
@@ -25,44 +43,73 @@ impl<'a> Members<'a> {
         let text = std::str::from_utf8(body).map_err(|error| not_utf8(body, error.valid_up_to()))?;
         if !text.trim_start_matches(WHITESPACE).starts_with('{') {
             let _: &RawValue = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-            return Ok(Self(Vec::new()));
+            return Ok(Self::default());
         }
         Self::object(text, 1)
     }
 
     fn object(text: &'a str, depth: usize) -> Result<Self, ReplyProblem> {
-        let members: Self = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-        if members.repeats() {
+        let mut members: Self = serde_json::from_str(text).map_err(|error| not_json(&error))?;
+        if members.repeated || members.others_repeat() {
             return Err(ReplyProblem::Repeated);
         }
-        for (_, value) in &members.0 {
+        for member in members.known() {
+            if let Some(value) = *member {
+                sound(value, depth + 1)?;
+                *member = present(value);
+            }
+        }
+        for (_, value) in &members.others {
             sound(value, depth + 1)?;
         }
         Ok(members)
     }
 
-    /// The value of a member; `None` for `null` too (quirk 19).
-    pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        let (_, value) = self.0.iter().find(|(known, _)| known == name)?;
-        (value.get() != "null").then_some(*value)
+    /// A member that no token reply has.
+    pub(crate) fn other(&self, name: &str) -> Member<'a> {
+        let mut others = self.others.iter();
+        let (_, value) = others.find(|(known, _)| known == name)?;
+        present(value)
     }
 
-    /// The text of a member; `None` if it is not there, null or empty (quirk 10).
-    pub(crate) fn text(&self, name: &'static str) -> Result<Option<Cow<'a, str>>, ReplyProblem> {
-        let Some(value) = self.get(name) else {
-            return Ok(None);
+    /// The members that no token reply has, in the order they came.
+    pub(crate) fn others(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.others.iter().map(|(name, value)| (&**name, *value))
+    }
+
+    fn add(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
+        let place = match &*name {
+            "access_token" => &mut self.access_token,
+            "token_type" => &mut self.token_type,
+            "expires_in" => &mut self.expires_in,
+            "refresh_token" => &mut self.refresh_token,
+            "scope" => &mut self.scope,
+            "id_token" => &mut self.id_token,
+            "error" => &mut self.error,
+            "error_description" => &mut self.error_description,
+            "error_uri" => &mut self.error_uri,
+            _ => return self.others.push((name, value)),
         };
-        let text = text(value).ok_or(ReplyProblem::Invalid(name))?;
-        Ok((!text.is_empty()).then_some(text))
+        self.repeated |= place.replace(value).is_some();
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
-        self.0.iter().map(|(name, value)| (&**name, *value))
+    fn known(&mut self) -> [&mut Member<'a>; 9] {
+        [
+            &mut self.access_token,
+            &mut self.token_type,
+            &mut self.expires_in,
+            &mut self.refresh_token,
+            &mut self.scope,
+            &mut self.id_token,
+            &mut self.error,
+            &mut self.error_description,
+            &mut self.error_uri,
+        ]
     }
 
-    fn repeats(&self) -> bool {
-        let names = || self.0.iter().map(|(name, _)| name);
-        if self.0.len() <= FEW {
+    fn others_repeat(&self) -> bool {
+        let names = || self.others.iter().map(|(name, _)| name);
+        if self.others.len() <= FEW {
             return names()
                 .enumerate()
                 .any(|(i, name)| names().take(i).any(|before| before == name));
@@ -73,11 +120,23 @@ impl<'a> Members<'a> {
     }
 }
 
+/// The text of a member called `name`; `None` if it is not there or empty (quirk 10).
+pub(crate) fn text<'a>(member: Member<'a>, name: &'static str) -> Result<Option<Cow<'a, str>>, ReplyProblem> {
+    let Some(value) = member else { return Ok(None) };
+    let text = as_text(value).ok_or(ReplyProblem::Invalid(name))?;
+    Ok((!text.is_empty()).then_some(text))
+}
+
+fn present(value: &RawValue) -> Member<'_> {
+    (value.get() != "null").then_some(value)
+}
+
 /// The text of a value that is a string: borrowed, unless it has escapes.
-pub(crate) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
+pub(crate) fn as_text(value: &RawValue) -> Option<Cow<'_, str>> {
     let quoted = value.get();
     let plain = quoted.strip_prefix('"')?.strip_suffix('"')?;
-    if plain.as_bytes().contains(&b'\\') {
+    // Without an early end, so that the compiler takes many bytes at once.
+    if plain.bytes().fold(false, |any, byte| any | (byte == b'\\')) {
         // An escape may name half a character: then it is no text.
         return serde_json::from_str(quoted).ok().map(Cow::Owned);
     }
@@ -85,9 +144,9 @@ pub(crate) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
 }
 
 /// The texts of a value that is an array of strings.
-pub(crate) fn texts(value: &RawValue) -> Option<Vec<Cow<'_, str>>> {
+pub(crate) fn as_texts(value: &RawValue) -> Option<Vec<Cow<'_, str>>> {
     let values: Vec<&RawValue> = serde_json::from_str(value.get()).ok()?;
-    values.into_iter().map(text).collect()
+    values.into_iter().map(as_text).collect()
 }
 
 /// Whether no object within repeats a member and none is nested too deep.
@@ -138,11 +197,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::with_capacity(USUAL);
+                let mut members = Members::default();
                 while let Some(Name(name)) = map.next_key()? {
-                    members.push((name, map.next_value()?));
+                    members.add(name, map.next_value()?);
                 }
-                Ok(Members(members))
+                Ok(members)
             }
         }
 
@@ -181,7 +240,5 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
 const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 /// More nesting than this is no reply of any protocol here, and an attack on readers that recurse.
 const DEPTH: usize = 32;
-/// A usual reply is read without growing the list.
-const USUAL: usize = 12;
 /// Up to so many names are compared with each other; more are sorted, so that no reply costs quadratic time.
 const FEW: usize = 16;

@@ -9,12 +9,18 @@
 //!
 //! [RFC 6749 section 5]: https://www.rfc-editor.org/rfc/rfc6749#section-5
 
+mod introspection;
 mod members;
+mod metadata;
 mod refusal;
 mod retry_after;
+mod revocation;
 mod token_reply;
 mod token_request;
 
+pub use introspection::{Introspection, IntrospectionRequest};
+pub use metadata::{MetadataRequest, ServerMetadata};
+pub use revocation::RevocationRequest;
 pub use token_request::TokenRequest;
 
 use http::header;
@@ -22,6 +28,30 @@ use members::Members;
 
 use crate::error::ReplyProblem;
 use crate::{Cx, Error, Next, Request, Response, Step};
+
+/// Which kind a token is, so that a server finds it sooner ([RFC 7009 section 2.1], [RFC 7662 section 2.1]).
+///
+/// [RFC 7009 section 2.1]: https://www.rfc-editor.org/rfc/rfc7009#section-2.1
+/// [RFC 7662 section 2.1]: https://www.rfc-editor.org/rfc/rfc7662#section-2.1
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum TokenTypeHint {
+    /// An access token.
+    AccessToken,
+    /// A refresh token.
+    RefreshToken,
+}
+
+impl TokenTypeHint {
+    /// The hint as it stands on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AccessToken => "access_token",
+            Self::RefreshToken => "refresh_token",
+        }
+    }
+}
 
 /// Sends one request and reads its reply.
 fn send<T: 'static>(

@@ -2,7 +2,7 @@
 //!
 //! [RFC 6749 section 5.2]: https://www.rfc-editor.org/rfc/rfc6749#section-5.2
 
-use super::members::{self, Members};
+use super::members::{Member, Members, as_text, text};
 use super::retry_after::retry_at;
 use crate::error::{BadReply, ErrorCode, ReplyProblem, ServerError};
 use crate::{Cx, Error, Response};
@@ -32,15 +32,12 @@ pub(super) fn check(reply: &Response, cx: &Cx<'_>) -> Result<(), Error> {
 
 /// Passes an object without `error`; the status does not count, since some servers refuse with 200 (quirk 16).
 pub(super) fn refused(members: &Members<'_>, reply: &Response, cx: &Cx<'_>) -> Result<(), Error> {
-    let code = members.text("error").map_err(|problem| bad(reply, problem, cx))?;
+    let code = text(members.error, "error").map_err(|problem| bad(reply, problem, cx))?;
     let Some(code) = code else { return Ok(()) };
     // Free text: one that is no text is not worth losing the code for.
-    let text = |name| {
-        let text = members.get(name).and_then(members::text)?;
-        Some(text.into_owned())
-    };
+    let free = |member: Member<'_>| Some(as_text(member?)?.into_owned());
     Err(ServerError::new(ErrorCode::from(&*code))
-        .explained(text("error_description"), text("error_uri"))
+        .explained(free(members.error_description), free(members.error_uri))
         .replied(reply.status(), retry_at(reply.headers(), cx.wall()))
         .into())
 }

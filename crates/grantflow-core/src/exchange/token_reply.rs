@@ -11,10 +11,10 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::members::{self, Members};
+use super::members::{Member, Members, as_text, as_texts, text};
 use super::{has_media_type, object, refusal};
 use crate::error::ReplyProblem;
-use crate::{Cx, Error, Extras, Quirks, Response, Scopes, Secret, Timestamp, Token, TokenType};
+use crate::{Cx, Error, Quirks, Response, Scopes, Secret, Timestamp, Token, TokenType};
 
 /// Reads the reply of a token endpoint.
 pub(crate) fn parse(reply: &Response, quirks: &Quirks, cx: &Cx<'_>) -> Result<Token, Error> {
@@ -35,83 +35,76 @@ fn token(members: &Members<'_>, reply: &Response, cx: &Cx<'_>) -> Result<Token, 
 }
 
 fn read(members: &Members<'_>, now: Timestamp) -> Result<Token, ReplyProblem> {
-    let access_token = members
-        .text("access_token")?
-        .ok_or(ReplyProblem::Missing("access_token"))?;
-    // RFC 6749 appendix A.12: access-token = 1*VSCHAR. Anything else fits in no header.
-    if !access_token.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+    let access_token = text(members.access_token, "access_token")?;
+    let access_token = access_token.ok_or(ReplyProblem::Missing("access_token"))?;
+    if !is_visible(&access_token) {
         return Err(ReplyProblem::Invalid("access_token"));
     }
     let mut token = Token::bearer(access_token.into_owned(), now);
-    if let Some(name) = members.text("token_type")? {
+    // None means the usual one (quirk 7).
+    if let Some(name) = text(members.token_type, "token_type")? {
         token.token_type = TokenType::from_name(&name).ok_or(ReplyProblem::TokenType)?;
     }
-    token.refresh_token = secret(members, "refresh_token")?;
-    token.id_token = secret(members, "id_token")?;
+    token.refresh_token = secret(members.refresh_token, "refresh_token")?;
+    token.id_token = secret(members.id_token, "id_token")?;
     token.scopes = scopes(members)?;
-    if let Some(value) = members.get("expires_in") {
-        let lifetime = lifetime(value).ok_or(ReplyProblem::Invalid("expires_in"))?;
-        token.expires_at = Some(now.plus(lifetime));
+    token.expires_at = lifetime(members)?.map(|lifetime| now.plus(lifetime));
+    // What the protocol does not know is kept (quirk 20).
+    for (name, value) in members.others() {
+        token.extras.push(name, value);
     }
-    token.extras = extras(members);
     Ok(token)
 }
 
-fn secret(members: &Members<'_>, name: &'static str) -> Result<Option<Secret>, ReplyProblem> {
-    let text = members.text(name)?;
-    Ok(text.map(|text| Secret::new(text.into_owned())))
+/// RFC 6749 appendix A.12: `access-token = 1*VSCHAR`, and VSCHAR is %x20-7E. Anything else fits in no header.
+fn is_visible(token: &str) -> bool {
+    // Without an early end, so that the compiler takes many bytes at once.
+    let visible = |all, byte: u8| all & (byte.wrapping_sub(b' ') <= b'~' - b' ');
+    token.bytes().fold(true, visible)
+}
+
+fn secret(member: Member<'_>, name: &'static str) -> Result<Option<Secret>, ReplyProblem> {
+    Ok(text(member, name)?.map(|text| Secret::new(text.into_owned())))
 }
 
 /// A number, or a text that is one (quirk 1), in seconds; clamped to what a clock can bear (quirk 2).
-fn lifetime(value: &RawValue) -> Option<Duration> {
-    let text = members::text(value);
-    let number = text.as_deref().unwrap_or(value.get()).trim();
+fn lifetime(members: &Members<'_>) -> Result<Option<Duration>, ReplyProblem> {
+    let Some(value) = members.expires_in else {
+        return Ok(None);
+    };
+    let text = as_text(value);
+    let number = text.as_deref().unwrap_or(value.get());
     if let Ok(seconds) = number.parse() {
-        return Some(Duration::from_secs(seconds).min(LONGEST));
+        return Ok(Some(Duration::from_secs(seconds).min(LONGEST)));
     }
     // `f64` reads words such as "infinity" too.
     let plain = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E');
-    let seconds: f64 = number.parse().ok().filter(|_| number.bytes().all(plain))?;
-    if !seconds.is_finite() {
-        return None;
-    }
-    // Below zero the token has ended already. The clamp makes the conversion exact enough: it is at most ten years.
-    Some(Duration::try_from_secs_f64(seconds.clamp(0.0, LONGEST.as_secs_f64())).unwrap_or(LONGEST))
+    let seconds = number.parse().ok().filter(|_| number.bytes().all(plain));
+    let finite = seconds.filter(|seconds: &f64| seconds.is_finite());
+    let seconds = finite.ok_or(ReplyProblem::Invalid("expires_in"))?;
+    // Below zero the token has ended already.
+    let seconds = seconds.clamp(0.0, LONGEST.as_secs_f64());
+    Ok(Some(Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST)))
 }
 
-/// A text or an array of texts (quirk 9), under either name; none named is `None`.
-fn scopes(members: &Members<'_>) -> Result<Option<Scopes>, ReplyProblem> {
-    let invalid = ReplyProblem::Invalid("scope");
-    let Some(value) = members.get("scope") else {
+/// A text or an array of texts (quirk 9), under either name; where none is named, `None`.
+pub(super) fn scopes(members: &Members<'_>) -> Result<Option<Scopes>, ReplyProblem> {
+    let scopes = match members.scope {
+        Some(value) => Some(granted(value).ok_or(ReplyProblem::Invalid("scope"))?),
         // Only a habit: a `scopes` of another type is a member like any other.
-        return Ok(members
-            .get("scopes")
-            .and_then(granted)
-            .filter(|scopes| !scopes.is_empty()));
+        None => members.other("scopes").and_then(granted),
     };
-    let scopes = granted(value).ok_or(invalid)?;
-    Ok((!scopes.is_empty()).then_some(scopes))
+    Ok(scopes.filter(|scopes| !scopes.is_empty()))
 }
 
 fn granted(value: &RawValue) -> Option<Scopes> {
     if value.get().len() > LONGEST_SCOPE {
         return None;
     }
-    match members::text(value) {
+    match as_text(value) {
         Some(names) => Some(Scopes::granted([&*names])),
-        None => Some(Scopes::granted(members::texts(value)?.iter().map(|name| &**name))),
+        None => Some(Scopes::granted(as_texts(value)?.iter().map(|name| &**name))),
     }
-}
-
-/// What the protocol does not know is kept (quirk 20).
-fn extras(members: &Members<'_>) -> Extras {
-    let mut extras = Extras::default();
-    for (name, value) in members.iter() {
-        if !KNOWN.contains(&name) {
-            extras.push(name, value);
-        }
-    }
-    extras
 }
 
 /// The pairs of a form as a JSON object of texts, repeated ones included, so that there is one reader (quirk 13).
@@ -131,14 +124,6 @@ fn form_as_json(body: &[u8]) -> Zeroizing<String> {
     json
 }
 
-const KNOWN: [&str; 6] = [
-    "access_token",
-    "token_type",
-    "expires_in",
-    "refresh_token",
-    "scope",
-    "id_token",
-];
 /// How providers of form replies label them.
 const FORMS: [&str; 2] = ["application/x-www-form-urlencoded", "text/plain"];
 /// Ten years.

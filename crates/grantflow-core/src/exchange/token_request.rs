@@ -4,6 +4,7 @@
 //! [section 6]: https://www.rfc-editor.org/rfc/rfc6749#section-6
 
 use super::{send, token_reply};
+use crate::authorization::AuthorizationCode;
 use crate::form::Form;
 use crate::{Client, Cx, Error, Request, Response, Scopes, Secret, Step, Token};
 
@@ -27,7 +28,7 @@ use crate::{Client, Cx, Error, Request, Response, Scopes, Secret, Step, Token};
 /// assert_eq!(request.parse(&reply, &cx)?.access_token.expose(), "2YotnFZFEjr1zCsicMWpAA");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct TokenRequest {
     client: Client,
     grant: Grant,
@@ -35,12 +36,29 @@ pub struct TokenRequest {
     resources: Vec<String>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Grant {
+    Code(Box<AuthorizationCode>),
     Refresh(Secret),
 }
 
 impl TokenRequest {
+    /// Trades the code of a checked redirect for a token ([RFC 6749 section 4.1.3], [RFC 7636 section 4.5]).
+    ///
+    /// The code brings its verifier, its redirect address and its resources; it works once.
+    ///
+    /// [RFC 6749 section 4.1.3]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3
+    /// [RFC 7636 section 4.5]: https://www.rfc-editor.org/rfc/rfc7636#section-4.5
+    #[must_use]
+    pub fn authorization_code(client: &Client, code: AuthorizationCode) -> Self {
+        let (scopes, resources) = (code.scopes().clone(), code.resources().to_vec());
+        Self {
+            scopes,
+            resources,
+            ..Self::new(client, Grant::Code(Box::new(code)))
+        }
+    }
+
     /// Trades a refresh token for a new access token ([RFC 6749 section 6]).
     ///
     /// [RFC 6749 section 6]: https://www.rfc-editor.org/rfc/rfc6749#section-6
@@ -58,7 +76,8 @@ impl TokenRequest {
         }
     }
 
-    /// Asks for these scopes: at most those granted before, which is also what no scopes mean ([RFC 6749 section 6]).
+    /// Asks a refresh for these scopes: at most those granted before, which is also what no scopes mean
+    /// ([RFC 6749 section 6]). The exchange of a code never sends scopes: they were asked for before.
     ///
     /// [RFC 6749 section 6]: https://www.rfc-editor.org/rfc/rfc6749#section-6
     #[must_use]
@@ -86,11 +105,19 @@ impl TokenRequest {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidInput`] if the client's secret fits in no header; what
+    /// [`Error::InvalidInput`] if the code was asked for by another client, or if the secret fits in no header; what
     /// [`ClientAuthentication::parameters`](crate::ClientAuthentication::parameters) answers.
     pub fn to_http(&self, cx: &mut Cx<'_>) -> Result<Request, Error> {
         let mut form = Form::default();
         match &self.grant {
+            Grant::Code(code) => {
+                code.check_client(&self.client)?;
+                form.push("grant_type", "authorization_code");
+                form.push("code", code.code().expose());
+                // RFC 6749 section 4.1.3: "their values MUST be identical".
+                form.push("redirect_uri", code.redirect_uri());
+                form.push("code_verifier", code.verifier().expose());
+            }
             Grant::Refresh(refresh_token) => {
                 form.push("grant_type", "refresh_token");
                 form.push("refresh_token", refresh_token.expose());

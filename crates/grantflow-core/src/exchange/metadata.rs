@@ -1,0 +1,261 @@
+//! Authorization server metadata ([RFC 8414], [OpenID Connect Discovery]): the endpoints of a server from its name alone.
+//!
+//! What the document says is believed only because it comes from the issuer's own host and repeats the issuer's name,
+//! so both are checked before anything else is read.
+//!
+//! [RFC 8414]: https://www.rfc-editor.org/rfc/rfc8414
+//! [OpenID Connect Discovery]: https://openid.net/specs/openid-connect-discovery-1_0.html
+
+use http::{HeaderValue, Method, header};
+
+use super::members::{Member, Members, as_text, as_texts};
+use super::{object, refusal, send};
+use crate::error::{InvalidInput, ReplyProblem};
+use crate::{Body, Client, Cx, Endpoint, Error, Issuer, Request, Response, Step};
+
+/// A request for the metadata of a server, and how to read the reply.
+///
+/// # Example
+///
+/// ```
+/// use grantflow_core::{Body, Cx, Issuer, MetadataRequest, Now};
+///
+/// let request = MetadataRequest::new(&Issuer::new("https://example.com/issuer1")?);
+/// let mut no_entropy = |_: &mut [u8]| Ok(());
+/// let mut cx = Cx::new(Now::default(), &mut no_entropy);
+/// assert_eq!(
+///     request.to_http(&mut cx)?.uri(),
+///     "https://example.com/.well-known/oauth-authorization-server/issuer1",
+/// );
+///
+/// let reply = http::Response::builder()
+///     .header("content-type", "application/json")
+///     .body(Body::from(r#"{"issuer":"https://example.com/issuer1","token_endpoint":"https://example.com/token"}"#))?;
+/// let client = request.parse(&reply, &cx)?.client("s6BhdRkqt3");
+/// assert_eq!(client.token_endpoint().as_str(), "https://example.com/token");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct MetadataRequest {
+    issuer: Issuer,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// RFC 8414 section 3.1: between the host and the path.
+    BeforePath,
+    /// OpenID Connect Discovery section 4: behind the path.
+    BehindPath,
+}
+
+impl MetadataRequest {
+    /// Asks at `/.well-known/oauth-authorization-server` ([RFC 8414 section 3.1]).
+    ///
+    /// [RFC 8414 section 3.1]: https://www.rfc-editor.org/rfc/rfc8414#section-3.1
+    #[must_use]
+    pub fn new(issuer: &Issuer) -> Self {
+        Self {
+            issuer: issuer.clone(),
+            place: Place::BeforePath,
+        }
+    }
+
+    /// Asks at `/.well-known/openid-configuration` ([OpenID Connect Discovery section 4]).
+    ///
+    /// [OpenID Connect Discovery section 4]: https://openid.net/specs/openid-connect-discovery-1_0.html
+    #[must_use]
+    pub fn openid(issuer: &Issuer) -> Self {
+        Self {
+            issuer: issuer.clone(),
+            place: Place::BehindPath,
+        }
+    }
+
+    /// The request on the wire.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if the issuer makes no address.
+    pub fn to_http(&self, _: &mut Cx<'_>) -> Result<Request, Error> {
+        http::Request::builder()
+            .method(Method::GET)
+            .uri(self.address())
+            .header(header::ACCEPT, HeaderValue::from_static("application/json"))
+            .body(Body::empty())
+            .map_err(|_| InvalidInput::new("issuer", "makes no address").into())
+    }
+
+    fn address(&self) -> String {
+        // RFC 8414 section 3.1: "any terminating "/" MUST be removed".
+        let name = self.issuer.as_str();
+        let name = name.strip_suffix('/').unwrap_or(name);
+        let host = name.find("://").map_or(0, |scheme| scheme + 3);
+        let path = name
+            .get(host..)
+            .and_then(|rest| rest.find('/'))
+            .map(|at| host + at);
+        let (host, path) = name.split_at(path.unwrap_or(name.len()));
+        match self.place {
+            Place::BeforePath => format!("{host}/.well-known/oauth-authorization-server{path}"),
+            Place::BehindPath => format!("{host}{path}/.well-known/openid-configuration"),
+        }
+    }
+
+    /// Reads the reply ([RFC 8414 section 3.3]): the issuer has to be the one asked, byte for byte, and each endpoint https.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadReply`] with [`ReplyProblem::Issuer`] if the document is about another server, and with another problem if
+    /// it makes no sense, lacks a token endpoint, or lists code challenge methods without `S256`; [`Error::Server`] if
+    /// the server refused.
+    ///
+    /// [RFC 8414 section 3.3]: https://www.rfc-editor.org/rfc/rfc8414#section-3.3
+    pub fn parse(&self, reply: &Response, cx: &Cx<'_>) -> Result<ServerMetadata, Error> {
+        read(&self.issuer, &object(reply, cx)?).map_err(|problem| refusal::bad(reply, problem, cx))
+    }
+
+    /// Sends the request and reads the reply.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_http`](Self::to_http); as [`parse`](Self::parse) when the step is performed.
+    pub fn flow(self, cx: &mut Cx<'_>) -> Result<Step<ServerMetadata>, Error> {
+        let request = self.to_http(cx)?;
+        Ok(send(request, move |reply, cx| self.parse(reply, cx)))
+    }
+}
+
+/// What a server says of itself ([RFC 8414 section 2]), checked.
+///
+/// [RFC 8414 section 2]: https://www.rfc-editor.org/rfc/rfc8414#section-2
+#[derive(Clone, Debug)]
+pub struct ServerMetadata {
+    issuer: Issuer,
+    token_endpoint: Endpoint,
+    authorization_endpoint: Option<Endpoint>,
+    revocation_endpoint: Option<Endpoint>,
+    introspection_endpoint: Option<Endpoint>,
+    device_authorization_endpoint: Option<Endpoint>,
+    jwks_uri: Option<Endpoint>,
+    iss_promised: bool,
+}
+
+impl ServerMetadata {
+    /// A public client of this server; a secret, quirks and redirect addresses are to be added.
+    #[must_use]
+    pub fn client(&self, client_id: impl Into<String>) -> Client {
+        let mut client = Client::new(client_id, self.token_endpoint.clone())
+            .with_issuer(self.issuer.clone())
+            .with_iss_promised(self.iss_promised);
+        if let Some(endpoint) = &self.authorization_endpoint {
+            client = client.with_authorization_endpoint(endpoint.clone());
+        }
+        if let Some(endpoint) = &self.revocation_endpoint {
+            client = client.with_revocation_endpoint(endpoint.clone());
+        }
+        if let Some(endpoint) = &self.introspection_endpoint {
+            client = client.with_introspection_endpoint(endpoint.clone());
+        }
+        client
+    }
+
+    /// The server's name.
+    #[must_use]
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// Where tokens are granted.
+    #[must_use]
+    pub fn token_endpoint(&self) -> &Endpoint {
+        &self.token_endpoint
+    }
+
+    /// Where users consent.
+    #[must_use]
+    pub fn authorization_endpoint(&self) -> Option<&Endpoint> {
+        self.authorization_endpoint.as_ref()
+    }
+
+    /// Where tokens are revoked (RFC 7009).
+    #[must_use]
+    pub fn revocation_endpoint(&self) -> Option<&Endpoint> {
+        self.revocation_endpoint.as_ref()
+    }
+
+    /// Where tokens are introspected (RFC 7662).
+    #[must_use]
+    pub fn introspection_endpoint(&self) -> Option<&Endpoint> {
+        self.introspection_endpoint.as_ref()
+    }
+
+    /// Where devices begin (RFC 8628 section 4).
+    #[must_use]
+    pub fn device_authorization_endpoint(&self) -> Option<&Endpoint> {
+        self.device_authorization_endpoint.as_ref()
+    }
+
+    /// Where the keys are that sign this server's tokens (RFC 7517).
+    #[must_use]
+    pub fn jwks_uri(&self) -> Option<&Endpoint> {
+        self.jwks_uri.as_ref()
+    }
+
+    /// Whether the server promises `iss` in every redirect ([RFC 9207 section 3]).
+    ///
+    /// [RFC 9207 section 3]: https://www.rfc-editor.org/rfc/rfc9207#section-3
+    #[must_use]
+    pub fn iss_promised(&self) -> bool {
+        self.iss_promised
+    }
+}
+
+fn read(issuer: &Issuer, members: &Members<'_>) -> Result<ServerMetadata, ReplyProblem> {
+    let name = members.other("issuer").ok_or(ReplyProblem::Missing("issuer"))?;
+    // RFC 8414 section 3.3: "MUST be identical". No normal forms: two names that look alike are two servers.
+    if as_text(name).ok_or(ReplyProblem::Invalid("issuer"))? != issuer.as_str() {
+        return Err(ReplyProblem::Issuer);
+    }
+    if let Some(methods) = members.other("code_challenge_methods_supported") {
+        let invalid = ReplyProblem::Invalid("code_challenge_methods_supported");
+        // A server that lists methods and not this one would take a login without the protection of PKCE.
+        if !as_texts(methods)
+            .ok_or(invalid)?
+            .iter()
+            .any(|method| method == "S256")
+        {
+            return Err(invalid);
+        }
+    }
+    let endpoint = |name| endpoint(members.other(name), issuer).ok_or(ReplyProblem::Invalid(name));
+    Ok(ServerMetadata {
+        issuer: issuer.clone(),
+        token_endpoint: endpoint("token_endpoint")?.ok_or(ReplyProblem::Missing("token_endpoint"))?,
+        authorization_endpoint: endpoint("authorization_endpoint")?,
+        revocation_endpoint: endpoint("revocation_endpoint")?,
+        introspection_endpoint: endpoint("introspection_endpoint")?,
+        device_authorization_endpoint: endpoint("device_authorization_endpoint")?,
+        jwks_uri: endpoint("jwks_uri")?,
+        iss_promised: match members.other(ISS_PROMISED).map(|value| value.get()) {
+            Some("true") => true,
+            Some("false") | None => false,
+            // Read as false, it would switch a check off.
+            Some(_) => return Err(ReplyProblem::Invalid(ISS_PROMISED)),
+        },
+    })
+}
+
+/// Plain http is for servers that are themselves on a loopback literal. `None` for what is no such address.
+fn endpoint(member: Member<'_>, issuer: &Issuer) -> Option<Option<Endpoint>> {
+    let Some(value) = member else { return Some(None) };
+    let address = as_text(value)?.into_owned();
+    let endpoint = if Issuer::new(issuer.as_str()).is_ok() {
+        Endpoint::new(address)
+    } else {
+        Endpoint::allow_http_for_loopback(address)
+    };
+    endpoint.ok().map(Some)
+}
+
+const ISS_PROMISED: &str = "authorization_response_iss_parameter_supported";

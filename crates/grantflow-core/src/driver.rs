@@ -143,7 +143,11 @@ pub trait AsyncHost: Sync {
     /// # Errors
     ///
     /// [`StoreError`]; a host without a store says so.
-    async fn lock_for_login(&self, key: Key, patience: Duration) -> Result<Box<dyn AsyncLocked + '_>, StoreError> {
+    async fn lock_for_login(
+        &self,
+        key: Key,
+        patience: Duration,
+    ) -> Result<Box<dyn AsyncLocked + '_>, StoreError> {
         self.lock(key, patience).await
     }
 }

@@ -127,8 +127,15 @@ impl AsyncHost for AsyncTransportHost<'_> {
         self.store.ok_or_else(no_store)?.lock(key, patience).await
     }
 
-    async fn lock_for_login(&self, key: Key, patience: Duration) -> Result<Box<dyn AsyncLocked + '_>, StoreError> {
-        self.store.ok_or_else(no_store)?.lock_for_login(key, patience).await
+    async fn lock_for_login(
+        &self,
+        key: Key,
+        patience: Duration,
+    ) -> Result<Box<dyn AsyncLocked + '_>, StoreError> {
+        self.store
+            .ok_or_else(no_store)?
+            .lock_for_login(key, patience)
+            .await
     }
 }
 

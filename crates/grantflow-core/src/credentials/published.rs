@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use crate::transport::Ticks;
-use crate::{Error, Now, Origin, Record, Scopes, Secret, Timestamp, Token};
+use crate::{Error, Now, Origin, Record, Secret, Timestamp, Token};
 
 /// The least time between two refreshes, whatever lifetime a server gives.
 const LEAST_LIFE: Duration = Duration::from_secs(1);
@@ -46,13 +46,6 @@ impl Grant {
         match self {
             Self::Stored(record) => record.generation(),
             Self::Bare(_) => 0,
-        }
-    }
-
-    pub(super) fn scopes(&self) -> Option<&Scopes> {
-        match self {
-            Self::Stored(record) => Some(record.scopes()),
-            Self::Bare(token) => token.scopes.as_ref(),
         }
     }
 

@@ -115,14 +115,12 @@ impl MetadataRequest {
         read(&self.issuer, &object(reply, cx)?).map_err(|problem| refusal::bad(reply, problem, cx))
     }
 
-    /// Sends the request and reads the reply.
-    ///
-    /// # Errors
-    ///
-    /// As [`to_http`](Self::to_http); as [`parse`](Self::parse) when the step is performed.
-    pub fn flow(self, cx: &mut Cx<'_>) -> Result<Step<ServerMetadata>, Error> {
-        let request = self.to_http(cx)?;
-        Ok(send(request, move |reply, cx| self.parse(reply, cx)))
+    /// Sends the request and reads the reply; it ends in the errors of [`to_http`](Self::to_http) and [`parse`](Self::parse).
+    pub fn flow(self) -> Step<ServerMetadata> {
+        Step::begin(move |cx| {
+            let request = self.to_http(cx)?;
+            Ok(send(request, move |reply, cx| self.parse(reply, cx)))
+        })
     }
 }
 

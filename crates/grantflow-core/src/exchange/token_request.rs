@@ -155,13 +155,11 @@ impl TokenRequest {
         token_reply::parse(reply, self.client.quirks(), cx)
     }
 
-    /// Sends the request and reads the reply.
-    ///
-    /// # Errors
-    ///
-    /// As [`to_http`](Self::to_http); as [`parse`](Self::parse) when the step is performed.
-    pub fn flow(self, cx: &mut Cx<'_>) -> Result<Step<Token>, Error> {
-        let request = self.to_http(cx)?;
-        Ok(send(request, move |reply, cx| self.parse(reply, cx)))
+    /// Sends the request and reads the reply; it ends in the errors of [`to_http`](Self::to_http) and [`parse`](Self::parse).
+    pub fn flow(self) -> Step<Token> {
+        Step::begin(move |cx| {
+            let request = self.to_http(cx)?;
+            Ok(send(request, move |reply, cx| self.parse(reply, cx)))
+        })
     }
 }

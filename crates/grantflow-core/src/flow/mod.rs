@@ -2,12 +2,14 @@
 
 mod access;
 mod authorized;
+mod discover;
 mod keep;
 mod revoke;
 
 pub use access::{Access, AccessTokenFlow, LOCK_PATIENCE, Unless, access_token};
 pub(crate) use authorized::allowed;
 pub use authorized::authorized;
+pub use discover::discover;
 pub use keep::keep;
 pub use revoke::revoke;
 

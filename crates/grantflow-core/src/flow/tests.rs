@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::scripted::{GRANTED, NOW, Scripted, both, ends_in, key};
-use super::{AccessTokenFlow, Unless, access_token, authorized, keep, revoke};
+use super::{AccessTokenFlow, Unless, access_token, authorized, discover, keep, revoke};
 use crate::error::StoreErrorKind;
 use crate::{Body, Error, NotAuthorized, Outcome, Quirks, Record, Request, Secret, Timestamp};
 
@@ -351,4 +351,35 @@ fn t54_a_tombstone_that_cannot_be_stored_stops_before_the_server_is_asked() {
     let (revoked, host) = both(script, || revoke(key()));
     assert!(matches!(revoked.unwrap_err(), Error::Store(_)));
     assert_eq!(host.log(), ["lock", "save tombstone", "unlock"]);
+}
+
+const METADATA: &str = r#"{"issuer":"https://as.example","token_endpoint":"https://as.example/t"}"#;
+
+#[test]
+fn metadata_are_looked_for_at_the_second_place_only_where_the_first_has_none() {
+    let issuer = || crate::Issuer::new("https://as.example").unwrap();
+    let (found, host) = both(
+        || Scripted::default().replies(200, METADATA),
+        || discover(&issuer()),
+    );
+    assert_eq!(found.unwrap().token_endpoint().as_str(), "https://as.example/t");
+    assert_eq!(host.log(), ["send GET /.well-known/oauth-authorization-server"]);
+
+    let (found, host) = both(
+        || Scripted::default().replies(404, "").replies(200, METADATA),
+        || discover(&issuer()),
+    );
+    assert!(found.is_ok());
+    assert_eq!(host.log()[1], "send GET /.well-known/openid-configuration");
+
+    let (found, host) = both(
+        || Scripted::default().replies(404, "").replies(404, ""),
+        || discover(&issuer()),
+    );
+    assert!(found.is_err());
+    assert_eq!(host.log().len(), 2);
+
+    let (found, host) = both(|| Scripted::default().replies(503, ""), || discover(&issuer()));
+    assert!(found.unwrap_err().is_transient());
+    assert_eq!(host.log().len(), 1);
 }

@@ -43,8 +43,13 @@ fn full() -> Record {
     token.id_token = Some(Secret::new("h.p.s"));
     let members = serde_json::from_str(r#"{"instance_url":"https://x.example","n":[1,2.5,null]}"#).unwrap();
     token.extras = Extras::from_map(&members);
-    let mut record = Record::new(key, client, token, Provenance::new("authorization_code", time("2026-11-23T04:59:59Z")))
-        .with_origins([Origin::new("http://127.0.0.1:8080").unwrap()]);
+    let mut record = Record::new(
+        key,
+        client,
+        token,
+        Provenance::new("authorization_code", time("2026-11-23T04:59:59Z")),
+    )
+    .with_origins([Origin::new("http://127.0.0.1:8080").unwrap()]);
     record.generation = 7;
     record.refresh.attempt_started_at = Some(time("2026-11-23T05:30:00Z"));
     record.refresh.retry_at = Some(time("2026-11-23T05:31:00Z"));
@@ -56,7 +61,12 @@ fn full() -> Record {
 fn minimal() -> Record {
     let client = Client::new("cid", Endpoint::new("https://as.example/token").unwrap());
     let key = Key::new(&client, Scopes::none());
-    Record::new(key, client, Token::bearer("AT", Timestamp::default()), Provenance::new("import", Timestamp::default()))
+    Record::new(
+        key,
+        client,
+        Token::bearer("AT", Timestamp::default()),
+        Provenance::new("import", Timestamp::default()),
+    )
 }
 
 fn pretty(json: &str) -> String {
@@ -73,13 +83,22 @@ fn r37_a_record_is_written_as_in_the_first_version() {
 #[test]
 fn r37_a_record_of_the_first_version_reads_back_whole() {
     for golden in [FULL, MINIMAL] {
-        assert_eq!(pretty(Record::from_json(golden).unwrap().expose_json().expose()), golden);
+        assert_eq!(
+            pretty(Record::from_json(golden).unwrap().expose_json().expose()),
+            golden
+        );
     }
     let record = Record::from_json(FULL).unwrap();
     assert_eq!(record.key(), full().key());
     assert_eq!(record.token().access_token.expose(), "AT");
-    assert_eq!(record.token().extras.get::<String>("instance_url").as_deref(), Some("https://x.example"));
-    assert_eq!(record.client().authentication().secret().unwrap().expose(), "s3cr%t:+ /&=~\"\\\u{a3}");
+    assert_eq!(
+        record.token().extras.get::<String>("instance_url").as_deref(),
+        Some("https://x.example")
+    );
+    assert_eq!(
+        record.client().authentication().secret().unwrap().expose(),
+        "s3cr%t:+ /&=~\"\\\u{a3}"
+    );
     assert_eq!(record.refresh_state(), full().refresh_state());
 }
 
@@ -96,9 +115,22 @@ fn r08_what_is_no_record_is_corrupt_and_a_newer_version_says_so() {
     let kind = |json: &str| Record::from_json(json).unwrap_err().kind();
     let newer = MINIMAL.replace("\"grantflow\": 1", "\"grantflow\": 2");
     assert_eq!(kind(&newer), StoreErrorKind::Newer);
-    assert_eq!(kind(r#"{"grantflow": 2, "all": "different"}"#), StoreErrorKind::Newer);
-    assert_eq!(kind(&MINIMAL.replace("\"grantflow\": 1", "\"grantflow\": 0")), StoreErrorKind::Corrupt);
-    for bad in ["", "{}", "[]", "null", "{\"grantflow\":1}", &MINIMAL[..MINIMAL.len() / 2]] {
+    assert_eq!(
+        kind(r#"{"grantflow": 2, "all": "different"}"#),
+        StoreErrorKind::Newer
+    );
+    assert_eq!(
+        kind(&MINIMAL.replace("\"grantflow\": 1", "\"grantflow\": 0")),
+        StoreErrorKind::Corrupt
+    );
+    for bad in [
+        "",
+        "{}",
+        "[]",
+        "null",
+        "{\"grantflow\":1}",
+        &MINIMAL[..MINIMAL.len() / 2],
+    ] {
         assert_eq!(kind(bad), StoreErrorKind::Corrupt, "{bad}");
     }
     let bad_time = MINIMAL.replacen("1970-01-01T00:00:00Z", "yesterday", 1);
@@ -109,13 +141,19 @@ fn r08_what_is_no_record_is_corrupt_and_a_newer_version_says_so() {
 fn t59_no_debug_of_a_record_shows_a_secret() {
     let text = format!("{:?} {:#?}", full(), full());
     for secret in ["AT", "RT", "h.p.s", "s3cr", "x.example"] {
-        assert!(!text.contains(&format!("\"{secret}")) && !text.contains(&format!("{secret}\"")), "{secret} in {text}");
+        assert!(
+            !text.contains(&format!("\"{secret}")) && !text.contains(&format!("{secret}\"")),
+            "{secret} in {text}"
+        );
     }
 }
 
 #[test]
 fn a_method_of_authentication_that_only_the_application_knows_is_kept_by_name() {
-    let golden = MINIMAL.replace("\"authentication\": \"none\"", "\"authentication\": \"private_key_jwt\"");
+    let golden = MINIMAL.replace(
+        "\"authentication\": \"none\"",
+        "\"authentication\": \"private_key_jwt\"",
+    );
     let record = Record::from_json(&golden).unwrap();
     assert_eq!(record.client().authentication().method(), "private_key_jwt");
     assert_eq!(pretty(record.expose_json().expose()), golden);
@@ -127,7 +165,10 @@ fn a_refresh_counts_up_and_clears_what_was_known_of_the_old_token() {
     let mut token = Token::bearer("AT2", Timestamp::default().plus(Duration::from_secs(1)));
     token.expires_at = None;
     let new = old.refreshed(token);
-    assert_eq!((new.generation(), new.refresh_state()), (8, &super::RefreshState::default()));
+    assert_eq!(
+        (new.generation(), new.refresh_state()),
+        (8, &super::RefreshState::default())
+    );
     assert_eq!(new.token().refresh_token.as_ref().unwrap().expose(), "RT");
     assert_eq!(new.token().extras.names(), old.token().extras.names());
 }

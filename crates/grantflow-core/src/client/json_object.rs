@@ -23,7 +23,8 @@ impl<'a> JsonObject<'a> {
             Err(error) => {
                 return Err(ClientSecretsProblem::NotJson {
                     line: error.line(),
-                    column: error.column(),
+                    // 0 for the end of an empty text.
+                    column: error.column().max(1),
                 });
             }
         };

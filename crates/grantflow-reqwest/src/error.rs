@@ -34,19 +34,16 @@ pub(crate) fn because(kind: TransportErrorKind, cause: &'static str) -> Transpor
 fn is_tls(error: &reqwest::Error, connecting: bool) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
-        if error.is::<rustls::Error>() {
+        let io = error.downcast_ref::<io::Error>();
+        let hung_up = io.is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof);
+        if error.is::<rustls::Error>() || (connecting && hung_up) {
             return true;
         }
-        if let Some(io) = error.downcast_ref::<io::Error>() {
-            // `source` of an I/O error skips the error that it wraps.
-            let inner = io.get_ref();
-            if inner.is_some_and(|inner| inner.is::<rustls::Error>())
-                || (connecting && io.kind() == io::ErrorKind::UnexpectedEof)
-            {
-                return true;
-            }
-        }
-        cause = error.source();
+        // `source` of an I/O error skips the error that it wraps.
+        cause = match io.and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
     }
     false
 }

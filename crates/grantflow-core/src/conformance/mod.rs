@@ -2,13 +2,14 @@
 //!
 //! A store passes [`conformance!`](crate::conformance!) unmodified, an async one
 //! [`async_conformance!`](crate::async_conformance!). The functions behind them can be called one by one; each panics where a
-//! promise is broken. A store that ignores its patience may hang them instead.
+//! promise is broken. A store that ignores its patience may hang them instead. The suite of transports is in [`transport`].
 
 mod async_store;
 mod samples;
 pub mod store;
 #[cfg(test)]
 mod tests;
+pub mod transport;
 
 pub use async_store::{
     BlockOn, Blocking, Task, a_dropped_guard_unlocks, a_dropped_lock_takes_nothing,

@@ -47,6 +47,11 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [`StoreError`] if the store cannot list.
     fn keys(&self) -> Result<Vec<Key>, StoreError>;
 
+    /// Whether there is room for one record only, so that a record of another key is in the way of a new one.
+    fn holds_one_record(&self) -> bool {
+        false
+    }
+
     /// How the stored bytes are protected.
     fn protection(&self) -> Protection;
 }
@@ -183,6 +188,9 @@ impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
     }
     fn keys(&self) -> Result<Vec<Key>, StoreError> {
         (**self).keys()
+    }
+    fn holds_one_record(&self) -> bool {
+        (**self).holds_one_record()
     }
     fn protection(&self) -> Protection {
         (**self).protection()

@@ -117,6 +117,10 @@ impl Store for FileStore {
             .collect())
     }
 
+    fn holds_one_record(&self) -> bool {
+        true
+    }
+
     fn protection(&self) -> Protection {
         Protection::Plaintext
     }

@@ -157,7 +157,7 @@ fn run_tests(workspace: &Workspace, options: &Options, skips: &Path) -> Result<V
             .arg("--")
             .args(options.filters.clone())
             .hidden_env("GRANTFLOW_SKIPS", skips);
-        runner::libtest(&command)?
+        runner::libtest("cargo test", &command)?
     };
     Ok(with_silent_failure(
         ran,
@@ -170,7 +170,7 @@ fn run_doc_tests(workspace: &Workspace, options: &Options, skips: &Path) -> Resu
     let command = Cmd::cargo(&workspace.root, "test --doc --all-features --no-fail-fast")
         .args(options.scope())
         .hidden_env("GRANTFLOW_SKIPS", skips.display().to_string());
-    let (ran, cases) = runner::libtest(&command)?;
+    let (ran, cases) = runner::libtest("doc", &command)?;
     Ok(with_silent_failure(
         ran,
         cases,

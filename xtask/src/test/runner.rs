@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 pub(crate) struct Case {
     /// Its path within its executable, `flow::tests::t17_…`.
     pub(crate) name: String,
-    /// The executable, where the runner says so.
+    /// The executable, where the runner says so; else the runner.
     pub(crate) suite: String,
     pub(crate) verdict: Verdict,
     pub(crate) seconds: Option<f64>,
@@ -104,12 +104,12 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
 }
 
 /// A command that runs tests of the standard harness, and its lines `test name ... ok`.
-pub(super) fn libtest(command: &Cmd) -> Result<Ran, String> {
+pub(super) fn libtest(suite: &str, command: &Cmd) -> Result<Ran, String> {
     let (ok, text) = command.tee()?;
-    Ok((ok, lines(&text)))
+    Ok((ok, lines(suite, &text)))
 }
 
-fn lines(text: &str) -> Vec<Case> {
+fn lines(suite: &str, text: &str) -> Vec<Case> {
     text.lines()
         .filter_map(|line| {
             let (name, verdict) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
@@ -125,7 +125,7 @@ fn lines(text: &str) -> Vec<Case> {
                 .unwrap_or(name);
             Some(Case {
                 name: name.to_owned(),
-                suite: String::new(),
+                suite: suite.to_owned(),
                 verdict,
                 seconds: None,
             })
@@ -175,7 +175,7 @@ mod tests {
             test crates/a/src/lib.rs - a (line 2) ... ok\ntest src/lib.rs - b (line 9) - compile fail ... ok\n\
             test result: FAILED. 2 passed; 1 failed; 1 ignored\n";
         assert_eq!(
-            verdicts(&lines(text)),
+            verdicts(&lines("doc", text)),
             [
                 ("tests::t01_ok", Verdict::Passed),
                 ("tests::t03", Verdict::Ignored),

@@ -1,1 +1,13 @@
-//! What the workspace-level suites share: real servers, browsers and processes.
+//! What the workspace-level suites share: real servers, browsers, clocks and processes.
+//!
+//! Nothing here is published. A helper that cannot do what a test asked panics at the caller's line; what this machine has
+//! not, such as Chromium, is skipped, loudly ([`skip`]).
+
+pub mod browser;
+pub mod child;
+pub mod chromium;
+pub mod clock;
+pub mod form;
+pub mod login;
+pub mod provider;
+pub mod skip;

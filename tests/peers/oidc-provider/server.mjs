@@ -1,0 +1,93 @@
+// An OpenID Provider (npm `oidc-provider`, certified) on a port of 127.0.0.1, with the clients that the suites use.
+//
+//   stdin     options as one line of JSON, all optional; the server ends when its standard input does
+//   stdout    one line of JSON when it is ready: { "issuer": … }
+//
+// Options:
+//   access_token_ttl     seconds, 3600 unless given
+//   rotate               whether refresh tokens rotate and a replay ends their family; true unless given
+//   web_redirect_uris    addresses of the client `web`
+//
+// Clients:
+//   native        public, any port of 127.0.0.1, [::1] and localhost
+//   confidential  client_secret_basic; its secret is another one if it is not form-encoded
+//   web           client_secret_post, as Google's web clients do
+
+import crypto from 'node:crypto';
+import http from 'node:http';
+import readline from 'node:readline';
+
+// oidc-provider 9 asks for Node 22.1; this is all that it misses on Node 20.
+URL.parse ??= (url, base) => {
+  try {
+    return new URL(url, base);
+  } catch {
+    return null;
+  }
+};
+console.warn = () => {}; // It warns of what a test wants: storage in memory, pages of its own, an older Node.
+const { Provider } = await import('oidc-provider');
+
+const lines = readline.createInterface({ input: process.stdin });
+const first = await new Promise((resolve) => lines.once('line', resolve));
+lines.once('close', () => process.exit(0));
+const options = JSON.parse(first);
+
+const server = http.createServer();
+await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+const issuer = `http://127.0.0.1:${server.address().port}`;
+
+const { privateKey } = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const code = {
+  grant_types: ['authorization_code', 'refresh_token'],
+  response_types: ['code'],
+  id_token_signed_response_alg: 'ES256',
+};
+const native = {
+  ...code,
+  application_type: 'native',
+  redirect_uris: ['http://127.0.0.1/cb', 'http://[::1]/cb', 'http://localhost/cb'],
+};
+
+const provider = new Provider(issuer, {
+  clients: [
+    { ...native, client_id: 'native', token_endpoint_auth_method: 'none' },
+    { ...native, client_id: 'confidential', client_secret: 's3cr%t:+ /&=~' },
+    {
+      ...code,
+      client_id: 'web',
+      client_secret: 'web-secret',
+      token_endpoint_auth_method: 'client_secret_post',
+      redirect_uris: options.web_redirect_uris ?? ['https://app.example/callback'],
+    },
+  ],
+  jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'es', alg: 'ES256', use: 'sig' }] },
+  cookies: { keys: [crypto.randomBytes(16).toString('hex')] },
+  scopes: ['openid', 'offline_access', 'email'],
+  claims: { openid: ['sub'], email: ['email', 'email_verified'] },
+  findAccount: (_, id) => ({
+    accountId: id,
+    claims: () => ({ sub: id, email: `${id}@example.com`, email_verified: true }),
+  }),
+  issueRefreshToken: (_, client) => client.grantTypeAllowed('refresh_token'),
+  rotateRefreshToken: options.rotate ?? true,
+  expiresWithSession: () => false,
+  pkce: { required: () => true },
+  ttl: {
+    AccessToken: options.access_token_ttl ?? 3600,
+    AuthorizationCode: 60,
+    Grant: 3600,
+    IdToken: 300,
+    Interaction: 300,
+    RefreshToken: 3600,
+    Session: 3600,
+  },
+  features: {
+    devInteractions: { enabled: true },
+    introspection: { enabled: true },
+    revocation: { enabled: true },
+  },
+});
+provider.on('server_error', (_, error) => console.error(error));
+server.on('request', provider.callback());
+console.log(JSON.stringify({ issuer }));

@@ -1,0 +1,225 @@
+//! A stand-in for a browser and the person before it: cookies, redirects and forms over real HTTP, no script, no style.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::form::{Form, abort_link};
+
+/// A browser with its own cookies.
+#[derive(Debug)]
+pub struct Browser {
+    agent: ureq::Agent,
+    user: String,
+    denies: bool,
+    /// By host, path and name. Like a browser's, they do not tell ports apart.
+    cookies: BTreeMap<(String, String, String), String>,
+}
+
+/// What a browser shows.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Page {
+    /// The address line.
+    pub url: String,
+    /// The status of the reply.
+    pub status: u16,
+    /// The reply itself.
+    pub body: String,
+}
+
+impl Browser {
+    /// A browser without cookies, before which `user` sits.
+    #[must_use]
+    pub fn of(user: &str) -> Self {
+        let config = ureq::Agent::config_builder()
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(30)))
+            .proxy(None)
+            .build();
+        Self {
+            agent: config.into(),
+            user: user.to_owned(),
+            denies: false,
+            cookies: BTreeMap::new(),
+        }
+    }
+
+    /// One who says no to every consent.
+    #[must_use]
+    pub fn who_denies(mut self) -> Self {
+        self.denies = true;
+        self
+    }
+
+    /// Opens the address of an authorization, logs in, answers the consent, and returns the redirect that leaves the server,
+    /// without following it.
+    ///
+    /// # Panics
+    ///
+    /// If the server does not redirect in the end; the message has its page.
+    #[track_caller]
+    pub fn authorize(&mut self, url: &str) -> String {
+        let mut url = parse(url);
+        let home = url.origin();
+        let mut form = None;
+        for _ in 0..MOST_PAGES {
+            if url.origin() != home {
+                return url.into();
+            }
+            let reply = self.exchange(&url, form.take());
+            if let Some(next) = reply.location {
+                url = next;
+            } else if let Some(abort) = abort_link(&reply.body).filter(|_| self.denies) {
+                url = join(&url, &abort);
+            } else if let Some(page) = Form::first(&reply.body).filter(|_| reply.status == 200) {
+                url = join(&url, &page.action);
+                form = Some(page.fill(&self.user, self.denies));
+            } else {
+                panic!(
+                    "{} instead of a form or a redirect: {}",
+                    reply.status,
+                    visible(&reply.body)
+                );
+            }
+        }
+        panic!("the server showed more than {MOST_PAGES} pages");
+    }
+
+    /// Does all of it: authorizes and follows the redirect to the application's page.
+    ///
+    /// # Panics
+    ///
+    /// As [`authorize`](Self::authorize), and if nobody answers the redirect.
+    #[track_caller]
+    pub fn log_in(&mut self, url: &str) -> Page {
+        let redirect = self.authorize(url);
+        self.visit(&redirect)
+    }
+
+    /// Opens an address and follows redirects.
+    ///
+    /// # Panics
+    ///
+    /// If nobody answers, or redirects never end.
+    #[track_caller]
+    pub fn visit(&mut self, url: &str) -> Page {
+        let mut url = parse(url);
+        for _ in 0..MOST_PAGES {
+            let reply = self.exchange(&url, None);
+            match reply.location {
+                Some(next) => url = next,
+                None => {
+                    return Page {
+                        url: url.into(),
+                        status: reply.status,
+                        body: reply.body,
+                    };
+                }
+            }
+        }
+        panic!("more than {MOST_PAGES} redirects");
+    }
+
+    #[track_caller]
+    fn exchange(&mut self, url: &Url, form: Option<String>) -> Reply {
+        let cookie = self.cookie_header(url);
+        let sent = match &form {
+            Some(body) => self
+                .agent
+                .post(url.as_str())
+                .header("cookie", &cookie)
+                .content_type("application/x-www-form-urlencoded")
+                .send(body),
+            None => self.agent.get(url.as_str()).header("cookie", &cookie).call(),
+        };
+        // The address may have a code in its query.
+        let place = url.origin().ascii_serialization() + url.path();
+        let mut reply = sent.unwrap_or_else(|error| panic!("{place} does not answer: {error}"));
+        for cookie in reply.headers().get_all("set-cookie") {
+            self.keep_cookie(url, cookie.to_str().unwrap_or_default());
+        }
+        let location = reply
+            .headers()
+            .get("location")
+            .and_then(|value| value.to_str().ok());
+        Reply {
+            location: location
+                .filter(|_| reply.status().is_redirection())
+                .map(|next| join(url, next)),
+            status: reply.status().as_u16(),
+            body: reply.body_mut().read_to_string().unwrap_or_default(),
+        }
+    }
+
+    fn cookie_header(&self, url: &Url) -> String {
+        let host = url.host_str().unwrap_or_default();
+        self.cookies
+            .iter()
+            .filter(|((of, path, _), _)| of == host && url.path().starts_with(path.as_str()))
+            .map(|((_, _, name), value)| format!("{name}={value}"))
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+
+    fn keep_cookie(&mut self, url: &Url, cookie: &str) {
+        let mut parts = cookie.split(';').map(str::trim);
+        let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else {
+            return;
+        };
+        let attributes: Vec<(String, &str)> = parts
+            .map(|part| part.split_once('=').unwrap_or((part, "")))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value))
+            .collect();
+        let attribute = |wanted: &str| {
+            attributes
+                .iter()
+                .find(|(name, _)| name == wanted)
+                .map(|(_, value)| *value)
+        };
+        let key = (
+            url.host_str().unwrap_or_default().to_owned(),
+            attribute("path").unwrap_or("/").to_owned(),
+            name.to_owned(),
+        );
+        let gone = attribute("max-age") == Some("0")
+            || attribute("expires").is_some_and(|time| time.contains("1970"));
+        if gone {
+            self.cookies.remove(&key);
+        } else {
+            self.cookies.insert(key, value.to_owned());
+        }
+    }
+}
+
+struct Reply {
+    status: u16,
+    location: Option<Url>,
+    body: String,
+}
+
+#[track_caller]
+fn parse(url: &str) -> Url {
+    Url::parse(url).unwrap_or_else(|error| panic!("not an address: {error}"))
+}
+
+#[track_caller]
+fn join(base: &Url, link: &str) -> Url {
+    base.join(link)
+        .unwrap_or_else(|error| panic!("not a link: {error}"))
+}
+
+/// The text of a page, for messages.
+fn visible(html: &str) -> String {
+    let body = html.split("</style>").last().unwrap_or_default();
+    let text = body
+        .split('<')
+        .filter_map(|part| part.split_once('>'))
+        .map(|(_, text)| text.trim());
+    let text: Vec<&str> = text.filter(|text| !text.is_empty()).collect();
+    text.join(" ").chars().take(300).collect()
+}
+
+const MOST_PAGES: usize = 20;

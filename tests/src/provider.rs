@@ -1,0 +1,78 @@
+//! npm `oidc-provider`, a certified OpenID Provider, as a child process (`tests/peers/oidc-provider`).
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::child::Running;
+use crate::skip::{find_program, skip, workspace};
+
+/// A running provider; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Provider {
+    issuer: String,
+    _process: Running,
+}
+
+/// The secret of the client `confidential`: each character of it is another one if it is not form-encoded.
+pub const CONFIDENTIAL_SECRET: &str = "s3cr%t:+ /&=~";
+
+/// The secret of the client `web`.
+pub const WEB_SECRET: &str = "web-secret";
+
+impl Provider {
+    /// Starts one with the options that `server.mjs` explains; `None`, after saying so, where it is not installed.
+    ///
+    /// # Panics
+    ///
+    /// If it is installed and does not start.
+    #[track_caller]
+    #[must_use]
+    pub fn start(options: &Value) -> Option<Self> {
+        let place = workspace().join("tests/peers/oidc-provider");
+        if find_program("node").is_none() {
+            skip("oidc-provider", "node is not installed");
+            return None;
+        }
+        if !place.join("node_modules/oidc-provider").is_dir() {
+            skip(
+                "oidc-provider",
+                "run `npm ci` in tests/peers/oidc-provider, or `cargo xtask test`",
+            );
+            return None;
+        }
+        let mut command = Command::new("node");
+        command.arg("server.mjs").current_dir(place);
+        let (process, issuer) = Running::start(command, &options.to_string(), |line| {
+            let ready: Value = serde_json::from_str(line).ok()?;
+            Some(ready["issuer"].as_str()?.to_owned())
+        });
+        Some(Self {
+            issuer,
+            _process: process,
+        })
+    }
+
+    /// Starts one as it is by default.
+    ///
+    /// # Panics
+    ///
+    /// If it is installed and does not start.
+    #[track_caller]
+    #[must_use]
+    pub fn start_default() -> Option<Self> {
+        Self::start(&json!({}))
+    }
+
+    /// Its name, and the beginning of its addresses.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// An address of it.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+}

@@ -10,6 +10,8 @@ use crate::cmd::Cmd;
 pub(crate) struct Tree {
     text: BTreeMap<String, String>,
     paths: BTreeSet<String>,
+    /// Symbolic links, and where they lead.
+    links: BTreeMap<String, String>,
 }
 
 impl Tree {
@@ -46,7 +48,7 @@ impl Tree {
                 } else {
                     format!("{dir}/{name}")
                 };
-                let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir()); // a link is none
                 if !is_dir {
                     tree.read(root, &path)?;
                 } else if !["target", "node_modules", ".git"].contains(&name.as_str()) {
@@ -59,6 +61,12 @@ impl Tree {
 
     fn read(&mut self, root: &Path, path: &str) -> Result<(), String> {
         let full = root.join(path);
+        if let Ok(target) = std::fs::read_link(&full) {
+            if let Some(target) = join(dir_of(path), &target.to_string_lossy()) {
+                self.links.insert(path.to_owned(), target);
+            }
+            return Ok(());
+        }
         if !full.is_file() {
             return Ok(()); // deleted and not yet committed, or a submodule
         }
@@ -70,7 +78,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Every text file.
+    /// Every text file, once: a link is not followed.
     pub(crate) fn files(&self) -> impl Iterator<Item = (&str, &str)> {
         self.text
             .iter()
@@ -88,20 +96,27 @@ impl Tree {
             .filter(|(path, _)| *path == "Cargo.toml" || path.ends_with("/Cargo.toml"))
     }
 
+    /// The text of a file, over links.
     pub(crate) fn get(&self, path: &str) -> Option<&str> {
-        self.text.get(path).map(String::as_str)
+        self.text.get(&self.resolve(path)).map(String::as_str)
     }
 
-    /// Whether a file or a directory of this path is there.
+    /// Whether a file or a directory of this path is there, over links.
     pub(crate) fn has(&self, path: &str) -> bool {
-        let path = path.trim_end_matches('/');
+        let path = self.resolve(path.trim_end_matches('/'));
+        let below = format!("{path}/");
+        let mut after = self.paths.range(below.clone()..);
         path.is_empty()
-            || self.paths.contains(path)
-            || self
-                .paths
-                .range(format!("{path}/")..)
-                .next()
-                .is_some_and(|found| found.starts_with(&format!("{path}/")))
+            || self.paths.contains(&path)
+            || after.next().is_some_and(|next| next.starts_with(&below))
+    }
+
+    fn resolve(&self, path: &str) -> String {
+        let followed = self.links.iter().find_map(|(link, target)| {
+            let rest = path.strip_prefix(link)?;
+            (rest.is_empty() || rest.starts_with('/')).then(|| format!("{target}{rest}"))
+        });
+        followed.unwrap_or_else(|| path.to_owned())
     }
 }
 
@@ -144,6 +159,20 @@ pub(crate) mod tests {
         let tree = tree(&[("docs/flows.md", ""), ("docs-old/a", "")]);
         assert!(tree.has("docs") && tree.has("docs/") && tree.has("docs/flows.md"));
         assert!(!tree.has("doc") && !tree.has("docs/flow"));
+    }
+
+    #[test]
+    fn links_are_followed_but_not_listed() {
+        let mut tree = tree(&[("README.md", "a"), ("docs/flows.md", "")]);
+        tree.links.insert("crates/a/README.md".into(), "README.md".into());
+        tree.links.insert("crates/a/docs".into(), "docs".into());
+        assert_eq!(tree.get("crates/a/README.md"), Some("a"));
+        assert!(
+            tree.has("crates/a/docs")
+                && tree.has("crates/a/docs/flows.md")
+                && !tree.has("crates/a/docs/x.md")
+        );
+        assert_eq!(tree.files().count(), 2);
     }
 
     #[test]

@@ -32,7 +32,14 @@ impl fmt::Display for Row {
 /// The rows that a test's name begins with.
 pub(crate) fn of(name: &str) -> Vec<Row> {
     let function = name.rsplit("::").next().unwrap_or_default();
-    function.split('_').map_while(row).collect()
+    let words = function.split('_').skip_while(|word| is_measurement(word));
+    words.map_while(row).collect()
+}
+
+/// `m11`: what was measured of others; named, not counted.
+fn is_measurement(word: &str) -> bool {
+    let number = word.strip_prefix('m').unwrap_or_default();
+    number.len() == 2 && number.chars().all(|c| c.is_ascii_digit())
 }
 
 fn row(word: &str) -> Option<Row> {
@@ -86,6 +93,7 @@ mod tests {
         assert_eq!(names("flow::tests::t01_t02_no_state_is_refused"), ["T01", "T02"]);
         assert_eq!(names("q33_scopes"), ["Q33"]);
         assert_eq!(names("r09"), ["R09"]);
+        assert_eq!(names("m11_r01_r05_a_refresh"), ["R01", "R05"]);
         for none in [
             "the_t01_row",
             "t1_x",

@@ -168,6 +168,23 @@ impl Credentials {
         })
     }
 
+    /// The origins that the token may be sent to: those of the handle, and those of the record.
+    ///
+    /// # Errors
+    ///
+    /// As [`record`](Self::record), unless the handle has origins of its own.
+    pub fn origins(&self) -> Result<Vec<Origin>, Error> {
+        let of_record = match &*self.source {
+            Source::Bare(_) => Vec::new(),
+            Source::Stored { .. } => match self.record() {
+                Ok(record) => record.origins().to_vec(),
+                Err(_) if !self.origins.is_empty() => Vec::new(),
+                Err(error) => return Err(error),
+            },
+        };
+        Ok(self.origins.iter().cloned().chain(of_record).collect())
+    }
+
     /// Whether the token may be sent to `uri`.
     ///
     /// # Errors

@@ -52,15 +52,31 @@ impl QueryWriter {
         Ok(writer)
     }
 
-    /// A parameter with a value as it is.
-    pub(super) fn push(&mut self, name: &str, value: &str) {
+    /// A parameter of any name.
+    pub(super) fn push_any(&mut self, name: &str, value: &str) {
+        self.separate();
+        encode(name, &mut self.text);
+        self.text.push('=');
+        encode(value, &mut self.text);
+    }
+
+    /// A parameter of the flow, whose name needs no encoding.
+    pub(super) fn push(&mut self, name: &'static str, value: &str) {
         self.push_with(name, |text| encode(value, text));
     }
 
-    /// A parameter with values joined by a separator that is encoded too; none without values.
+    /// A parameter of the flow whose value is written by `value`, encoded where that is needed.
+    pub(super) fn push_with(&mut self, name: &'static str, value: impl FnOnce(&mut String)) {
+        self.separate();
+        self.text.push_str(name);
+        self.text.push('=');
+        value(&mut self.text);
+    }
+
+    /// A parameter of the flow with values joined by a separator, which is encoded too; none without values.
     pub(super) fn push_joined<'v>(
         &mut self,
-        name: &str,
+        name: &'static str,
         values: impl Iterator<Item = &'v str>,
         separator: &str,
     ) {
@@ -76,14 +92,6 @@ impl QueryWriter {
                 }
             }
         });
-    }
-
-    /// A parameter whose value is written by `value` and needs no encoding.
-    pub(super) fn push_with(&mut self, name: &str, value: impl FnOnce(&mut String)) {
-        self.separate();
-        encode(name, &mut self.text);
-        self.text.push('=');
-        value(&mut self.text);
     }
 
     fn separate(&mut self) {

@@ -180,7 +180,7 @@ impl<'a> AuthorizationRequest<'a> {
         let mut query = QueryWriter::after(endpoint, self.expected_length(), is_protected, |name| {
             self.sets(name) || self.client.parameters().iter().any(|(preset, _)| preset == name)
         })?;
-        query.push("response_type", "code");
+        query.push_with("response_type", |text| text.push_str("code"));
         query.push("client_id", self.client.id());
         query.push("redirect_uri", &self.redirect_uri);
         let separator = if self.client.quirks().comma_scopes {
@@ -189,11 +189,11 @@ impl<'a> AuthorizationRequest<'a> {
             " "
         };
         query.push_joined("scope", self.scopes.iter(), separator);
-        query.push("state", state.expose());
+        query.push_with("state", |text| text.push_str(state.expose()));
         query.push_with("code_challenge", |text| verifier.push_challenge(text));
-        query.push("code_challenge_method", "S256");
+        query.push_with("code_challenge_method", |text| text.push_str("S256"));
         if let Some(nonce) = nonce {
-            query.push("nonce", nonce.expose());
+            query.push_with("nonce", |text| text.push_str(nonce.expose()));
         }
         for resource in &self.resources {
             query.push("resource", resource);
@@ -204,9 +204,9 @@ impl<'a> AuthorizationRequest<'a> {
             .filter(|(name, _)| !self.sets(name));
         let own = self.parameters.iter().map(|(name, value)| (&**name, &**value));
         for (name, value) in presets.chain(own).filter(|(_, value)| !value.is_empty()) {
-            query.push(name, value);
+            query.push_any(name, value);
         }
-        Ok(AuthorizationUrl(Secret::new(query.finish())))
+        Ok(AuthorizationUrl(query.finish()))
     }
 
     fn sets(&self, name: &str) -> bool {
@@ -244,13 +244,19 @@ impl fmt::Debug for AuthorizationRequest<'_> {
 ///
 /// It holds the state, so `Debug` prints it without its query and there is no `Display`.
 #[derive(Clone)]
-pub struct AuthorizationUrl(Secret);
+pub struct AuthorizationUrl(String);
 
 impl AuthorizationUrl {
     /// The address, for a browser or a person.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.0.expose()
+        &self.0
+    }
+
+    /// The address, as a string of its own.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
     }
 }
 

@@ -157,8 +157,8 @@ impl<S: AsRef<str>> TryFrom<&[S]> for Scopes {
     type Error = Error;
     fn try_from(names: &[S]) -> Result<Self, Error> {
         let mut scopes = Self::none();
-        for name in names {
-            scopes = scopes.union(&Self::parse(name.as_ref())?);
+        for name in names.iter().flat_map(|names| names.as_ref().split(' ')) {
+            scopes.push(name)?;
         }
         Ok(scopes)
     }

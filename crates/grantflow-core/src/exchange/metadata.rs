@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, header};
 use super::members::{Member, Members, as_text, as_texts};
 use super::{object, refusal, send};
 use crate::error::{InvalidInput, ReplyProblem};
-use crate::{Body, Client, Cx, Endpoint, Error, Issuer, Request, Response, Step};
+use crate::{Body, Client, Cx, Endpoint, Error, Issuer, Request, Response, Secret, Step};
 
 /// A request for the metadata of a server, and how to read the reply.
 ///
@@ -137,6 +137,7 @@ pub struct ServerMetadata {
     device_authorization_endpoint: Option<Endpoint>,
     jwks_uri: Option<Endpoint>,
     iss_promised: bool,
+    secret_by_post: bool,
 }
 
 impl ServerMetadata {
@@ -156,6 +157,20 @@ impl ServerMetadata {
             client = client.with_introspection_endpoint(endpoint.clone());
         }
         client
+    }
+
+    /// A client with a secret, which is sent in the way the server takes: by Basic where it says nothing, since that is what
+    /// silence means ([RFC 8414 section 2]).
+    ///
+    /// [RFC 8414 section 2]: https://www.rfc-editor.org/rfc/rfc8414#section-2
+    #[must_use]
+    pub fn confidential_client(&self, client_id: impl Into<String>, secret: impl Into<Secret>) -> Client {
+        let client = self.client(client_id);
+        if self.secret_by_post {
+            client.with_secret_post(secret)
+        } else {
+            client.with_secret_basic(secret)
+        }
     }
 
     /// The server's name.
@@ -241,6 +256,10 @@ fn read(issuer: &Issuer, members: &Members<'_>) -> Result<ServerMetadata, ReplyP
             // Read as false, it would switch a check off.
             Some(_) => return Err(ReplyProblem::Invalid(ISS_PROMISED)),
         },
+        secret_by_post: members.other(METHODS).and_then(as_texts).is_some_and(|methods| {
+            let takes = |name: &str| methods.iter().any(|method| method == name);
+            takes("client_secret_post") && !takes("client_secret_basic")
+        }),
     })
 }
 
@@ -256,4 +275,5 @@ fn endpoint(member: Member<'_>, issuer: &Issuer) -> Option<Option<Endpoint>> {
     endpoint.ok().map(Some)
 }
 
+const METHODS: &str = "token_endpoint_auth_methods_supported";
 const ISS_PROMISED: &str = "authorization_response_iss_parameter_supported";

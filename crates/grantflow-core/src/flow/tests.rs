@@ -383,3 +383,28 @@ fn metadata_are_looked_for_at_the_second_place_only_where_the_first_has_none() {
     assert!(found.unwrap_err().is_transient());
     assert_eq!(host.log().len(), 1);
 }
+
+#[test]
+fn a_secret_is_sent_as_the_metadata_say() {
+    let method = |methods: &str| {
+        let json = METADATA.replacen('{', &format!("{{{methods}"), 1);
+        let (found, _) = both(
+            || Scripted::default().replies(200, &json),
+            || discover(&crate::Issuer::new("https://as.example").unwrap()),
+        );
+        found
+            .unwrap()
+            .confidential_client("cid", "s")
+            .authentication()
+            .method()
+            .to_owned()
+    };
+    assert_eq!(method(""), "client_secret_basic");
+    assert_eq!(
+        method(r#""token_endpoint_auth_methods_supported":["none","client_secret_post"],"#),
+        "client_secret_post"
+    );
+    let both_ways =
+        r#""token_endpoint_auth_methods_supported":["client_secret_post","client_secret_basic"],"#;
+    assert_eq!(method(both_ways), "client_secret_basic");
+}

@@ -1,0 +1,219 @@
+//! Metadata: a document is about the server that was asked, and each of its addresses is safe.
+
+use grantflow_core::error::ReplyProblem;
+use grantflow_core::{Error, Issuer, MetadataRequest, ServerMetadata};
+use serde_json::{Value, json};
+
+use super::{JSON, at, problem, reply};
+
+const ISSUER: &str = "https://server.example.com/a";
+
+fn document() -> Value {
+    json!({
+        "issuer": ISSUER,
+        "authorization_endpoint": "https://login.example.com/authorize?tenant=1",
+        "token_endpoint": "https://server.example.com/token",
+        "revocation_endpoint": "https://server.example.com/revoke",
+        "introspection_endpoint": "https://server.example.com/introspect",
+        "device_authorization_endpoint": "https://server.example.com/device",
+        "jwks_uri": "https://server.example.com/jwks.json",
+        "code_challenge_methods_supported": ["plain", "S256"],
+        "authorization_response_iss_parameter_supported": true,
+        "claims_supported": [{"anything": null}],
+    })
+}
+
+fn read(issuer: &Issuer, document: &Value) -> Result<ServerMetadata, Error> {
+    let reply = reply(200, JSON, document.to_string());
+    at(|cx| MetadataRequest::new(issuer).parse(&reply, cx))
+}
+
+fn parse(document: &Value) -> Result<ServerMetadata, Error> {
+    read(&Issuer::new(ISSUER).unwrap(), document)
+}
+
+fn changed(name: &str, value: Value) -> Result<ServerMetadata, Error> {
+    let mut document = document();
+    document[name] = value;
+    parse(&document)
+}
+
+#[test]
+fn a_client_comes_out_with_every_endpoint_and_the_promise_of_iss() {
+    let metadata = parse(&document()).unwrap();
+    let client = metadata.client("c");
+    assert_eq!(client.id(), "c");
+    assert_eq!(client.issuer().unwrap().as_str(), ISSUER);
+    assert!(client.iss_promised());
+    assert_eq!(
+        client.token_endpoint().as_str(),
+        "https://server.example.com/token"
+    );
+    assert_eq!(
+        client.authorization_endpoint().unwrap().as_str(),
+        "https://login.example.com/authorize?tenant=1"
+    );
+    assert_eq!(
+        client.revocation_endpoint().unwrap().as_str(),
+        "https://server.example.com/revoke"
+    );
+    assert_eq!(
+        client.introspection_endpoint().unwrap().as_str(),
+        "https://server.example.com/introspect"
+    );
+    assert_eq!(
+        metadata.device_authorization_endpoint().unwrap().as_str(),
+        "https://server.example.com/device"
+    );
+    assert_eq!(
+        metadata.jwks_uri().unwrap().as_str(),
+        "https://server.example.com/jwks.json"
+    );
+}
+
+#[test]
+fn q61_what_a_server_does_not_say_is_not_known() {
+    let metadata =
+        parse(&json!({"issuer": ISSUER, "token_endpoint": "https://x.example/t", "jwks_uri": null})).unwrap();
+    assert!(!metadata.iss_promised());
+    assert!(metadata.jwks_uri().is_none());
+    assert!(metadata.client("c").authorization_endpoint().is_err());
+}
+
+#[test]
+fn t07_the_issuer_is_compared_byte_for_byte() {
+    for other in [
+        "https://server.example.com/a/",
+        "https://server.example.com/A",
+        "https://SERVER.example.com/a",
+        "https://server.example.com:443/a",
+        "https://server.example.com/%61",
+        "https://server.example.com",
+        "https://evil.example/a",
+        "",
+    ] {
+        assert_eq!(
+            problem(&changed("issuer", json!(other))),
+            ReplyProblem::Issuer,
+            "{other}"
+        );
+    }
+    assert_eq!(
+        problem(&changed("issuer", Value::Null)),
+        ReplyProblem::Missing("issuer")
+    );
+    assert_eq!(
+        problem(&changed("issuer", json!([ISSUER]))),
+        ReplyProblem::Invalid("issuer")
+    );
+}
+
+#[test]
+fn t29_every_endpoint_is_https() {
+    for name in [
+        "authorization_endpoint",
+        "token_endpoint",
+        "revocation_endpoint",
+        "introspection_endpoint",
+        "device_authorization_endpoint",
+        "jwks_uri",
+    ] {
+        for bad in [
+            json!("http://server.example.com/x"),
+            json!("http://127.0.0.1/x"),
+            json!("file:///etc/passwd"),
+            json!("javascript:alert(1)"),
+            json!("/x"),
+            json!(""),
+            json!("https://u:p@x.example/"),
+            json!(7),
+            json!(["https://x.example/"]),
+        ] {
+            let result = changed(name, bad.clone());
+            assert_eq!(problem(&result), ReplyProblem::Invalid(name), "{bad}");
+        }
+    }
+    let mut without = document();
+    without.as_object_mut().unwrap().remove("token_endpoint");
+    assert_eq!(problem(&parse(&without)), ReplyProblem::Missing("token_endpoint"));
+}
+
+#[test]
+fn t29_http_on_loopback_is_for_servers_that_are_there_themselves() {
+    let issuer = Issuer::allow_http_for_loopback("http://127.0.0.1:8080").unwrap();
+    let here = |token_endpoint| {
+        read(
+            &issuer,
+            &json!({"issuer": "http://127.0.0.1:8080", "token_endpoint": token_endpoint}),
+        )
+    };
+    assert!(here("http://127.0.0.1:8080/token").is_ok());
+    assert!(here("https://server.example.com/token").is_ok());
+    for bad in ["http://server.example.com/token", "http://localhost:8080/token"] {
+        assert_eq!(
+            problem(&here(bad)),
+            ReplyProblem::Invalid("token_endpoint"),
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn t05_a_server_that_lists_methods_without_s256_is_refused() {
+    let name = "code_challenge_methods_supported";
+    for bad in [
+        json!(["plain"]),
+        json!([]),
+        json!(["s256"]),
+        json!("S256"),
+        json!([256]),
+        json!({"S256": true}),
+    ] {
+        assert_eq!(
+            problem(&changed(name, bad.clone())),
+            ReplyProblem::Invalid(name),
+            "{bad}"
+        );
+    }
+    for good in [json!(["S256"]), json!(["plain", "S256"]), Value::Null] {
+        assert!(changed(name, good.clone()).is_ok(), "{good}");
+    }
+}
+
+#[test]
+fn the_promise_of_iss_is_one_of_the_two_words_of_json() {
+    let name = "authorization_response_iss_parameter_supported";
+    for bad in [json!("true"), json!(1), json!([])] {
+        assert_eq!(
+            problem(&changed(name, bad.clone())),
+            ReplyProblem::Invalid(name),
+            "{bad}"
+        );
+    }
+    assert!(!changed(name, json!(false)).unwrap().iss_promised());
+}
+
+#[test]
+fn t30_t32_a_document_is_json_without_repetitions() {
+    let issuer = Issuer::new(ISSUER).unwrap();
+    let parse = |media_type: &str, body: String| {
+        at(|cx| MetadataRequest::openid(&issuer).parse(&reply(200, media_type, body), cx))
+    };
+    assert_eq!(
+        problem(&parse("text/html", document().to_string())),
+        ReplyProblem::MediaType
+    );
+    let twice = format!(
+        r#"{{"issuer":"https://evil.example",{}"#,
+        &document().to_string()[1..]
+    );
+    assert_eq!(problem(&parse(JSON, twice)), ReplyProblem::Repeated);
+}
+
+#[test]
+fn the_document_is_asked_for_with_get_and_no_credentials() {
+    let request = at(|cx| MetadataRequest::new(&Issuer::new(ISSUER).unwrap()).to_http(cx)).unwrap();
+    assert_eq!(request.method(), "GET");
+    assert_eq!(request.headers()["accept"], JSON);
+    assert!(request.headers().get("authorization").is_none() && request.body().is_empty());
+}

@@ -3,6 +3,7 @@
 //! Nothing here is published. A helper that cannot do what a test asked panics at the caller's line; what this machine has
 //! not, such as Chromium, is skipped, loudly ([`skip`]).
 
+pub mod app;
 pub mod browser;
 pub mod child;
 pub mod chromium;

@@ -1,0 +1,76 @@
+//! What is measured: groups of operations that do the same, and the bars that ours has to reach.
+
+mod authorization_url;
+mod cached_token;
+mod refresh;
+pub mod token_reply;
+
+use crate::clock::Clock;
+
+/// Operations that do the same, taken in turns.
+pub struct Group {
+    /// The word on the command line.
+    pub name: &'static str,
+    /// What each case does.
+    pub title: &'static str,
+    pub cases: Vec<Case>,
+    pub bars: Vec<Bar>,
+    pub clock: Clock,
+}
+
+/// One way to do it.
+pub struct Case {
+    pub name: &'static str,
+    run: Box<dyn Fn(u64) + Send + Sync>,
+}
+
+/// What is to be reached.
+pub struct Bar {
+    pub case: &'static str,
+    pub limit: &'static str,
+    /// At most so many times the processor time of the limit.
+    pub times: f64,
+    /// At most so many times the allocations of the limit.
+    pub allocations: Option<f64>,
+    /// Fewer than so many instructions.
+    pub instructions: Option<f64>,
+}
+
+impl Case {
+    /// A case; `run` repeats the operation so many times.
+    pub fn new(name: &'static str, run: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        Self {
+            name,
+            run: Box::new(run),
+        }
+    }
+
+    /// Repeats the operation.
+    pub fn run(&self, repeats: u64) {
+        (self.run)(repeats);
+    }
+}
+
+impl Group {
+    /// The place of a case.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such case.
+    pub fn find(&self, name: &str) -> usize {
+        let at = self.cases.iter().position(|case| case.name == name);
+        at.unwrap_or_else(|| panic!("no case {name:?} in {}", self.name))
+    }
+}
+
+/// The groups in which nothing but the processor works.
+pub fn pure() -> Vec<Group> {
+    vec![cached_token::group(), token_reply::group(), authorization_url::group()]
+}
+
+/// All groups, in the order of `docs/performance.md`.
+pub fn all() -> Vec<Group> {
+    let mut groups = pure();
+    groups.push(refresh::group());
+    groups
+}

@@ -1,0 +1,96 @@
+//! A refresh over a connection that is kept alive, to an endpoint on loopback without TLS.
+
+use std::time::Duration;
+
+use grantflow_core::{
+    Client, Endpoint, Key, Provenance, Record, Scopes, Secret, StoreExt, Timestamp, Token, TokenRequest,
+    TransportHost, blocking, native, run,
+};
+use grantflow_store::MemoryStore;
+use grantflow_ureq::UreqTransport;
+
+use super::token_reply::REPLY;
+use super::{Bar, Case, Group};
+use crate::clock::Clock;
+use crate::server::Elsewhere;
+
+const REFRESH_TOKEN: &str = "1//0gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789";
+
+pub(super) fn group() -> Group {
+    let server = Elsewhere::start();
+    let url = server.url().to_owned();
+    let client = client(&url);
+    let transport = UreqTransport::builder().no_proxy().build().expect("a transport");
+    let credentials = credentials(&client);
+    let bare = agent(ureq::Agent::config_builder());
+    let bare_with_limits = agent(
+        ureq::Agent::config_builder()
+            .timeout_resolve(Some(Duration::from_secs(5)))
+            .timeout_connect(Some(Duration::from_secs(5)))
+            .timeout_global(Some(Duration::from_secs(30))),
+    );
+    let url_2 = url.clone();
+    Group {
+        name: "refresh",
+        title: "A refresh over ureq, connection kept alive",
+        cases: vec![
+            Case::new("limit: bare ureq, the same time limits", move |n| {
+                (0..n).for_each(|_| post(&bare_with_limits, &url));
+            }),
+            Case::new("ours: TokenRequest over UreqTransport", move |n| {
+                let host = TransportHost::new(&transport);
+                for _ in 0..n {
+                    let request = TokenRequest::refresh(&client, Secret::new(REFRESH_TOKEN));
+                    run(request.flow(), &host).expect("a token");
+                }
+                // Held until the last request.
+                let _: &Elsewhere = &server;
+            }),
+            Case::new("ours: Credentials::refresh, MemoryStore", move |n| {
+                (0..n).for_each(|_| drop(credentials.refresh().expect("a token")));
+            }),
+            Case::new("bare ureq, its own time limits", move |n| (0..n).for_each(|_| post(&bare, &url_2))),
+        ],
+        bars: vec![Bar {
+            case: "ours: TokenRequest over UreqTransport",
+            limit: "limit: bare ureq, the same time limits",
+            times: 1.05,
+            allocations: None,
+            instructions: None,
+        }],
+        clock: Clock::Process,
+    }
+}
+
+fn agent(config: ureq::config::ConfigBuilder<ureq::typestate::AgentScope>) -> ureq::Agent {
+    config.proxy(None).http_status_as_error(false).build().new_agent()
+}
+
+/// The bytes of our request, sent and read without a look at them.
+fn post(agent: &ureq::Agent, url: &str) {
+    let form = "grant_type=refresh_token&refresh_token=1%2F%2F0gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789&client_id=client";
+    let mut reply = agent
+        .post(url)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("accept", "application/json")
+        .send(form)
+        .expect("a reply");
+    let body = reply.body_mut().read_to_vec().expect("a body");
+    assert_eq!(body.len(), REPLY.len());
+}
+
+fn client(url: &str) -> Client {
+    Client::new("client", Endpoint::allow_http_for_loopback(url).expect("an address"))
+}
+
+fn credentials(client: &Client) -> blocking::Credentials {
+    let key = Key::new(client, Scopes::none());
+    let mut token = Token::bearer("AT", native::now().wall);
+    token.refresh_token = Some(Secret::new(REFRESH_TOKEN));
+    let provenance = Provenance::new("bench", Timestamp::default());
+    let store = MemoryStore::new();
+    let record = Record::new(key.clone(), client.clone(), token, provenance);
+    store.put(record, Duration::ZERO).expect("room in memory");
+    let transport = UreqTransport::builder().no_proxy().build().expect("a transport");
+    blocking::Credentials::new(key, store, transport)
+}

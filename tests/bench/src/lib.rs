@@ -1,0 +1,16 @@
+//! What is measured, against what, and how; the numbers are in `docs/performance.md`.
+//!
+//! - [`cases`]: each operation, ours beside the hand-written limit and the peers
+//! - [`interleave`]: A-B-A-B in slices of a few milliseconds, by the clock of the thread's own processor time
+//! - [`threads`]: how much two pinned threads slow each other
+//! - [`storm`]: a hundred callers and one token endpoint
+//! - [`server`]: that endpoint
+//! - [`report`]: tables
+
+pub mod cases;
+pub mod clock;
+pub mod interleave;
+pub mod report;
+pub mod server;
+pub mod storm;
+pub mod threads;

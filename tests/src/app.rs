@@ -1,0 +1,227 @@
+//! An application as its author would put it together: a client, one file, a transport; on a clock that a test can move.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use grantflow_core::{
+    AsyncTransportHost, Body, Client, Credentials, Error, Key, Record, Request, Response, Secret, Step,
+    TransportHost, blocking, drive, run,
+};
+use grantflow_reqwest::ReqwestTransport;
+use grantflow_store::{FileStore, OnThread};
+use grantflow_ureq::UreqTransport;
+
+use crate::browser::Browser;
+use crate::clock::{Clock, OnClock};
+use crate::login;
+
+/// The redirect address of applications whose test plays the browser itself: nobody listens there.
+pub const NOWHERE: &str = "http://127.0.0.1:49151/cb";
+
+/// What an installed application asks for.
+pub const SCOPES: &str = "openid email offline_access";
+
+/// A blocking application.
+#[derive(Debug)]
+pub struct App {
+    client: Client,
+    file: PathBuf,
+    transport: OnClock<UreqTransport>,
+    /// What this application takes for the time.
+    pub clock: Clock,
+    _dir: tempfile::TempDir,
+}
+
+impl App {
+    /// The application `id`, which discovers its server by name; `with` adds what it was registered with.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] of the discovery.
+    ///
+    /// # Panics
+    ///
+    /// If there is no place for temporary files.
+    pub fn discover(issuer: &str, id: &str, with: impl Fn(Client) -> Client) -> Result<Self, Error> {
+        let clock = Clock::default();
+        let transport = clock.on(UreqTransport::new()?);
+        let client = run(login::discover(issuer, id)?, &TransportHost::new(&transport))?;
+        let dir = tempfile::tempdir().expect("a temporary directory can be made");
+        Ok(Self {
+            client: with(client),
+            file: dir.path().join("credentials.json"),
+            transport,
+            clock,
+            _dir: dir,
+        })
+    }
+
+    /// Its client.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Its file.
+    #[must_use]
+    pub fn store(&self) -> FileStore {
+        FileStore::new(&self.file)
+    }
+
+    /// Runs a flow on its transport and its file.
+    ///
+    /// # Errors
+    ///
+    /// The [`Error`] that ended the flow.
+    pub fn run<T>(&self, step: Step<T>) -> Result<T, Error> {
+        let store = self.store();
+        run(step, &TransportHost::new(&self.transport).with_store(&store))
+    }
+
+    /// Logs a user in whose browser never reaches the application: the test carries the redirect over.
+    ///
+    /// # Errors
+    ///
+    /// The [`Error`] that ended the login.
+    pub fn log_in(&self, browser: &mut Browser) -> Result<blocking::Credentials, Error> {
+        let (url, pending) = self.run(login::start(&self.client, NOWHERE, SCOPES))?;
+        let redirect = browser.authorize(&url);
+        self.run(login::finish(&self.client, pending, &redirect))?;
+        self.credentials()
+    }
+
+    /// What it has stored, as the next run of the application finds it.
+    ///
+    /// # Errors
+    ///
+    /// None: the scopes are ones.
+    pub fn credentials(&self) -> Result<blocking::Credentials, Error> {
+        let key = self.key()?;
+        Ok(blocking::Credentials::new(
+            key,
+            self.store(),
+            self.transport.clone(),
+        ))
+    }
+
+    /// The key of its record.
+    ///
+    /// # Errors
+    ///
+    /// None: the scopes are ones.
+    pub fn key(&self) -> Result<Key, Error> {
+        login::key(&self.client, SCOPES)
+    }
+}
+
+/// An async application.
+#[derive(Debug)]
+pub struct AsyncApp {
+    client: Client,
+    file: PathBuf,
+    transport: OnClock<ReqwestTransport>,
+    /// What this application takes for the time.
+    pub clock: Clock,
+    _dir: tempfile::TempDir,
+}
+
+impl AsyncApp {
+    /// As [`App::discover`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] of the discovery.
+    ///
+    /// # Panics
+    ///
+    /// If there is no place for temporary files.
+    pub async fn discover(issuer: &str, id: &str, with: impl Fn(Client) -> Client) -> Result<Self, Error> {
+        let clock = Clock::default();
+        let transport = clock.on(ReqwestTransport::new()?);
+        let client = drive(login::discover(issuer, id)?, &AsyncTransportHost::new(&transport)).await?;
+        let dir = tempfile::tempdir().expect("a temporary directory can be made");
+        Ok(Self {
+            client: with(client),
+            file: dir.path().join("credentials.json"),
+            transport,
+            clock,
+            _dir: dir,
+        })
+    }
+
+    /// Its client.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Its file.
+    #[must_use]
+    pub fn store(&self) -> OnThread<FileStore> {
+        OnThread::new(FileStore::new(&self.file))
+    }
+
+    /// As [`App::run`].
+    ///
+    /// # Errors
+    ///
+    /// The [`Error`] that ended the flow.
+    pub async fn run<T: Send>(&self, step: Step<T>) -> Result<T, Error> {
+        let store = self.store();
+        drive(step, &AsyncTransportHost::new(&self.transport).with_store(&store)).await
+    }
+
+    /// As [`App::log_in`].
+    ///
+    /// # Errors
+    ///
+    /// The [`Error`] that ended the login.
+    pub async fn log_in(&self, browser: &mut Browser) -> Result<Credentials, Error> {
+        let (url, pending) = self.run(login::start(&self.client, NOWHERE, SCOPES)).await?;
+        let redirect = browser.authorize(&url);
+        self.run(login::finish(&self.client, pending, &redirect)).await?;
+        self.credentials()
+    }
+
+    /// As [`App::credentials`].
+    ///
+    /// # Errors
+    ///
+    /// None: the scopes are ones.
+    pub fn credentials(&self) -> Result<Credentials, Error> {
+        let key = login::key(&self.client, SCOPES)?;
+        Ok(Credentials::new(key, self.store(), self.transport.clone()))
+    }
+}
+
+/// A GET without a body.
+///
+/// # Panics
+///
+/// If `url` is no address.
+#[must_use]
+pub fn get(url: &str) -> Request {
+    let request = http::Request::get(url).body(Body::empty());
+    request.expect("the address is one")
+}
+
+/// The member of a reply in JSON; null if there is none.
+#[must_use]
+pub fn member(reply: &Response, name: &str) -> serde_json::Value {
+    let json: serde_json::Value = serde_json::from_slice(reply.body().as_bytes()).unwrap_or_default();
+    json[name].clone()
+}
+
+/// The refresh token of a record.
+///
+/// # Panics
+///
+/// If there is none.
+#[must_use]
+pub fn refresh_token(record: &Record) -> Secret {
+    let token = record.token().refresh_token.clone();
+    token.expect("the server gave a refresh token")
+}
+
+/// Longer than any access token here lives.
+pub const LATER: Duration = Duration::from_secs(2 * 3600);

@@ -103,7 +103,7 @@ impl fmt::Display for LoginError {
                 "a login can only be received on this machine: the host must be 127.0.0.1, ::1 or localhost",
             ),
             Self::NoLoopbackRedirect => f.write_str(
-                "none of the client's redirect addresses is http on loopback: register an installed (desktop) application, or add http://127.0.0.1/ to its redirect addresses",
+                "none of the client's redirect addresses is http on loopback: register an installed (desktop) application, or add an address such as http://127.0.0.1:8080/",
             ),
             Self::UnsafeAddress => {
                 f.write_str("the address to open is not https, or has a character that no address has")
@@ -150,7 +150,11 @@ impl fmt::Display for OtherRecord {
                 Visible(wanted.issuer())
             )?;
         } else {
-            write!(f, "of client {} for another account or purpose", Visible(stored.client_id()))?;
+            write!(
+                f,
+                "of client {} for another account or purpose",
+                Visible(stored.client_id())
+            )?;
         }
         f.write_str(": use another place, or remove them first")
     }

@@ -32,11 +32,14 @@ impl fmt::Display for Visible<'_> {
 
 fn is_invisible(c: char) -> bool {
     // C0, delete and C1.
-    c.is_control() || INVISIBLE.iter().any(|(first, last)| (*first..=*last).contains(&c))
+    c.is_control()
+        || INVISIBLE
+            .iter()
+            .any(|(first, last)| (*first..=*last).contains(&c))
 }
 
 /// Format characters (Cf), separators, fillers and variation selectors of Unicode, in ranges.
-const INVISIBLE: [(char, char); 25] = [
+const INVISIBLE: [(char, char); 26] = [
     ('\u{ad}', '\u{ad}'),
     ('\u{34f}', '\u{34f}'),
     ('\u{600}', '\u{605}'),
@@ -60,8 +63,9 @@ const INVISIBLE: [(char, char); 25] = [
     ('\u{feff}', '\u{feff}'),
     ('\u{ffa0}', '\u{ffa0}'),
     ('\u{fff0}', '\u{fffb}'),
-    ('\u{110bd}', '\u{110cd}'),
-    ('\u{13430}', '\u{1345f}'),
+    ('\u{110bd}', '\u{110bd}'),
+    ('\u{110cd}', '\u{110cd}'),
+    ('\u{13430}', '\u{1343f}'),
     ('\u{1bca0}', '\u{1bca3}'),
     ('\u{1d173}', '\u{1d17a}'),
     ('\u{e0000}', '\u{e0fff}'),

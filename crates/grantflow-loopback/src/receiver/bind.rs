@@ -2,9 +2,12 @@
 //!
 //! [RFC 8252 section 7.3]: https://www.rfc-editor.org/rfc/rfc8252#section-7.3
 
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
+
+use grantflow_core::error::InvalidInput;
 
 use crate::{LoginError, LoopbackHost};
 
@@ -54,6 +57,39 @@ impl ReceiverOptions {
         self.head_limit = limit;
         self
     }
+
+    /// The redirect address, had it this port.
+    pub(crate) fn redirect_uri(&self, port: u16) -> String {
+        format!("http://{}:{port}{}", self.host, self.suffix)
+    }
+
+    /// The first port that was named.
+    pub(crate) fn named_port(&self) -> Option<u16> {
+        self.ports.iter().copied().find(|port| *port != 0)
+    }
+
+    /// The path on the wire.
+    fn wire_path(&self) -> Result<String, LoginError> {
+        let suffix = &self.suffix;
+        let is_path = suffix.is_empty() || suffix.starts_with(['/', '?']);
+        if !is_path || suffix.contains('#') || !suffix.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(InvalidInput::new("redirect path", "is no path of an address").into());
+        }
+        let path = suffix.split('?').next().unwrap_or_default();
+        Ok(if path.is_empty() {
+            "/".to_owned()
+        } else {
+            path.to_owned()
+        })
+    }
+}
+
+/// The redirect address, with all ports.
+impl fmt::Display for ReceiverOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ports: Vec<String> = self.ports.iter().map(ToString::to_string).collect();
+        write!(f, "http://{}:{}{}", self.host, ports.join(","), self.suffix)
+    }
 }
 
 impl Default for ReceiverOptions {
@@ -66,13 +102,14 @@ impl Default for ReceiverOptions {
 pub(super) struct Bound {
     pub(super) listeners: Vec<TcpListener>,
     pub(super) addresses: Vec<SocketAddr>,
-    /// Host and port in the redirect address.
-    pub(super) authority: String,
+    pub(super) redirect_uri: String,
+    pub(super) path: String,
     /// What browsers send as `Host`.
     pub(super) host_header: String,
 }
 
 pub(super) fn bind(options: &ReceiverOptions) -> Result<Bound, LoginError> {
+    let path = options.wire_path()?;
     let ports = if options.ports.is_empty() {
         &[0][..]
     } else {
@@ -81,7 +118,20 @@ pub(super) fn bind(options: &ReceiverOptions) -> Result<Bound, LoginError> {
     let mut last = None;
     for port in ports {
         match listen(options.host, *port) {
-            Ok(listeners) => return bound(options.host, listeners).map_err(|error| LoginError::listen(options.host, ports, error)),
+            Ok((listeners, addresses)) => {
+                let port = addresses.first().map_or(0, SocketAddr::port);
+                return Ok(Bound {
+                    listeners,
+                    addresses,
+                    redirect_uri: options.redirect_uri(port),
+                    path,
+                    // RFC 9110 section 4.2.3: the default port is left out.
+                    host_header: match port {
+                        80 => options.host.to_string(),
+                        _ => format!("{}:{port}", options.host),
+                    },
+                });
+            }
             Err(error) => last = Some(error),
         }
     }
@@ -89,27 +139,17 @@ pub(super) fn bind(options: &ReceiverOptions) -> Result<Bound, LoginError> {
     Err(LoginError::listen(options.host, ports, error))
 }
 
-fn bound(host: LoopbackHost, listeners: Vec<TcpListener>) -> io::Result<Bound> {
-    let addresses = listeners
-        .iter()
-        .map(TcpListener::local_addr)
-        .collect::<io::Result<Vec<_>>>()?;
-    let port = addresses.first().map_or(0, SocketAddr::port);
-    Ok(Bound {
-        listeners,
-        addresses,
-        authority: format!("{host}:{port}"),
-        // RFC 9110 section 4.2.3: the default port is left out.
-        host_header: if port == 80 { host.to_string() } else { format!("{host}:{port}") },
-    })
-}
+type Listening = (Vec<TcpListener>, Vec<SocketAddr>);
 
-fn listen(host: LoopbackHost, port: u16) -> io::Result<Vec<TcpListener>> {
-    match host {
-        LoopbackHost::V4 => Ok(vec![TcpListener::bind((Ipv4Addr::LOCALHOST, port))?]),
-        LoopbackHost::V6 => Ok(vec![TcpListener::bind((Ipv6Addr::LOCALHOST, port))?]),
-        LoopbackHost::Localhost => listen_on_both(port),
-    }
+fn listen(host: LoopbackHost, port: u16) -> io::Result<Listening> {
+    let listeners = match host {
+        LoopbackHost::V4 => vec![TcpListener::bind((Ipv4Addr::LOCALHOST, port))?],
+        LoopbackHost::V6 => vec![TcpListener::bind((Ipv6Addr::LOCALHOST, port))?],
+        LoopbackHost::Localhost => listen_on_both(port)?,
+    };
+    let addresses = listeners.iter().map(TcpListener::local_addr);
+    let addresses = addresses.collect::<io::Result<_>>()?;
+    Ok((listeners, addresses))
 }
 
 /// The same port of both literals: a browser may try either, and nobody else may answer at the other.
@@ -134,11 +174,3 @@ fn listen_on_both(port: u16) -> io::Result<Vec<TcpListener>> {
 const HEAD_LIMIT: Duration = Duration::from_secs(5);
 /// How many free ports of the one literal are tried before one is free on the other too.
 const TRIES: u32 = 16;
-
-impl ReceiverOptions {
-    /// The path on the wire.
-    pub(super) fn wire_path(&self) -> String {
-        let path = self.suffix.split('?').next().unwrap_or_default();
-        if path.is_empty() { "/".to_owned() } else { path.to_owned() }
-    }
-}

@@ -69,7 +69,12 @@ impl Arrival {
 }
 
 /// Serves one connection to its end.
-pub(super) fn serve(site: &Site, slot: &Slot<'_>, mut stream: TcpStream, hand_over: &dyn Fn(Arrival) -> bool) {
+pub(super) fn serve(
+    site: &Site,
+    slot: &Slot<'_>,
+    mut stream: TcpStream,
+    hand_over: &dyn Fn(Arrival) -> bool,
+) {
     let Some(head) = read_head(&mut stream, Instant::now() + site.head_limit) else {
         return;
     };
@@ -94,8 +99,17 @@ pub(super) fn serve(site: &Site, slot: &Slot<'_>, mut stream: TcpStream, hand_ov
     drain(&mut stream);
 }
 
-fn route(site: &Site, head: &Head, hand_over: &dyn Fn(Arrival) -> bool, done: &mut Option<SyncSender<()>>) -> Page {
-    if !head.host.as_ref().is_some_and(|host| host.eq_ignore_ascii_case(&site.host)) {
+fn route(
+    site: &Site,
+    head: &Head,
+    hand_over: &dyn Fn(Arrival) -> bool,
+    done: &mut Option<SyncSender<()>>,
+) -> Page {
+    if !head
+        .host
+        .as_ref()
+        .is_some_and(|host| host.eq_ignore_ascii_case(&site.host))
+    {
         return Page::WrongHost;
     }
     let outcome = site.slots.outcome();

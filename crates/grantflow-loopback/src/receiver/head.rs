@@ -112,8 +112,13 @@ mod tests {
         ] {
             assert!(Head::parse(bad.as_bytes()).is_none(), "{bad:?}");
         }
-        let head = Head::parse(b"GET /cb?code=a?b&state=c HTTP/1.1\r\nSec-Purpose: prefetch;prerender\r\n\r\n").unwrap();
-        assert_eq!((head.path.as_str(), head.query.expose()), ("/cb", "code=a?b&state=c"));
+        let head =
+            Head::parse(b"GET /cb?code=a?b&state=c HTTP/1.1\r\nSec-Purpose: prefetch;prerender\r\n\r\n")
+                .unwrap();
+        assert_eq!(
+            (head.path.as_str(), head.query.expose()),
+            ("/cb", "code=a?b&state=c")
+        );
         assert!(head.prefetch);
     }
 }

@@ -68,16 +68,16 @@ impl Receiver {
     ///
     /// # Errors
     ///
-    /// [`LoginError::Listen`] if none is: there is no fallback to a port that was not named.
+    /// [`LoginError::Listen`] if none is: there is no fallback to a port that was not named. [`LoginError::Flow`] if the path is none.
     pub fn bind(options: &ReceiverOptions) -> Result<Self, LoginError> {
         let bound = bind::bind(options)?;
         Ok(Self {
-            redirect_uri: format!("http://{}{}", bound.authority, options.suffix),
+            redirect_uri: bound.redirect_uri,
             addresses: bound.addresses,
             site: Arc::new(Site {
                 slots: Slots::default(),
                 host: bound.host_header,
-                path: options.wire_path(),
+                path: bound.path,
                 head_limit: options.head_limit,
             }),
             listeners: bound.listeners,
@@ -136,7 +136,11 @@ pub(crate) fn judge(arrival: Arrival, pending: &PendingAuthorization) -> Option<
         return None;
     }
     let is_refusal = query.split('&').any(|pair| pair.starts_with("error="));
-    Some(arrival.answer(if is_refusal { Verdict::Denied } else { Verdict::Received }))
+    Some(arrival.answer(if is_refusal {
+        Verdict::Denied
+    } else {
+        Verdict::Received
+    }))
 }
 
 fn accept<H>(listener: &TcpListener, site: &Arc<Site>, hand_over: &H)

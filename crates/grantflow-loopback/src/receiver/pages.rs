@@ -112,10 +112,14 @@ const OVER: &str = page!(
     bad: "This login has ended",
     "To log in, start again from the application."
 );
-const WRONG_HOST: &str = page!(bad: "Not for this address", "This address takes no requests under another name.");
-const NOT_HERE: &str = page!(bad: "Nothing is here", "An application is waiting for a login, at another address.");
-const WRONG_METHOD: &str = page!(bad: "Only GET is taken", "An application is waiting for a login to come back.");
-const NOT_A_REQUEST: &str = page!(bad: "Not a request", "An application is waiting for a login to come back.");
+const WRONG_HOST: &str =
+    page!(bad: "Not for this address", "This address takes no requests under another name.");
+const NOT_HERE: &str =
+    page!(bad: "Nothing is here", "An application is waiting for a login, at another address.");
+const WRONG_METHOD: &str =
+    page!(bad: "Only GET is taken", "An application is waiting for a login to come back.");
+const NOT_A_REQUEST: &str =
+    page!(bad: "Not a request", "An application is waiting for a login to come back.");
 const NOT_YET: &str = page!(bad: "Not yet", "The login is taken when you go there yourself.");
 
 #[cfg(test)]
@@ -130,8 +134,21 @@ mod tests {
         let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(style));
         assert!(HEADERS.contains(&format!("style-src 'sha256-{hash}'")), "{hash}");
         assert!(RECEIVED.contains(&format!("<style>{style}</style>")));
-        for page in [RECEIVED, MOVED, DENIED, STRANGER, OVER, WRONG_HOST, NOT_HERE, WRONG_METHOD, NOT_A_REQUEST, NOT_YET] {
-            for loader in ["<script", "src=", "href=", "url(", "@import", "style=", "http:", "https:"] {
+        for page in [
+            RECEIVED,
+            MOVED,
+            DENIED,
+            STRANGER,
+            OVER,
+            WRONG_HOST,
+            NOT_HERE,
+            WRONG_METHOD,
+            NOT_A_REQUEST,
+            NOT_YET,
+        ] {
+            for loader in [
+                "<script", "src=", "href=", "url(", "@import", "style=", "http:", "https:",
+            ] {
                 assert!(!page.contains(loader), "{loader}");
             }
         }

@@ -150,7 +150,10 @@ impl Slot<'_> {
     /// The connection said what it wants: it is answered now and no longer gives way. `None` if it had to give way before.
     pub(super) fn heard(&self) -> Option<TcpStream> {
         let mut state = self.slots.lock();
-        let at = state.reading.iter().position(|(number, _)| *number == self.number)?;
+        let at = state
+            .reading
+            .iter()
+            .position(|(number, _)| *number == self.number)?;
         state.reading.remove(at).map(|(_, stream)| stream)
     }
 

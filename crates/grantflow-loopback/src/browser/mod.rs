@@ -1,0 +1,164 @@
+//! Opening the user's browser ([RFC 8252 section 6], threat T25).
+//!
+//! ```text
+//! address ─▶ checked ─┬─ $BROWSER ──────────▶ words ─▶ started, reaped on a thread
+//!                     ├─ a display, no SSH ─▶ the desktop's default browser
+//!                     └─ else ──────────────▶ the user opens it
+//! ```
+//!
+//! No shell is asked, and nobody waits for the browser.
+//!
+//! [RFC 8252 section 6]: https://www.rfc-editor.org/rfc/rfc8252#section-6
+
+mod command;
+
+use std::process::{Command, Stdio};
+use std::thread;
+
+use grantflow_core::Endpoint;
+
+use crate::LoginError;
+
+/// What of the environment decides whether a browser can be opened, and which. Nothing is read unless asked for.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[must_use = "an environment does nothing by itself"]
+pub struct Environment {
+    browser: Option<String>,
+    display: bool,
+    ssh: bool,
+}
+
+/// Why no browser was opened.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum NoBrowser {
+    /// Without a display there is none.
+    NoDisplay,
+    /// The user sits at another machine.
+    Ssh,
+    /// It did not start, or ended with an error.
+    Failed,
+}
+
+impl Environment {
+    /// No browser, no display, no SSH.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// That of this process: `BROWSER`, `DISPLAY`, `WAYLAND_DISPLAY`, `WSL_DISTRO_NAME`, `SSH_CONNECTION`, `SSH_CLIENT`, `SSH_TTY`.
+    /// macOS and Windows always have a display.
+    pub fn of_this_process() -> Self {
+        let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let any = |names: &[&str]| names.iter().any(|name| text(name).is_some());
+        let has_desktop = cfg!(any(windows, target_os = "macos"));
+        Self {
+            browser: text("BROWSER"),
+            display: has_desktop || any(&["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"]),
+            ssh: any(&["SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"]),
+        }
+    }
+
+    /// Opens with this command, whatever else is there: the value of `$BROWSER`.
+    ///
+    /// Commands are separated by colons (semicolons on Windows); the first that starts is taken. Each is split into words, with
+    /// quotes as in a shell, and `%s` in a word stands for the address, `%c` for a colon, `%%` for a percent sign; without `%s`
+    /// the address is the last word.
+    pub fn browser(mut self, command: impl Into<String>) -> Self {
+        self.browser = Some(command.into());
+        self
+    }
+
+    /// Whether there is a display.
+    pub fn display(mut self, there_is_one: bool) -> Self {
+        self.display = there_is_one;
+        self
+    }
+
+    /// Whether the user came over SSH.
+    pub fn ssh(mut self, over_ssh: bool) -> Self {
+        self.ssh = over_ssh;
+        self
+    }
+
+    /// Opens the address without waiting. `failed` is called on another thread if the browser turns out not to work.
+    pub(crate) fn open(
+        &self,
+        address: &str,
+        failed: impl FnOnce() + Clone + Send + 'static,
+    ) -> Result<(), NoBrowser> {
+        if check_address(address).is_err() {
+            return Err(NoBrowser::Failed);
+        }
+        match &self.browser {
+            Some(list) => start(command::commands(list, address), failed),
+            None if self.ssh => Err(NoBrowser::Ssh),
+            None if !self.display => Err(NoBrowser::NoDisplay),
+            None => open_default(address.to_owned(), failed),
+        }
+    }
+}
+
+/// An address that may be opened: https, or http on a loopback literal, without spaces, control characters or user information.
+/// So it can be no option of a command, no file, and no script.
+pub(crate) fn check_address(address: &str) -> Result<(), LoginError> {
+    match Endpoint::allow_http_for_loopback(address) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(LoginError::UnsafeAddress),
+    }
+}
+
+fn start(
+    commands: impl Iterator<Item = Vec<String>>,
+    failed: impl FnOnce() + Send + 'static,
+) -> Result<(), NoBrowser> {
+    for words in commands {
+        let Some((program, arguments)) = words.split_first() else {
+            continue;
+        };
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let Ok(mut child) = apart(&mut command).spawn() else {
+            continue;
+        };
+        let reap = move || {
+            if !child.wait().is_ok_and(|status| status.success()) {
+                failed();
+            }
+        };
+        // Without a thread the browser runs all the same, and nobody hears how it ended.
+        let _ = thread::Builder::new()
+            .name("grantflow-browser".to_owned())
+            .spawn(reap);
+        return Ok(());
+    }
+    Err(NoBrowser::Failed)
+}
+
+/// In a process group of its own: Ctrl-C at the terminal ends the login, not the browser.
+#[cfg(unix)]
+fn apart(command: &mut Command) -> &mut Command {
+    std::os::unix::process::CommandExt::process_group(command, 0)
+}
+
+#[cfg(not(unix))]
+fn apart(command: &mut Command) -> &mut Command {
+    command
+}
+
+/// On a thread: on some desktops it takes a while to find out which browser is the default.
+fn open_default(address: String, failed: impl FnOnce() + Send + 'static) -> Result<(), NoBrowser> {
+    let open = move || {
+        if webbrowser::open(&address).is_err() {
+            failed();
+        }
+    };
+    let spawned = thread::Builder::new()
+        .name("grantflow-browser".to_owned())
+        .spawn(open);
+    spawned.map(drop).map_err(|_| NoBrowser::Failed)
+}

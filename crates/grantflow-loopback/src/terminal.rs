@@ -1,0 +1,154 @@
+//! [`Prompt`] on a terminal: it writes to standard error, so that standard output stays the program's, and reads standard input.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::thread;
+
+use crate::prompt::{Answers, Message, Paste, Prompt};
+use crate::{NoBrowser, Visible};
+
+/// Talks to the user at the terminal.
+///
+/// Standard input is read only once pasting is offered and it is a terminal, or pasting was asked for; on Unix no further than to
+/// the end of the line that was pasted, and not beyond the login. Terminals may cut lines at 4,096 characters.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct TerminalPrompt;
+
+impl TerminalPrompt {
+    /// Standard error and standard input.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self
+    }
+}
+
+impl Prompt for TerminalPrompt {
+    fn say(&self, message: &Message<'_>) {
+        let text = text(message, std::io::stdin().is_terminal());
+        // Whoever closed standard error does not want to read it.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+
+    fn paste(&self, answers: Answers, paste: Paste) {
+        let reads = match paste {
+            Paste::Possible => false,
+            Paste::Offered => std::io::stdin().is_terminal(),
+            Paste::Required => true,
+        };
+        if reads {
+            // Without a thread nothing can be pasted; dropping `answers` says so.
+            let _ = thread::Builder::new()
+                .name("grantflow-paste".to_owned())
+                .spawn(move || read_lines(&answers));
+        }
+    }
+}
+
+fn text(message: &Message<'_>, can_paste: bool) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = match message {
+        Message::Opened { url } => writeln!(
+            text,
+            "Your browser has been opened to log in. If no window shows, go to:\n\n    {}\n",
+            Visible(url.as_str())
+        ),
+        Message::Visit { url, why, paste } => {
+            let why = match why {
+                Some(NoBrowser::Failed) => "The browser could not be opened. ",
+                Some(NoBrowser::Ssh | NoBrowser::NoDisplay) | None => "",
+            };
+            let end = match paste {
+                Paste::Required => PASTE,
+                Paste::Offered if can_paste => PASTE_OR_WAIT,
+                Paste::Offered | Paste::Possible => WAIT,
+            };
+            let url = Visible(url.as_str());
+            writeln!(text, "{why}To log in, go to:\n\n    {url}\n\n{end}")
+        }
+        Message::NotTheRedirect => writeln!(
+            text,
+            "That is not where this login ended. Paste the whole address, from \"http://\" on:"
+        ),
+        Message::Refused(refusal) => {
+            let code = refusal.code();
+            match refusal.description() {
+                Some(why) => writeln!(text, "Access was not granted: {} ({code})", Visible(why)),
+                None => writeln!(text, "Access was not granted ({code})."),
+            }
+        }
+        Message::LoggedIn { asked, granted } => {
+            text.push_str("You are logged in.\n");
+            let missing: Vec<&str> = asked.iter().filter(|name| !granted.contains(name)).collect();
+            if missing.is_empty() || granted.len() >= asked.len() {
+                return text;
+            }
+            writeln!(text, "Not granted: {}", Visible(&missing.join(" ")))
+        }
+    };
+    text
+}
+
+const PASTE: &str = "At the end the browser will say that it cannot connect. Copy the whole address from its address bar and paste it here:";
+const PASTE_OR_WAIT: &str = "If the browser is on another machine, it will say at the end that it cannot connect: \
+     copy the whole address from its address bar then, and paste it here:";
+const WAIT: &str = "Use a browser on this machine.";
+
+/// Reads standard input byte by byte, so that nothing behind a line is taken from whoever reads next.
+#[cfg(unix)]
+fn read_lines(answers: &Answers) {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    const PAUSE: Timespec = Timespec {
+        tv_sec: 0,
+        tv_nsec: 100_000_000,
+    };
+    let stdin = std::io::stdin();
+    let Ok(copy) = std::os::fd::AsFd::as_fd(&stdin).try_clone_to_owned() else {
+        return;
+    };
+    let mut input = std::fs::File::from(copy);
+    let mut line = Vec::new();
+    while !answers.are_over() {
+        match poll(&mut [PollFd::new(&input, PollFlags::IN)], Some(&PAUSE)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => continue,
+            Ok(_) => {}
+            Err(_) => return,
+        }
+        let mut byte = [0];
+        match std::io::Read::read(&mut input, &mut byte) {
+            Ok(1..) if byte == *b"\n" || line.len() >= LONGEST => answer(answers, &mut line),
+            Ok(1..) => line.push(byte[0]),
+            Ok(0) => {
+                answer(answers, &mut line);
+                return;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn read_lines(answers: &Answers) {
+    let mut text = String::new();
+    while !answers.are_over() {
+        text.clear();
+        match std::io::stdin().read_line(&mut text) {
+            Ok(1..) => answer(answers, &mut std::mem::take(&mut text).into_bytes()),
+            Ok(0) | Err(_) => return,
+        }
+    }
+}
+
+fn answer(answers: &Answers, line: &mut Vec<u8>) {
+    let line = std::mem::take(line);
+    let text = String::from_utf8_lossy(&line).trim().to_owned();
+    if !text.is_empty() {
+        answers.paste(text);
+    }
+}
+
+#[cfg(unix)]
+const LONGEST: usize = 64 * 1024;

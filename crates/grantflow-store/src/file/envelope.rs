@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 const VERSION: u32 = 1;
 
-/// No record comes near it: a reply is at most 1 MiB.
+/// How long a file may be; no record comes near it, since a reply is at most 1 MiB.
 pub(super) const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 #[derive(Deserialize)]
@@ -52,6 +52,9 @@ pub(super) fn write(record: &Record) -> Zeroizing<String> {
 
 /// Reads what [`write`] wrote, or a later version of it.
 pub(super) fn read(bytes: &[u8]) -> Result<Record, StoreError> {
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(StoreError::new(StoreErrorKind::Corrupt));
+    }
     // serde_json's errors print values, so they go no further.
     let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(bytes) else {
         let version = serde_json::from_slice(bytes).map_or(0, |Version { grantflow_file }| grantflow_file);

@@ -42,6 +42,9 @@ use self::place::Place;
 /// ([`lock_for_login`](Store::lock_for_login)) renames it to `<file>.corrupt-<milliseconds since 1970>`.
 /// A file of a newer version is left alone by logins too ([`StoreErrorKind::Newer`]).
 ///
+/// Who has to wait for the lock waits on a thread that blocks in the kernel: at most one for each store, and only while
+/// another holds the lock.
+///
 /// The file holds one record. Under another key than the stored one `read` answers `None`, and a lock can be had, but
 /// [`Change::Put`](grantflow_core::Change::Put) is [`StoreErrorKind::OtherRecord`] and
 /// [`Change::Delete`](grantflow_core::Change::Delete) deletes nothing;

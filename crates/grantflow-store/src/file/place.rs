@@ -236,7 +236,6 @@ fn whole(file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
     let length = usize::try_from(file.metadata()?.len().min(envelope::MAX_FILE)).unwrap_or(0);
     // Enough from the start, so that no copy of the secrets is left behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(length + 1));
-    // What is longer is cut off, and so no longer reads.
-    file.take(envelope::MAX_FILE).read_to_end(&mut bytes)?;
+    file.take(envelope::MAX_FILE + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

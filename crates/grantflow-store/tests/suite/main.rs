@@ -2,5 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod conformance;
-#[expect(dead_code, reason = "more suites are to come")]
+mod corrupt;
+mod golden;
 mod room;
+
+#[cfg(unix)]
+mod child;
+#[cfg(target_os = "linux")]
+mod disk;
+#[cfg(unix)]
+mod locks;
+#[cfg(unix)]
+mod privacy;

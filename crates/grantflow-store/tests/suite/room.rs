@@ -151,7 +151,7 @@ pub(crate) fn kind<T>(answer: Result<T, StoreError>) -> Option<StoreErrorKind> {
 #[cfg(unix)]
 pub(crate) fn skip(suite: &str, reason: &str) {
     use std::io::Write as _;
-    writeln!(std::io::stdout(), "SKIPPED {suite}: {reason}").unwrap();
+    tell(&format!("SKIPPED {suite}: {reason}"));
     if let Some(path) = std::env::var_os("GRANTFLOW_SKIPS") {
         let line = format!("{}\n", serde_json::json!({ "suite": suite, "reason": reason }));
         let mut file = fs::OpenOptions::new()
@@ -163,8 +163,12 @@ pub(crate) fn skip(suite: &str, reason: &str) {
     }
 }
 
-/// Prints what was measured; only a test's own output is kept by the harness.
+/// Prints what was measured.
 #[cfg(unix)]
+#[expect(
+    clippy::explicit_write,
+    reason = "the harness keeps what `println!` prints to itself"
+)]
 pub(crate) fn tell(what: &str) {
     use std::io::Write as _;
     writeln!(std::io::stdout(), "{what}").unwrap();

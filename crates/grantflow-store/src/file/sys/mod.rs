@@ -24,3 +24,6 @@ fn fill_with_zeros(mut file: &std::fs::File, length: u64) -> std::io::Result<()>
     std::io::copy(&mut std::io::repeat(0).take(length), &mut file)?;
     file.rewind()
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,20 +102,10 @@ impl Dir {
     }
 
     /// Names cannot be synced: the file system's journal has them.
-    #[expect(
-        clippy::unused_self,
-        clippy::unnecessary_wraps,
-        reason = "the form for Unix does both"
-    )]
     pub(in super::super) fn sync(&self) -> io::Result<()> {
         Ok(())
     }
 
-    #[expect(
-        clippy::unused_self,
-        clippy::unnecessary_wraps,
-        reason = "the form for Unix does both"
-    )]
     pub(in super::super) fn reopen(&mut self) -> io::Result<()> {
         Ok(())
     }

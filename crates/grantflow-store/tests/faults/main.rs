@@ -1,0 +1,64 @@
+//! The file store under kills and errors at each of its system calls, injected by strace.
+//!
+//! This binary is the judge and, with a task, the victim: a victim runs on its main thread, where strace can count its calls.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[path = "../suite/room.rs"]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "strace is Linux's"))]
+#[cfg_attr(
+    target_os = "linux",
+    allow(dead_code, reason = "the other suite uses the rest")
+)]
+mod room;
+
+#[cfg(target_os = "linux")]
+mod strace;
+#[cfg(target_os = "linux")]
+mod sweep;
+#[cfg(target_os = "linux")]
+mod victim;
+
+#[cfg(not(target_os = "linux"))]
+fn main() {}
+
+#[cfg(target_os = "linux")]
+fn main() {
+    victim::perform_task();
+    let tests: [(&str, fn()); 8] = [
+        (
+            "m11_r01_r05_a_refresh_is_wholly_old_or_wholly_new",
+            sweep::refresh,
+        ),
+        ("m11_a_first_save_is_wholly_there_or_not_at_all", sweep::first),
+        ("m11_a_deletion_happens_or_does_not", sweep::deletion),
+        ("m11_t70_a_login_over_a_corrupt_file_keeps_it", sweep::login),
+        (
+            "r05_no_open_file_is_synced_twice_after_a_failure",
+            sweep::synced_once,
+        ),
+        ("r04_a_full_quota_is_an_error_before_the_request", sweep::quota),
+        ("r14_a_place_without_locks_is_a_typed_error", sweep::no_locks),
+        (
+            "t56_nothing_is_created_wider_and_narrowed_afterwards",
+            sweep::never_wider,
+        ),
+    ];
+    let filters: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let chosen =
+        |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
+    let (mut passed, mut failed) = (0, 0);
+    for (name, test) in tests.into_iter().filter(|(name, _)| chosen(name)) {
+        let ok = !strace::is_there(name) || std::panic::catch_unwind(test).is_ok();
+        room::tell(&format!("test {name} ... {}", if ok { "ok" } else { "FAILED" }));
+        *(if ok { &mut passed } else { &mut failed }) += 1;
+    }
+    let result = if failed == 0 { "ok" } else { "FAILED" };
+    room::tell(&format!(
+        "\ntest result: {result}. {passed} passed; {failed} failed; 0 ignored; 0 measured; {} filtered out\n",
+        tests.len() - passed - failed
+    ));
+    std::process::exit(i32::from(failed > 0));
+}

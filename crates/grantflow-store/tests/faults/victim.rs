@@ -1,0 +1,71 @@
+//! The process that is killed, or whose system calls fail.
+
+use std::io::Write as _;
+
+use grantflow_core::{Change, Locked, Store, StoreError};
+use grantflow_store::FileStore;
+
+use crate::room::{PATIENCE, attempt, key, kind, record};
+
+pub(crate) const TASK: &str = "GRANTFLOW_TEST_TASK";
+pub(crate) const FILE: &str = "GRANTFLOW_TEST_FILE";
+
+/// Performs the task that this process was given and ends it; without one there is nothing to do.
+pub(crate) fn perform_task() {
+    let (Some(task), Some(file)) = (std::env::var_os(TASK), std::env::var_os(FILE)) else {
+        return;
+    };
+    let store = FileStore::new(file);
+    say("begin");
+    let new = Change::Put(Box::new(record(2)));
+    let ended = match task.to_str().unwrap() {
+        "refresh" => locked(store.lock(&key(), PATIENCE), |locked| {
+            save(locked, Change::Put(Box::new(attempt(1))))?;
+            say("request");
+            save_twice(locked, &new)
+        }),
+        "delete" => locked(store.lock(&key(), PATIENCE), |locked| {
+            save_twice(locked, &Change::Delete)
+        }),
+        "put" => locked(store.lock_for_login(&key(), PATIENCE), |locked| {
+            say("request");
+            save_twice(locked, &new)
+        }),
+        task => panic!("no task {task}"),
+    };
+    say_kind("flow", ended);
+    say("end");
+    std::process::exit(0);
+}
+
+fn locked<'s>(
+    locked: Result<Box<dyn Locked + 's>, StoreError>,
+    flow: impl FnOnce(&mut dyn Locked) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut locked = locked?;
+    say("locked");
+    flow(&mut *locked)
+}
+
+fn save(locked: &mut dyn Locked, change: Change) -> Result<(), StoreError> {
+    let saved = locked.save(change);
+    say_kind("save", saved.clone());
+    saved
+}
+
+/// As a refresh does that must not lose its token.
+fn save_twice(locked: &mut dyn Locked, change: &Change) -> Result<(), StoreError> {
+    save(locked, change.clone()).or_else(|_| save(locked, change.clone()))
+}
+
+/// One write, so that it is one line in a trace.
+fn say(what: &str) {
+    let _ = std::io::stderr().write_all(format!("@{what}\n").as_bytes());
+}
+
+fn say_kind(what: &str, answer: Result<(), StoreError>) {
+    match kind(answer) {
+        None => say(&format!("{what} ok")),
+        Some(kind) => say(&format!("{what} {kind:?}")),
+    }
+}

@@ -1,0 +1,203 @@
+//! What cannot be read is never taken for absent, never handed out, and never lost.
+
+use std::fs;
+
+use grantflow_core::{Change, Store as _, StoreErrorKind, StoreExt as _};
+
+use crate::room::{PATIENCE, Room, json, key, kind, record};
+
+/// A room with a stored record, and its bytes.
+fn furnished() -> (Room, Vec<u8>) {
+    let room = Room::new();
+    room.store().put(record(1), PATIENCE).unwrap();
+    let bytes = fs::read(room.file()).unwrap();
+    (room, bytes)
+}
+
+fn unreadable(kind: Option<StoreErrorKind>) -> bool {
+    matches!(kind, Some(StoreErrorKind::Corrupt | StoreErrorKind::Newer))
+}
+
+/// The file is as it was, and reads and locks say what is wrong with it.
+fn is_kept(room: &Room, bytes: &[u8], what: &str) {
+    let store = room.store();
+    fs::write(room.file(), bytes).unwrap();
+    for round in 0..2 {
+        assert!(unreadable(kind(store.read(&key()))), "read {round}, {what}");
+        assert!(
+            unreadable(kind(store.lock(&key(), PATIENCE))),
+            "lock {round}, {what}"
+        );
+        assert!(unreadable(kind(store.keys())), "keys {round}, {what}");
+    }
+    assert_eq!(fs::read(room.file()).unwrap(), bytes, "{what}");
+    assert_eq!(
+        room.names(),
+        ["credentials.json", "credentials.json.lock"],
+        "{what}"
+    );
+}
+
+#[test]
+fn t70_r08_a_flip_of_any_byte_is_found_or_harmless() {
+    let (room, bytes) = furnished();
+    let store = room.store();
+    let (mut found, mut harmless) = (0, 0);
+    for at in 0..bytes.len() {
+        for flip in [0x01, 0x02, 0x10, 0x20, 0x40, 0x80, 0xff] {
+            let mut bad = bytes.clone();
+            bad[at] ^= flip;
+            fs::write(room.file(), &bad).unwrap();
+            match store.read(&key()) {
+                Ok(Some(read)) => {
+                    assert_eq!(json(&read), json(&record(1)), "byte {at} ^ {flip:#x}");
+                    harmless += 1;
+                }
+                Ok(None) => panic!("byte {at} ^ {flip:#x} made it absent"),
+                Err(error) => {
+                    assert!(unreadable(Some(error.kind())), "byte {at} ^ {flip:#x}: {error}");
+                    assert!(unreadable(kind(store.lock(&key(), PATIENCE))));
+                    found += 1;
+                }
+            }
+            assert_eq!(
+                fs::read(room.file()).unwrap(),
+                bad,
+                "byte {at} ^ {flip:#x} was not kept"
+            );
+        }
+    }
+    // White space after the object is the one place where nothing is lost.
+    assert!(found > harmless * 100, "{found} found, {harmless} harmless");
+}
+
+#[test]
+fn t70_r08_a_file_cut_at_any_byte_is_found_and_kept() {
+    let (room, bytes) = furnished();
+    // Without the line feed at its end it is whole.
+    for length in 0..bytes.len() - 1 {
+        is_kept(&room, &bytes[..length], &format!("cut at {length}"));
+    }
+}
+
+#[test]
+fn r08_an_empty_a_foreign_and_a_bare_file_are_corrupt() {
+    let (room, bytes) = furnished();
+    let oauth2client = r#"{"access_token":"a","client_id":"c","token_uri":"https://server.example.com/token","_class":"OAuth2Credentials"}"#;
+    let bare = json(&record(1));
+    let twice = [bytes.as_slice(), bytes.as_slice()].concat();
+    for bad in ["", "null", "[]", "{}", "\u{feff}", oauth2client, &bare] {
+        is_kept(&room, bad.as_bytes(), bad);
+        assert_eq!(
+            kind(room.store().read(&key())),
+            Some(StoreErrorKind::Corrupt),
+            "{bad}"
+        );
+    }
+    is_kept(&room, &twice, "written twice");
+    is_kept(&room, &[0xff; 64], "not text");
+}
+
+#[test]
+fn r08_a_file_beyond_all_measure_is_corrupt() {
+    let (room, mut bytes) = furnished();
+    bytes.resize(17 * 1024 * 1024, b' ');
+    is_kept(&room, &bytes, "17 MiB");
+}
+
+#[test]
+fn r08_r37_a_newer_version_is_kept_even_from_a_login() {
+    let (room, bytes) = furnished();
+    let text = String::from_utf8(bytes).unwrap();
+    let envelope = text.replace(r#""grantflow_file":1"#, r#""grantflow_file":2,"more":[]"#);
+    let members = r#"{"grantflow":2,"all":"other"}"#;
+    // SHA-256 of these members.
+    let sum = "670f358c20783d41cd5f599e5adb2e116c1e434aa89a7c54898a3170c1c97fcb";
+    let inner = format!(r#"{{"grantflow_file":1,"sha256":"{sum}","record":{members}}}"#);
+    for newer in [envelope, inner] {
+        is_kept(&room, newer.as_bytes(), &newer);
+        let store = room.store();
+        assert_eq!(kind(store.read(&key())), Some(StoreErrorKind::Newer), "{newer}");
+        let login = store.lock_for_login(&key(), PATIENCE);
+        assert_eq!(kind(login), Some(StoreErrorKind::Newer), "{newer}");
+        is_kept(&room, newer.as_bytes(), &newer);
+    }
+}
+
+#[test]
+fn t70_a_login_sets_the_bad_file_aside_when_it_saves_and_not_before() {
+    let (room, _) = furnished();
+    let store = room.store();
+    fs::write(room.file(), "bad").unwrap();
+    // A login that is given up.
+    drop(store.lock_for_login(&key(), PATIENCE).unwrap());
+    assert_eq!(fs::read(room.file()).unwrap(), b"bad");
+
+    let mut locked = store.lock_for_login(&key(), PATIENCE).unwrap();
+    assert!(locked.record().is_none());
+    // Nothing is repaired by deleting.
+    assert_eq!(kind(locked.save(Change::Delete)), Some(StoreErrorKind::Corrupt));
+    assert_eq!(fs::read(room.file()).unwrap(), b"bad");
+    locked.save(Change::Put(Box::new(record(1)))).unwrap();
+    locked.save(Change::Put(Box::new(record(2)))).unwrap();
+    drop(locked);
+
+    let read = store.read(&key()).unwrap().unwrap();
+    assert_eq!(json(&read), json(&record(2)));
+    let names = room.names();
+    assert_eq!(names.len(), 3, "{names:?}");
+    let aside = names
+        .iter()
+        .find(|name| name.starts_with("credentials.json.corrupt-"));
+    assert_eq!(fs::read(room.join(aside.unwrap())).unwrap(), b"bad");
+}
+
+#[test]
+fn an_error_names_the_file_and_prints_nothing_of_it() {
+    let (room, bytes) = furnished();
+    fs::write(room.file(), &bytes[..bytes.len() - 9]).unwrap();
+    let error = room.store().read(&key()).unwrap_err();
+    assert_eq!(error.path(), Some(room.file().as_path()));
+    let printed = format!("{error} {error:?}");
+    assert!(
+        !printed.contains("access-1") && !printed.contains("refresh-1"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_path_without_a_file_name_is_refused_and_nothing_made() {
+    let room = Room::new();
+    let store = grantflow_store::FileStore::new(room.join(".."));
+    let what = Some(StoreErrorKind::Unsupported(
+        "keep a record in a path without a file name",
+    ));
+    assert_eq!(kind(store.read(&key())), what);
+    assert_eq!(kind(store.lock(&key(), PATIENCE)), what);
+    assert_eq!(room.names(), Vec::<String>::new());
+}
+
+#[test]
+fn a_replacement_is_refused_if_the_file_holds_a_third_key() {
+    let (room, bytes) = furnished();
+    let store = room.store();
+    let ann = key().with_account("ann");
+    let record = grantflow_core::Record::new(
+        ann.clone(),
+        record(1).client().clone(),
+        record(1).token().clone(),
+        record(1).provenance().clone(),
+    );
+    let mut locked = store.lock(&ann, PATIENCE).unwrap();
+    let replace = |forget| Change::Replace {
+        record: Box::new(record.clone()),
+        forget: Box::new(forget),
+    };
+    let third = locked.save(replace(key().with_account("bob")));
+    assert_eq!(kind(third), Some(StoreErrorKind::OtherRecord));
+    assert_eq!(fs::read(room.file()).unwrap(), bytes);
+    locked.save(replace(key())).unwrap();
+    // Once more, as after a failure that came after the rename.
+    locked.save(replace(key())).unwrap();
+    assert_eq!(store.keys().unwrap(), [ann]);
+}

@@ -1,55 +1,94 @@
 //! Programs that a test starts and that end with it.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::ffi::OsString;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
 
 /// A program that runs until this is dropped.
+///
+/// Its standard input stays open as long: a peer of ours ends with it, however the test ends.
 #[derive(Debug)]
 pub struct Running {
+    name: OsString,
     child: Child,
-    /// Kept open: a peer ends with its standard input, however the test ends.
-    _stdin: Option<ChildStdin>,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
 }
 
 impl Running {
-    /// Starts a program, gives it a line, and waits until a line of its output is what `ready` looks for.
+    /// Starts a program.
     ///
     /// # Panics
     ///
-    /// If it cannot be started, or ends or stays silent for 30 seconds before it is ready.
+    /// If it cannot be started.
     #[track_caller]
-    pub fn start<T: Send + 'static>(
-        mut command: Command,
-        line: &str,
-        ready: impl Fn(&str) -> Option<T> + Send + 'static,
-    ) -> (Self, T) {
-        use std::io::Write as _;
+    #[must_use]
+    pub fn start(command: &mut Command) -> Self {
         let name = command.get_program().to_owned();
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{name:?} does not start: {error}"));
-        let mut stdin = child.stdin.take().expect("it is piped");
         let stdout = child.stdout.take().expect("it is piped");
-        let running = Self {
-            child,
-            _stdin: writeln!(stdin, "{line}").is_ok().then_some(stdin),
-        };
-        let (send, receive) = mpsc::channel();
-        // Reads on after the program is ready, so that it never waits for a reader.
+        let (send, lines) = mpsc::channel();
+        // Reads on to the end, so that the program never waits for a reader.
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if let Some(value) = ready(&line) {
-                    _ = send.send(value);
-                }
+                _ = send.send(line);
             }
         });
-        match receive.recv_timeout(START) {
-            Ok(value) => (running, value),
-            Err(_) => panic!("{name:?} did not get ready"),
+        Self {
+            name,
+            stdin: child.stdin.take(),
+            child,
+            lines,
         }
+    }
+
+    /// Gives it a line.
+    ///
+    /// # Panics
+    ///
+    /// If it no longer reads.
+    #[track_caller]
+    pub fn say(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("it was not closed");
+        writeln!(stdin, "{line}").expect("the program reads");
+    }
+
+    /// Waits until a line of its output is what `find` looks for.
+    ///
+    /// # Panics
+    ///
+    /// If it ends or a minute goes by before.
+    #[track_caller]
+    pub fn wait_for<T>(&self, find: impl Fn(&str) -> Option<T>) -> T {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => {
+                    if let Some(value) = find(&line) {
+                        return value;
+                    }
+                }
+                Err(_) => panic!("{:?} did not say what was waited for", self.name),
+            }
+        }
+    }
+
+    /// Closes its input, waits for its end, and gives the lines that nobody waited for.
+    ///
+    /// # Panics
+    ///
+    /// If the system cannot tell.
+    #[track_caller]
+    pub fn finish(mut self) -> (ExitStatus, Vec<String>) {
+        drop(self.stdin.take());
+        let lines = self.lines.iter().collect();
+        (self.child.wait().expect("it is our child"), lines)
     }
 
     /// Its process id.
@@ -66,4 +105,4 @@ impl Drop for Running {
     }
 }
 
-const START: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -44,9 +44,8 @@ impl Chromium {
                 return None;
             }
         }
-        let mut command = Command::new("chromedriver");
-        command.arg("--port=0");
-        let (process, port) = Running::start(command, "", |line| {
+        let process = Running::start(Command::new("chromedriver").arg("--port=0"));
+        let port = process.wait_for(|line| {
             let (_, port) = line.split_once("started successfully on port ")?;
             port.trim_end_matches('.').parse::<u16>().ok()
         });

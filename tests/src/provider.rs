@@ -41,9 +41,9 @@ impl Provider {
             );
             return None;
         }
-        let mut command = Command::new("node");
-        command.arg("server.mjs").current_dir(place);
-        let (process, issuer) = Running::start(command, &options.to_string(), |line| {
+        let mut process = Running::start(Command::new("node").arg("server.mjs").current_dir(place));
+        process.say(&options.to_string());
+        let issuer = process.wait_for(|line| {
             let ready: Value = serde_json::from_str(line).ok()?;
             Some(ready["issuer"].as_str()?.to_owned())
         });

@@ -1,6 +1,6 @@
-//! How much two threads on one credential slow each other: each on a processor of its own, only windows in which both ran.
+//! How much two threads on one credential slow each other: each on a processor of its own, and only windows in which both ran.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::thread::{CpuSet, sched_setaffinity};
@@ -16,8 +16,8 @@ const WINDOW: Duration = Duration::from_micros(250);
 pub struct Slowdown {
     pub alone: f64,
     pub together: f64,
-    /// Windows that counted, of those that were tried.
-    pub windows: (usize, usize),
+    /// How many windows counted.
+    pub windows: usize,
 }
 
 impl Slowdown {
@@ -27,54 +27,119 @@ impl Slowdown {
     }
 }
 
-/// The cases called `names`, in turns; nothing if there is only one processor.
+/// The cases called `names`, in turns; `None` if there is only one processor.
 ///
 /// # Panics
 ///
-/// If a case is not there, or a thread panics.
+/// If a case is not there.
 pub fn measure(group: &Group, names: &[&str], rounds: usize) -> Option<Vec<Slowdown>> {
     if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
         return None;
     }
-    let cases: Vec<&Case> = names.iter().map(|name| &group.cases[group.find(name)]).collect();
+    let cases: Vec<&Case> = names
+        .iter()
+        .map(|name| &group.cases[group.find(name)])
+        .collect();
     let repeats: Vec<u64> = cases.iter().map(|case| repeats(case)).collect();
-    let (turn, done, over) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
-    let mut alone = vec![Vec::new(); cases.len()];
-    let mut together = vec![Vec::new(); cases.len()];
-    std::thread::scope(|scope| {
+    let turns = rounds * cases.len();
+    // Counts the turns that the first thread has called, and those that the second has ended.
+    let (called, ended) = (AtomicU64::new(0), AtomicU64::new(0));
+    let window = |turn: usize| Window::of(cases[turn % cases.len()], repeats[turn % cases.len()]);
+    let (alone, first, second) = std::thread::scope(|scope| {
         let second = scope.spawn(|| {
             pin(1);
-            let mut windows = Vec::new();
-            for expected in 1.. {
-                while turn.load(Ordering::Acquire) < expected {
-                    std::hint::spin_loop();
-                }
-                if over.load(Ordering::Acquire) {
-                    return windows;
-                }
-                let at = (expected as usize - 1) % cases.len();
-                windows.push(Window::of(cases[at], repeats[at]));
-                done.store(expected, Ordering::Release);
-            }
-            windows
+            let each = (0..turns).map(|turn| {
+                wait(&called, turn);
+                let window = window(turn);
+                ended.store(turn as u64 + 1, Ordering::Release);
+                window
+            });
+            each.collect::<Vec<_>>()
         });
-        let mut first = Vec::new();
-        scope.spawn(|| {
+        let first = scope.spawn(|| {
             pin(0);
-            for number in 0..(rounds * cases.len()) {
-                let at = number % cases.len();
-                alone[at].push(Window::of(cases[at], repeats[at]));
-                turn.store(number as u64 + 1, Ordering::Release);
-                first.push(Window::of(cases[at], repeats[at]));
-                while done.load(Ordering::Acquire) <= number as u64 {
-                    std::hint::spin_loop();
-                }
-            }
-            over.store(true, Ordering::Release);
-            turn.fetch_add(1, Ordering::Release);
+            let each = (0..turns).map(|turn| {
+                let alone = window(turn);
+                called.store(turn as u64 + 1, Ordering::Release);
+                let first = window(turn);
+                wait(&ended, turn);
+                (alone, first)
+            });
+            each.unzip::<_, _, Vec<_>, Vec<_>>()
         });
-        let second = second.join().expect("no panic");
-        (first, second)
+        let (alone, first) = first.join().expect("no panic");
+        (alone, first, second.join().expect("no panic"))
     });
-    None
+    let of = |case: usize| (case..turns).step_by(cases.len());
+    let slowdown = |case: usize| {
+        let alone = of(case)
+            .map(|turn| &alone[turn])
+            .filter(|window| window.is_whole());
+        let pairs = of(case).map(|turn| (&first[turn], &second[turn]));
+        let together: Vec<f64> = pairs
+            .filter(|(one, other)| one.is_whole() && other.is_whole() && one.overlaps(other))
+            .map(|(one, other)| f64::midpoint(one.each, other.each))
+            .collect();
+        Slowdown {
+            alone: median(alone.map(|window| window.each).collect()),
+            windows: together.len(),
+            together: median(together),
+        }
+    };
+    Some((0..cases.len()).map(slowdown).collect())
+}
+
+fn wait(count: &AtomicU64, turn: usize) {
+    while count.load(Ordering::Acquire) <= turn as u64 {
+        std::hint::spin_loop();
+    }
+}
+
+fn repeats(case: &Case) -> u64 {
+    case.run(1000);
+    let shortest = (0..50).map(|_| Window::of(case, 1000).each);
+    (WINDOW.as_nanos() as f64 / shortest.fold(f64::INFINITY, f64::min)) as u64 + 1
+}
+
+/// One thread's share of a turn.
+struct Window {
+    from: Instant,
+    to: Instant,
+    worked: Duration,
+    /// Nanoseconds for one operation.
+    each: f64,
+}
+
+impl Window {
+    fn of(case: &Case, repeats: u64) -> Self {
+        let before = Clock::Thread.read();
+        let from = Instant::now();
+        case.run(repeats);
+        let to = Instant::now();
+        Self {
+            from,
+            to,
+            worked: Clock::Thread.read() - before,
+            each: (to - from).as_nanos() as f64 / repeats as f64,
+        }
+    }
+
+    /// Whether nothing else ran on this processor meanwhile.
+    fn is_whole(&self) -> bool {
+        let passed = self.to - self.from;
+        passed < self.worked + Duration::from_micros(3)
+    }
+
+    /// Whether nine tenths of both are the same time.
+    fn overlaps(&self, other: &Self) -> bool {
+        let both = self.to.min(other.to).saturating_duration_since(self.from.max(other.from));
+        let longer = (self.to - self.from).max(other.to - other.from);
+        both * 10 >= longer * 9
+    }
+}
+
+fn pin(processor: usize) {
+    let mut only = CpuSet::new();
+    only.set(processor);
+    sched_setaffinity(None, &only).expect("a processor of our own");
 }

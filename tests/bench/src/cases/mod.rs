@@ -68,6 +68,11 @@ pub fn pure() -> Vec<Group> {
     vec![cached_token::group(), token_reply::group(), authorization_url::group()]
 }
 
+/// The group of two threads.
+pub fn cached_token() -> Group {
+    cached_token::group()
+}
+
 /// All groups, in the order of `docs/performance.md`.
 pub fn all() -> Vec<Group> {
     let mut groups = pure();

@@ -1,0 +1,107 @@
+//! What does not depend on the load: allocations by a counting allocator, instructions by callgrind. Both run other programs.
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use grantflow_bench::cases::{self, Group};
+use grantflow_bench::clock::Clock;
+use grantflow_bench::report::Counts;
+
+/// The word on the command line for [`repeat`].
+pub(crate) const REPEAT: &str = "repeat";
+
+/// Two numbers of repeats whose difference is free of what happens once.
+const REPEATS: [u32; 2] = [100, 1100];
+
+/// A line of `src/bin/allocations.rs`.
+pub(crate) struct Allocated {
+    group: String,
+    case: String,
+    count: f64,
+    bytes: f64,
+}
+
+/// Builds and runs `src/bin/allocations.rs`.
+pub(crate) fn allocations() -> Vec<Allocated> {
+    let output = cargo("run --quiet --release --bin allocations").output();
+    let Some(output) = output.ok().filter(|output| output.status.success()) else {
+        println!("skipped: allocations, since src/bin/allocations.rs did not run");
+        return Vec::new();
+    };
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = |line: &str| {
+        let mut fields = line.split('\t');
+        Some(Allocated {
+            group: fields.next()?.to_owned(),
+            case: fields.next()?.to_owned(),
+            count: fields.next()?.parse().ok()?,
+            bytes: fields.next()?.parse().ok()?,
+        })
+    };
+    lines.lines().filter_map(line).collect()
+}
+
+/// What is known of each case of a group.
+pub(crate) fn of(group: &Group, allocations: &[Allocated]) -> Vec<Counts> {
+    let counted = matches!(group.clock, Clock::Thread);
+    let counts = |case: &str| {
+        let allocated = allocations
+            .iter()
+            .find(|line| line.group == group.name && line.case == case);
+        Counts {
+            instructions: counted.then(|| instructions(group.name, case)).flatten(),
+            allocations: allocated.map(|line| (line.count, line.bytes)),
+        }
+    };
+    group.cases.iter().map(|case| counts(case.name)).collect()
+}
+
+fn instructions(group: &str, case: &str) -> Option<f64> {
+    let few = callgrind(group, case, REPEATS[0])?;
+    let many = callgrind(group, case, REPEATS[1])?;
+    Some(many.checked_sub(few)? as f64 / f64::from(REPEATS[1] - REPEATS[0]))
+}
+
+fn callgrind(group: &str, case: &str, repeats: u32) -> Option<u64> {
+    let program = std::env::current_exe().ok()?;
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(program)
+        .args([REPEAT, group, case, &repeats.to_string()])
+        .output();
+    let Ok(output) = output else {
+        println!("skipped: instructions of {case:?}, since valgrind is not installed");
+        return None;
+    };
+    let lines = String::from_utf8_lossy(&output.stderr).into_owned();
+    let counted = lines.lines().find_map(|line| line.split("Collected : ").nth(1));
+    let counted = counted.and_then(|count| count.trim().parse().ok());
+    if counted.is_none() {
+        println!("skipped: instructions of {case:?}, since valgrind said nothing of them: {lines}");
+    }
+    counted
+}
+
+/// What callgrind watches.
+pub(crate) fn repeat(group: &str, case: &str, repeats: &str) {
+    let groups = cases::pure();
+    let group = groups.iter().find(|known| known.name == group).expect("a group");
+    group.cases[group.find(case)].run(repeats.parse().expect("a number"));
+}
+
+/// Builds this program with the peers and runs it in the place of this one.
+pub(crate) fn again_with_peers(args: &[String]) -> ExitCode {
+    let status = cargo("run --release --features peers").arg("--").args(args).status();
+    ExitCode::from(u8::from(!status.is_ok_and(|status| status.success())))
+}
+
+/// Cargo on this package, with the features of this build.
+fn cargo(words: &str) -> Command {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(words.split(' ')).arg("--manifest-path").arg(manifest);
+    if cfg!(feature = "peers") && !words.contains("--features") {
+        cargo.args(["--features", "peers"]);
+    }
+    cargo
+}

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use grantflow_loopback::LoginArgs;
+use grantflow::loopback::LoginArgs;
 
 /// OAuth 2.0 from the command line: log in once, then call APIs with tokens that refresh themselves.
 #[derive(Debug, Parser)]

@@ -39,7 +39,11 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(code: u8, message: impl fmt::Display) -> Self {
-        Self { code, message: message.to_string(), hint: None }
+        Self {
+            code,
+            message: message.to_string(),
+            hint: None,
+        }
     }
 
     /// Adds what to do about it.
@@ -62,7 +66,8 @@ impl Failure {
                 }
             }
             Format::Json => {
-                let error = serde_json::json!({"error": self.message, "hint": self.hint, "exit_code": self.code});
+                let error =
+                    serde_json::json!({"error": self.message, "hint": self.hint, "exit_code": self.code});
                 eprintln!("{error}");
             }
         }
@@ -80,10 +85,12 @@ impl From<Error> for Failure {
         }
         let failure = Self::new(code(&error), message);
         match &error {
-            _ if failure.code == LOGIN_NEEDED => failure.hint("run `grantflow login` with the options of the first time"),
-            Error::OriginNotAllowed(origin) => {
-                failure.hint(format!("log in with `--origin {origin}` if the token is meant for it"))
+            _ if failure.code == LOGIN_NEEDED => {
+                failure.hint("run `grantflow login` with the options of the first time")
             }
+            Error::OriginNotAllowed(origin) => failure.hint(format!(
+                "log in with `--origin {origin}` if the token is meant for it"
+            )),
             _ => failure,
         }
     }
@@ -118,7 +125,10 @@ mod tests {
     fn each_kind_of_failure_has_its_exit_code() {
         let code = |error: Error| Failure::from(error).code();
         assert_eq!(code(NotAuthorized::NothingStored.into()), LOGIN_NEEDED);
-        assert_eq!(code(TransportError::new(TransportErrorKind::Connect).into()), NETWORK);
+        assert_eq!(
+            code(TransportError::new(TransportErrorKind::Connect).into()),
+            NETWORK
+        );
         assert_eq!(code(StoreError::new(StoreErrorKind::Corrupt).into()), STORE);
         assert_eq!(code(Error::OriginNotAllowed("https://x".into())), USAGE);
         assert_eq!(code(Error::Cancelled), INTERRUPTED);

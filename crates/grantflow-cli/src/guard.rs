@@ -20,7 +20,13 @@ pub(crate) fn no_core_dumps() {
     {
         use rustix::process::{Resource, Rlimit, setrlimit};
         // Where the limit cannot be set, the command works as well: it is a second line of defence.
-        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+        let _ = setrlimit(
+            Resource::Core,
+            Rlimit {
+                current: Some(0),
+                maximum: Some(0),
+            },
+        );
     }
     #[cfg(target_os = "linux")]
     {

@@ -85,7 +85,11 @@ pub(crate) fn lines(description: &Value) -> String {
             Value::String(value) if value.is_empty() => continue,
             Value::String(value) => value.clone(),
             Value::Array(values) if values.is_empty() => continue,
-            Value::Array(values) => values.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+            Value::Array(values) => values
+                .iter()
+                .filter_map(Value::as_str)
+                .collect::<Vec<_>>()
+                .join(" "),
             other => other.to_string(),
         };
         // Writing to a string cannot fail.

@@ -16,7 +16,10 @@ pub(crate) fn token(args: &Args) -> Result<(), Failure> {
     let expires_in = access.remaining.map(|left| left.as_secs());
     match args.format {
         Format::Text => println!("{}", access.token.expose()),
-        Format::Json => println!("{}", json!({"access_token": access.token.expose(), "expires_in": expires_in})),
+        Format::Json => println!(
+            "{}",
+            json!({"access_token": access.token.expose(), "expires_in": expires_in})
+        ),
     }
     Ok(())
 }
@@ -26,7 +29,9 @@ pub(crate) fn header(args: &Args) -> Result<(), Failure> {
     let session = Session::open(args)?;
     let credentials = session.credentials()?;
     let header = while_waiting("getting an access token", || credentials.header())?;
-    let value = header.to_str().map_err(|_| Failure::new(FAILED, "the token does not fit in a line"))?;
+    let value = header
+        .to_str()
+        .map_err(|_| Failure::new(FAILED, "the token does not fit in a line"))?;
     match args.format {
         Format::Text => println!("Authorization: {value}"),
         Format::Json => println!("{}", json!({"name": "Authorization", "value": value})),
@@ -49,13 +54,21 @@ pub(crate) fn list(args: &Args) -> Result<(), Failure> {
     let mut all = Vec::new();
     for key in session.store.keys()? {
         if let Some(record) = session.store.read(&key)? {
-            all.push(describe(&record, &session.store, &session.location, session.now()));
+            all.push(describe(
+                &record,
+                &session.store,
+                &session.location,
+                session.now(),
+            ));
         }
     }
     match args.format {
         Format::Json => println!("{}", Value::Array(all)),
         Format::Text if all.is_empty() => println!("no credentials in {}", session.location),
-        Format::Text => println!("{}", all.iter().map(lines).collect::<Vec<_>>().join("\n").trim_end()),
+        Format::Text => println!(
+            "{}",
+            all.iter().map(lines).collect::<Vec<_>>().join("\n").trim_end()
+        ),
     }
     Ok(())
 }

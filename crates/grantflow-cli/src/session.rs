@@ -28,7 +28,11 @@ impl Session {
             None => own()?,
         };
         let location = format!("file:{}", path.display());
-        Ok(Self { store: FileStore::new(&path), location, transport: transport(args.ca_file.as_deref())? })
+        Ok(Self {
+            store: FileStore::new(&path),
+            location,
+            transport: transport(args.ca_file.as_deref())?,
+        })
     }
 
     /// The one key of the store.
@@ -73,11 +77,16 @@ fn own() -> Result<PathBuf, Failure> {
         author: "grantflow".to_owned(),
         app_name: "grantflow".to_owned(),
     };
-    let directories = choose_app_strategy(names)
-        .map_err(|_| Failure::new(FAILED, "this user has no home directory").hint("name a store with --store file:PATH"))?;
+    let directories = choose_app_strategy(names).map_err(|_| {
+        Failure::new(FAILED, "this user has no home directory").hint("name a store with --store file:PATH")
+    })?;
     let directory = directories.data_dir();
-    make_private(&directory)
-        .map_err(|error| Failure::new(crate::exit::STORE, format!("cannot make {}: {error}", directory.display())))?;
+    make_private(&directory).map_err(|error| {
+        Failure::new(
+            crate::exit::STORE,
+            format!("cannot make {}: {error}", directory.display()),
+        )
+    })?;
     Ok(directory.join("credentials.json"))
 }
 

@@ -15,7 +15,7 @@ mod installed;
 
 pub use grantflow_core::*;
 #[cfg(all(feature = "loopback", feature = "ureq"))]
-pub use installed::{run_flow, run_flow_with};
+pub use installed::{discover, run_flow, run_flow_with};
 
 /// The redirect receiver, the browser, and the conversation with the user (feature `loopback`).
 #[cfg(feature = "loopback")]
@@ -43,7 +43,9 @@ pub mod ureq {
 
 /// What most programs import: `use grantflow::prelude::*;`.
 pub mod prelude {
-    pub use grantflow_core::{Client, Credentials, Endpoint, Error, Issuer, Key, Origin, Scopes, Secret, blocking};
+    pub use grantflow_core::{
+        Client, Credentials, Endpoint, Error, Issuer, Key, Origin, Scopes, Secret, blocking,
+    };
     #[cfg(feature = "reqwest")]
     pub use grantflow_reqwest::ReqwestTransport;
     #[cfg(feature = "file")]

@@ -275,7 +275,7 @@ impl Credentials {
                     Ok(Plan::Use(published)) => return Ok(published),
                     Ok(Plan::Run(step)) => {
                         let host = AsyncTransportHost::new(&*self.transport).with_store(&**store);
-                        drive(step, &host).await
+                        drive(*step, &host).await
                     }
                     Err(error) => Err(error),
                 };

@@ -182,7 +182,7 @@ impl Shared {
 /// How a leader gets the token.
 pub(super) enum Plan {
     Use(Arc<Published>),
-    Run(Step<Access>),
+    Run(Box<Step<Access>>),
 }
 
 /// What to do about a 401.

@@ -279,7 +279,7 @@ impl Credentials {
                 let result = match planned {
                     Ok(Plan::Use(published)) => return Ok(published),
                     Ok(Plan::Run(step)) => {
-                        run(step, &TransportHost::new(&*self.transport).with_store(&**store))
+                        run(*step, &TransportHost::new(&*self.transport).with_store(&**store))
                     }
                     Err(error) => Err(error),
                 };

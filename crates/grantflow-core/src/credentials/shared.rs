@@ -107,11 +107,8 @@ impl Shared {
             (Need::Valid, Some(published)) => Unless::Generation(published.grant.generation()),
             (Need::Valid, None) => ended.map_or(Unless::Expired, Unless::Generation),
         };
-        Ok(Plan::Run(
-            AccessTokenFlow::new(key.clone(), unless)
-                .patience(patience)
-                .flow(),
-        ))
+        let flow = AccessTokenFlow::new(key.clone(), unless).patience(patience);
+        Ok(Plan::Run(Box::new(flow.flow())))
     }
 
     /// Publishes what the flow gave. If it failed while a token still lives, that one goes on; a token that needs the user does

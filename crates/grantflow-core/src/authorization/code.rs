@@ -6,7 +6,14 @@ use crate::{Client, Endpoint, Error, Issuer, Scopes, Secret};
 /// An authorization code with all that its exchange needs.
 ///
 /// It can only come from [`PendingAuthorization::accept`](super::PendingAuthorization::accept), so a code whose state or issuer
-/// was not checked cannot be exchanged.
+/// was not checked cannot be exchanged:
+///
+/// ```compile_fail,E0308
+/// # use grantflow_core::{Client, TokenRequest};
+/// fn unchecked(client: &Client) -> TokenRequest {
+///     TokenRequest::authorization_code(client, "SplxlOBeZQQYbYS6WxSbIA")
+/// }
+/// ```
 #[derive(Debug)]
 pub struct AuthorizationCode {
     pub(super) code: Secret,

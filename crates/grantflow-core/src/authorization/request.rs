@@ -98,7 +98,10 @@ impl<'a> AuthorizationRequest<'a> {
     /// ([RFC 8707 section 2.1](https://www.rfc-editor.org/rfc/rfc8707#section-2.1)).
     #[must_use]
     pub fn resource(mut self, resource: impl Into<String>) -> Self {
-        self.resources.push(resource.into());
+        let resource = resource.into();
+        if !resource.is_empty() {
+            self.resources.push(resource);
+        }
         self
     }
 

@@ -216,6 +216,7 @@ fn q42_empty_parameters_are_not_sent() {
         .prompt("")
         .login_hint("")
         .access_type("")
+        .resource("")
         .parameter("audience", "")
         .unwrap();
     let (url, _) = start(request);

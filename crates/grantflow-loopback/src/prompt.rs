@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, Sender, sync_channel};
 
 use grantflow_core::error::ServerError;
 use grantflow_core::{AuthorizationUrl, Scopes, Secret};
@@ -88,7 +88,20 @@ impl Answers {
 
     /// The user pasted this.
     pub fn paste(&self, address: impl Into<Secret>) {
-        let _ = self.0.events.send(Event::Pasted(address.into()));
+        drop(self.send(address.into()));
+    }
+
+    /// The user pasted this: waits until it was looked at, and says whether it was not the right thing, so that another try is
+    /// welcome. Only for a thread of one's own: within the prompt's methods it would wait for itself.
+    #[must_use]
+    pub fn paste_and_wait(&self, address: impl Into<Secret>) -> bool {
+        self.send(address.into()).recv().unwrap_or(false)
+    }
+
+    fn send(&self, address: Secret) -> Receiver<bool> {
+        let (again, looked_at) = sync_channel(1);
+        let _ = self.0.events.send(Event::Pasted { address, again });
+        looked_at
     }
 
     /// The user gave up.

@@ -118,10 +118,14 @@ fn read_lines(answers: &Answers) {
         }
         let mut byte = [0];
         match std::io::Read::read(&mut input, &mut byte) {
-            Ok(1..) if byte == *b"\n" || line.len() >= LONGEST => answer(answers, &mut line),
+            Ok(1..) if byte == *b"\n" || line.len() >= LONGEST => {
+                if !goes_on(answers, &mut line) {
+                    return;
+                }
+            }
             Ok(1..) => line.push(byte[0]),
             Ok(0) => {
-                answer(answers, &mut line);
+                goes_on(answers, &mut line);
                 return;
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -132,22 +136,21 @@ fn read_lines(answers: &Answers) {
 
 #[cfg(not(unix))]
 fn read_lines(answers: &Answers) {
-    let mut text = String::new();
-    while !answers.are_over() {
-        text.clear();
-        match std::io::stdin().read_line(&mut text) {
-            Ok(1..) => answer(answers, &mut std::mem::take(&mut text).into_bytes()),
-            Ok(0) | Err(_) => return,
+    let mut line = Vec::new();
+    while matches!(
+        std::io::BufRead::read_until(&mut std::io::stdin().lock(), b'\n', &mut line),
+        Ok(1..)
+    ) {
+        if !goes_on(answers, &mut line) {
+            return;
         }
     }
 }
 
-fn answer(answers: &Answers, line: &mut Vec<u8>) {
-    let line = std::mem::take(line);
-    let text = String::from_utf8_lossy(&line).trim().to_owned();
-    if !text.is_empty() {
-        answers.paste(text);
-    }
+/// Hands a line over, unless it is empty, and empties it; whether another is welcome.
+fn goes_on(answers: &Answers, line: &mut Vec<u8>) -> bool {
+    let text = String::from_utf8_lossy(&std::mem::take(line)).trim().to_owned();
+    text.is_empty() || answers.paste_and_wait(text)
 }
 
 #[cfg(unix)]

@@ -162,3 +162,64 @@ fn open_default(address: String, failed: impl FnOnce() + Send + 'static) -> Resu
         .spawn(open);
     spawned.map(drop).map_err(|_| NoBrowser::Failed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t25_only_addresses_of_the_web_are_opened() {
+        let never = || panic!("nothing was started");
+        let environment = Environment::new().browser("true").display(true);
+        for address in [
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "ftp://server.example/",
+            "http://server.example/authorize",
+            "http://localhost/authorize",
+            "--proxy-server=evil.example",
+            "-h",
+            "",
+            " https://server.example/",
+            "https://server.example/ --x",
+            "https://server.example/\t",
+            "https://server.example/\n",
+            "https://server.example/\u{0}",
+            "https://server.example/\u{202e}",
+            "https://user:password@server.example/",
+            "https://server.example/\"",
+            "https:",
+            "https://",
+            "HTTPS://server.example/ x",
+        ] {
+            assert!(check_address(address).is_err(), "{address:?}");
+            assert_eq!(
+                environment.open(address, never),
+                Err(NoBrowser::Failed),
+                "{address:?}"
+            );
+        }
+        for address in [
+            "https://server.example/$(id)?x=`id`;id|id&'id'",
+            "http://127.0.0.1:8080/authorize?x=1",
+            "http://[::1]/authorize",
+        ] {
+            assert!(check_address(address).is_ok(), "{address}");
+        }
+    }
+
+    #[test]
+    fn without_display_or_over_ssh_the_user_opens_it() {
+        let never = || panic!("nothing was started");
+        let open = |environment: Environment| environment.open("https://server.example/", never);
+        assert_eq!(open(Environment::new()), Err(NoBrowser::NoDisplay));
+        assert_eq!(open(Environment::new().ssh(true)), Err(NoBrowser::Ssh));
+        assert_eq!(
+            open(Environment::new().display(true).ssh(true)),
+            Err(NoBrowser::Ssh)
+        );
+        let missing = Environment::new().browser("no-such-browser-as-this:'").ssh(true);
+        assert_eq!(open(missing), Err(NoBrowser::Failed));
+    }
+}

@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Sender, SyncSender, channel};
 
 use grantflow_core::{AuthorizationUrl, Error, PendingAuthorization, Secret};
 
@@ -24,7 +24,11 @@ use crate::{LoginError, NoBrowser, Receiver};
 pub(crate) enum Event {
     /// A request at the path of the redirect.
     Arrived(Arrival),
-    Pasted(Secret),
+    Pasted {
+        address: Secret,
+        /// Is told whether another try is welcome.
+        again: SyncSender<bool>,
+    },
     /// Nobody will paste any more.
     InputEnded,
     /// The browser was started and did not work.
@@ -90,11 +94,14 @@ pub(super) fn converse(mut conversation: Conversation<'_>) -> Result<Asked, Logi
                 }
                 drop(arrival.answer(Verdict::Stranger));
             }
-            Ok(Event::Pasted(address)) => {
-                if is_address(address.expose()) && conversation.pending.matches(address.expose()) {
+            Ok(Event::Pasted { address, again }) => {
+                let ours = is_address(address.expose()) && conversation.pending.matches(address.expose());
+                if ours {
                     return Ok(Asked::Pasted(address));
                 }
                 conversation.prompt.say(&Message::NotTheRedirect);
+                // Whoever does not wait for it need not hear it.
+                let _ = again.send(true);
             }
             Ok(Event::BrowserFailed) => conversation.offer(Some(NoBrowser::Failed), &answers),
             Ok(Event::InputEnded) if listening => {}

@@ -5,7 +5,8 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
+use std::rc::Rc;
+
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -17,7 +18,7 @@ use crate::skip::{find_program, skip};
 
 /// A running chromedriver, which ends when the last of its windows is dropped.
 #[derive(Clone, Debug)]
-pub struct Chromium(Arc<Driver>);
+pub struct Chromium(Rc<Driver>);
 
 #[derive(Debug)]
 struct Driver {
@@ -54,7 +55,7 @@ impl Chromium {
             .timeout_global(Some(Duration::from_secs(60)))
             .proxy(None)
             .build();
-        Some(Self(Arc::new(Driver {
+        Some(Self(Rc::new(Driver {
             address: format!("http://127.0.0.1:{port}"),
             agent: config.into(),
             _process: process,
@@ -86,7 +87,7 @@ impl Chromium {
             .expect("a session has an id")
             .to_owned();
         Window {
-            driver: Arc::clone(&self.0),
+            driver: Rc::clone(&self.0),
             path: format!("/session/{id}"),
             _profile: profile,
         }
@@ -121,7 +122,7 @@ impl Driver {
 /// One window of a person.
 #[derive(Debug)]
 pub struct Window {
-    driver: Arc<Driver>,
+    driver: Rc<Driver>,
     path: String,
     _profile: tempfile::TempDir,
 }

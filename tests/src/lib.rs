@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod browser;
+pub mod chat;
 pub mod child;
 pub mod chromium;
 pub mod clock;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use grantflow_core::transport::{MAX_BODY, Task};
 use grantflow_core::{AsyncTransport, Body, Error, Request, Response, TransportError, TransportErrorKind};
-use reqwest::Client;
+use reqwest::header::{CONTENT_LENGTH, HeaderValue};
+use reqwest::{Client, Method};
 use tokio::runtime::Handle;
 
 use crate::Builder;
@@ -53,9 +54,16 @@ impl ReqwestTransport {
 
 #[async_trait]
 impl AsyncTransport for ReqwestTransport {
-    async fn send(&self, request: Request) -> Result<Response, TransportError> {
+    async fn send(&self, mut request: Request) -> Result<Response, TransportError> {
         if Handle::try_current().is_err() {
             return Err(because(TransportErrorKind::Other, "reqwest needs a tokio runtime").before_sending());
+        }
+        if request.body().is_empty() && [Method::POST, Method::PUT, Method::PATCH].contains(request.method())
+        {
+            // RFC 9110 section 8.6: "A user agent SHOULD send Content-Length in a request when the method defines a meaning for
+            // enclosed content"; reqwest leaves a zero out, and some servers then answer 411.
+            let headers = request.headers_mut();
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let request = request.map(|body| reqwest::Body::from(body.into_bytes()));
         let request = reqwest::Request::try_from(request).map_err(classify)?;

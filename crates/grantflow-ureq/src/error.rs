@@ -15,6 +15,8 @@ pub(crate) fn classify(error: ureq::Error) -> TransportError {
             Ok(not_sent) => before_sending(not_sent.0),
             Err(_) => because(TransportErrorKind::Other, "the connection failed"),
         },
+        // Without redirects there is one address, and it is looked at before anything else.
+        error @ ureq::Error::BadUri(_) => told(TransportErrorKind::Other, error).before_sending(),
         error => told(kind_after_sending(&error), error),
     }
 }

@@ -3,6 +3,7 @@
 //! # In scope
 //!
 //! - [`UreqTransport`]: sends the requests of a flow, follows no redirect, caps a body at 1 MiB, says truthfully what left
+//! - [`Authorize`]: credentials on a [`ureq::Agent`], with one refresh and one replay on 401; [`Middleware`] as a value
 //!
 //! # Out of scope
 //!
@@ -21,8 +22,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod authorize;
 mod connect;
 mod error;
 mod transport;
 
+pub use authorize::{Authorize, Middleware};
 pub use transport::{Builder, UreqTransport};

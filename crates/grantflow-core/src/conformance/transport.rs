@@ -48,6 +48,12 @@ impl Limits {
         total: Duration::from_secs(20),
     };
 
+    /// Less than the patience of the peer: a transport that waits for it reaches them.
+    const WITHIN_PATIENCE: Self = Self {
+        connect: Duration::from_secs(5),
+        total: Duration::from_secs(5),
+    };
+
     /// For the checks that wait for a limit.
     const SHORT: Self = Self {
         connect: Duration::from_millis(300),

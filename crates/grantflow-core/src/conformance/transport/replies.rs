@@ -75,7 +75,7 @@ pub fn t31_a_huge_content_length_is_refused_at_once(make: Make<'_>) {
             peer.sees_the_end();
         }
     });
-    let error = refused(make(Limits::ROOMY).send(get(&server.url("/"))));
+    let error = refused(make(Limits::WITHIN_PATIENCE).send(get(&server.url("/"))));
     assert_ne!(error.kind(), TransportErrorKind::Timeout);
     assert!(error.request_left());
 }

@@ -49,7 +49,7 @@ impl Outcome {
         // The peer tells every outcome within its own limits; this one ends a check whose peer is gone.
         let (state, _) = self
             .told
-            .wait_timeout_while(self.lock(), Duration::from_secs(60), |state| state.0.is_none())
+            .wait_timeout_while(self.lock(), Duration::from_secs(30), |state| state.0.is_none())
             .unwrap_or_else(PoisonError::into_inner);
         state.0.unwrap_or(false)
     }
@@ -67,6 +67,21 @@ impl Outcome {
 
     fn lock(&self) -> MutexGuard<'_, (Option<bool>, Option<Waker>)> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells `true` when it is used, and `false` when it is lost.
+struct Teller(Arc<Outcome>);
+
+impl Teller {
+    fn use_up(self) {
+        self.0.tell(true);
+    }
+}
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        self.0.tell(false);
     }
 }
 
@@ -106,7 +121,8 @@ impl<T: Transport> Subject for Blocking<T> {
     }
 
     fn spawn(&self, outcome: Arc<Outcome>) {
-        if let Err(job) = self.0.spawn(Box::new(move || outcome.tell(true))) {
+        let teller = Teller(outcome);
+        if let Err(job) = self.0.spawn(Box::new(move || teller.use_up())) {
             job();
         }
     }
@@ -148,8 +164,8 @@ impl<T: AsyncTransport> Subject for OnRuntime<T> {
 
     fn spawn(&self, outcome: Arc<Outcome>) {
         self.run(async {
-            let theirs = Arc::clone(&outcome);
-            if let Err(task) = self.transport.spawn(Box::pin(async move { theirs.tell(true) })) {
+            let teller = Teller(Arc::clone(&outcome));
+            if let Err(task) = self.transport.spawn(Box::pin(async move { teller.use_up() })) {
                 task.await;
             }
             std::future::poll_fn(|cx| outcome.poll(cx)).await

@@ -1,0 +1,86 @@
+//! What of the transport is its own: settings, runtimes, the ready client, nothing process-wide.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use grantflow_core::{AsyncTransport, Body, Request};
+use grantflow_reqwest::ReqwestTransport;
+use mockito::{Matcher, Server};
+
+fn get(url: &str) -> Request {
+    http::Request::get(url).body(Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn a_request_names_its_sender_unless_it_does_so_itself() {
+    let mut server = Server::new_async().await;
+    let ours = server
+        .mock("GET", "/")
+        .match_header("user-agent", Matcher::Regex("^grantflow-reqwest/".into()));
+    let ours = ours.create_async().await;
+    let theirs = server
+        .mock("GET", "/own")
+        .match_header("user-agent", "mine/1.0")
+        .create_async()
+        .await;
+    let transport = ReqwestTransport::new().unwrap();
+    transport.send(get(&format!("{}/", server.url()))).await.unwrap();
+    let mut own = get(&format!("{}/own", server.url()));
+    own.headers_mut()
+        .insert("user-agent", "mine/1.0".parse().unwrap());
+    transport.send(own).await.unwrap();
+    ours.assert_async().await;
+    theirs.assert_async().await;
+}
+
+#[tokio::test]
+async fn a_scheme_that_is_not_http_is_an_error_before_sending() {
+    let error = ReqwestTransport::new()
+        .unwrap()
+        .send(get("ftp://127.0.0.1/"))
+        .await
+        .unwrap_err();
+    assert!(!error.request_left());
+}
+
+#[test]
+fn without_a_runtime_there_is_an_error_and_no_panic() {
+    let transport = ReqwestTransport::new().unwrap();
+    let mut sending = pin!(transport.send(get("http://127.0.0.1:9/")));
+    let Poll::Ready(Err(error)) = sending.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("no error at once");
+    };
+    assert!(!error.request_left());
+    assert!(transport.spawn(Box::pin(async {})).is_err());
+}
+
+#[tokio::test]
+async fn a_pause_passes_on_the_runtime() {
+    ReqwestTransport::new()
+        .unwrap()
+        .sleep(Duration::from_millis(1))
+        .await;
+}
+
+#[tokio::test]
+async fn the_ready_client_works_and_nothing_process_wide_is_set() {
+    let mut server = Server::new_async().await;
+    let there = format!("{}/there", server.url());
+    let moved = server
+        .mock("GET", "/")
+        .with_status(302)
+        .with_header("location", &there)
+        .create_async()
+        .await;
+    let found = server.mock("GET", "/there").with_body("ok").create_async().await;
+    let client = grantflow_reqwest::client().unwrap();
+    let reply = client.get(server.url()).send().await.unwrap();
+    assert_eq!(reply.text().await.unwrap(), "ok");
+    moved.assert_async().await;
+    found.assert_async().await;
+    assert!(rustls::crypto::CryptoProvider::get_default().is_none());
+}

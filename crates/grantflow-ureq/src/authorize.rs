@@ -1,0 +1,243 @@
+//! Credentials on a ureq agent: the header for allowed origins, one refresh and one replay on 401.
+//!
+//! ```text
+//! request ─▶ allowed origin? ─no──▶ sent as it is
+//!               │ yes
+//!               ▼
+//!            header ─▶ send ─▶ 401? ─no─▶ reply
+//!               ▲               │ yes
+//!               └── replayable ─┴─ refreshed by its rejected token; else the 401
+//! ```
+
+use std::io::Read;
+
+use grantflow_core::blocking::Credentials;
+use grantflow_core::error::InvalidInput;
+use grantflow_core::{Body, Error};
+use ureq::config::{Config, RedirectAuthHeaders};
+use ureq::http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
+use ureq::middleware::MiddlewareNext;
+use ureq::{Agent, AsSendBody, SendBody};
+
+/// Credentials that can authorize ureq.
+pub trait Authorize {
+    /// An agent like any other, that adds the `Authorization` header to requests for the allowed origins and to no others.
+    ///
+    /// It sends through `agent`, with its connections, cookies and middleware, and copies its settings. On 401 the token is
+    /// refreshed, and a request without a body is sent again, once; for bodies see [`Middleware::replay_bodies`]. A redirect is
+    /// followed as `agent` is set to, without the header. Why no header can be had comes as [`ureq::Error::Other`] that holds
+    /// the [`Error`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if `agent` carries authorization over redirects; [`Error::OriginNotAllowed`] if the credentials
+    /// know no origin at all, or why that cannot be told ([`Credentials::origins`]).
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # fn example(credentials: grantflow_core::blocking::Credentials) -> Result<(), Box<dyn std::error::Error>> {
+    /// use grantflow_ureq::Authorize;
+    ///
+    /// let agent = credentials.authorize(&ureq::Agent::new_with_defaults())?;
+    /// let events = agent.get("https://www.googleapis.com/calendar/v3/calendars/primary/events").call()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn authorize(&self, agent: &Agent) -> Result<Agent, Error>;
+
+    /// The same as a value for a configuration of one's own.
+    ///
+    /// # Errors
+    ///
+    /// As [`authorize`](Self::authorize).
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # fn example(credentials: grantflow_core::blocking::Credentials) -> Result<(), grantflow_core::Error> {
+    /// use grantflow_ureq::Authorize;
+    /// use ureq::Agent;
+    ///
+    /// let middleware = credentials.middleware(&Agent::new_with_defaults())?.replay_bodies(64 * 1024);
+    /// let agent: Agent = Agent::config_builder().middleware(middleware).build().into();
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn middleware(&self, agent: &Agent) -> Result<Middleware, Error>;
+}
+
+impl Authorize for Credentials {
+    fn authorize(&self, agent: &Agent) -> Result<Agent, Error> {
+        Ok(self.middleware(agent)?.agent())
+    }
+
+    fn middleware(&self, agent: &Agent) -> Result<Middleware, Error> {
+        if agent.config().redirect_auth_headers() != RedirectAuthHeaders::Never {
+            let problem = "carries authorization over redirects";
+            return Err(InvalidInput::new("agent", problem).into());
+        }
+        if self.origins()?.is_empty() {
+            return Err(Error::OriginNotAllowed("any origin".into()));
+        }
+        Ok(Middleware {
+            credentials: self.clone(),
+            inner: agent.clone(),
+            replay: None,
+        })
+    }
+}
+
+/// Adds the header of credentials to requests, and sends them through an agent of its own.
+///
+/// It is the end of a chain: what comes after it in a configuration is not run, since ureq lets a middleware go on only once
+/// and a refused request is sent twice.
+#[derive(Clone, Debug)]
+#[must_use = "a middleware does nothing until an agent has it"]
+pub struct Middleware {
+    credentials: Credentials,
+    inner: Agent,
+    replay: Option<usize>,
+}
+
+impl Middleware {
+    /// Keeps bodies of at most `limit` bytes in memory, so that they too can be sent again after a 401. A larger body goes out
+    /// chunked then, whatever its length was told to be, and is not sent again.
+    pub fn replay_bodies(mut self, limit: usize) -> Self {
+        self.replay = Some(limit);
+        self
+    }
+
+    /// An agent with this middleware and the settings of the agent that it sends through.
+    #[must_use]
+    pub fn agent(self) -> Agent {
+        let like = self.inner.config();
+        let timeouts = like.timeouts();
+        let config = Config::builder()
+            .http_status_as_error(like.http_status_as_error())
+            .https_only(like.https_only())
+            .ip_family(like.ip_family())
+            .tls_config(like.tls_config().clone())
+            .proxy(like.proxy().cloned())
+            .no_delay(like.no_delay())
+            .max_redirects(like.max_redirects())
+            .max_redirects_will_error(like.max_redirects_will_error())
+            .save_redirect_history(like.save_redirect_history())
+            .user_agent(like.user_agent().clone())
+            .accept(like.accept().clone())
+            .accept_encoding(like.accept_encoding().clone())
+            .timeout_per_read(like.timeout_per_read())
+            .timeout_per_write(like.timeout_per_write())
+            .timeout_global(timeouts.global)
+            .timeout_per_call(timeouts.per_call)
+            .timeout_resolve(timeouts.resolve)
+            .timeout_connect(timeouts.connect)
+            .timeout_send_request(timeouts.send_request)
+            .timeout_await_100(timeouts.await_100)
+            .timeout_send_body(timeouts.send_body)
+            .timeout_recv_response(timeouts.recv_response)
+            .timeout_recv_body(timeouts.recv_body)
+            .max_response_header_size(like.max_response_header_size())
+            .input_buffer_size(like.input_buffer_size())
+            .output_buffer_size(like.output_buffer_size())
+            .max_idle_connections(like.max_idle_connections())
+            .max_idle_connections_per_host(like.max_idle_connections_per_host())
+            .max_idle_age(like.max_idle_age())
+            .allow_non_standard_methods(like.allow_non_standard_methods());
+        config.middleware(self).build().into()
+    }
+
+    /// Sends once with the header, and says which header that was.
+    fn send(
+        &self,
+        parts: &request::Parts,
+        body: impl AsSendBody,
+        header: &HeaderValue,
+    ) -> Result<Response<ureq::Body>, ureq::Error> {
+        let mut request = Request::from_parts(parts.clone(), body);
+        request
+            .headers_mut()
+            .insert(header::AUTHORIZATION, header.clone());
+        self.inner.run(request)
+    }
+
+    /// Sends, and once more with another token if this one is refused.
+    fn send_again(
+        &self,
+        parts: &request::Parts,
+        body: impl AsSendBody + Copy,
+        header: &HeaderValue,
+    ) -> Result<Response<ureq::Body>, ureq::Error> {
+        let reply = self.send(parts, body, header);
+        if !is_401(&reply) {
+            return reply;
+        }
+        match self.credentials.after_401(header).map_err(other)? {
+            Some(header) => self.send(parts, body, &header),
+            None => reply,
+        }
+    }
+
+    /// Sends what cannot be sent again; a 401 still has the token refreshed, for the next request.
+    fn send_once(
+        &self,
+        parts: &request::Parts,
+        body: SendBody<'_>,
+        header: &HeaderValue,
+    ) -> Result<Response<ureq::Body>, ureq::Error> {
+        let reply = self.send(parts, body, header);
+        if is_401(&reply) {
+            // The 401 tells the caller; why no other token can be had, the next request will.
+            drop(self.credentials.after_401(header));
+        }
+        reply
+    }
+}
+
+impl ureq::middleware::Middleware for Middleware {
+    fn handle(
+        &self,
+        request: Request<SendBody<'_>>,
+        _next: MiddlewareNext<'_>,
+    ) -> Result<Response<ureq::Body>, ureq::Error> {
+        match self.credentials.allows(request.uri()) {
+            Ok(()) => {}
+            Err(Error::OriginNotAllowed(_)) => return self.inner.run(request),
+            Err(error) => return Err(other(error)),
+        }
+        let header = self.credentials.header().map_err(other)?;
+        let (parts, body) = request.into_parts();
+        let bare = ![Method::POST, Method::PUT, Method::PATCH].contains(&parts.method);
+        let limit = match self.replay {
+            Some(limit) => limit,
+            // Whether there is a body shows by reading alone; here there is none but in the rarest case.
+            None if bare => 0,
+            None => return self.send_once(&parts, body, &header),
+        };
+        let mut rest = body.into_reader();
+        let mut start = Vec::new();
+        let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+        let read = (&mut rest).take(most).read_to_end(&mut start);
+        let start = Body::from(start);
+        read?;
+        if start.len() > limit {
+            let mut whole = start.as_bytes().chain(rest);
+            self.send_once(&parts, SendBody::from_reader(&mut whole), &header)
+        } else if start.is_empty() && bare {
+            self.send_again(&parts, (), &header)
+        } else {
+            self.send_again(&parts, start.as_bytes(), &header)
+        }
+    }
+}
+
+fn is_401(reply: &Result<Response<ureq::Body>, ureq::Error>) -> bool {
+    match reply {
+        Ok(reply) => reply.status() == StatusCode::UNAUTHORIZED,
+        Err(error) => matches!(error, ureq::Error::StatusCode(401)),
+    }
+}
+
+fn other(error: Error) -> ureq::Error {
+    ureq::Error::Other(Box::new(error))
+}

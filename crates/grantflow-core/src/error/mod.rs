@@ -95,7 +95,13 @@ impl Error {
     pub fn needs_user(&self) -> bool {
         match self {
             Self::NotAuthorized(_) | Self::Denied(_) => true,
-            Self::Server(refusal) => refusal.code() == &ErrorCode::InvalidGrant,
+            Self::Server(refusal) => matches!(
+                refusal.code(),
+                ErrorCode::InvalidGrant
+                    | ErrorCode::LoginRequired
+                    | ErrorCode::ConsentRequired
+                    | ErrorCode::InteractionRequired
+            ),
             _ => false,
         }
     }

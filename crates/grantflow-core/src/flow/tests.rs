@@ -171,8 +171,10 @@ fn r02_while_the_token_lives_a_lost_reply_is_asked_for_again_only_where_the_prov
     assert!(access.is_err());
     assert_eq!(host.log(), ["lock", "send POST /token", "unlock"]);
 
-    let mut quirks = Quirks::default();
-    quirks.refresh_grace_seconds = Some(10);
+    let quirks = Quirks {
+        refresh_grace_seconds: Some(10),
+        ..Quirks::default()
+    };
     let old = ends_in(60);
     let client = super::scripted::client().with_quirks(quirks);
     let record = Record::new(key(), client, old.token().clone(), old.provenance().clone());

@@ -19,10 +19,12 @@ fn time(text: &str) -> Timestamp {
 
 fn full() -> Record {
     let endpoint = |path: &str| Endpoint::new(format!("https://as.example{path}")).unwrap();
-    let mut quirks = Quirks::default();
-    quirks.raw_basic = true;
-    quirks.comma_scopes = true;
-    quirks.refresh_grace_seconds = Some(10);
+    let quirks = Quirks {
+        raw_basic: true,
+        comma_scopes: true,
+        refresh_grace_seconds: Some(10),
+        ..Quirks::default()
+    };
     let client = Client::new("cid", endpoint("/token?tenant=1"))
         .with_secret_basic("s3cr%t:+ /&=~\"\\\u{a3}")
         .with_issuer(Issuer::new("https://as.example").unwrap())

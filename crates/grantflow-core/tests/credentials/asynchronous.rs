@@ -1,7 +1,7 @@
 //! Tasks that share a handle: futures that are dropped, runtimes that are gone.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
@@ -173,5 +173,4 @@ fn the_future_of_each_method_can_move_between_threads() {
         }))
     });
     assert_eq!(token.join().unwrap().unwrap().token.expose(), "AT1");
-    let _ = pin!(async {});
 }

@@ -28,7 +28,8 @@ use crate::{LoginOptions, LoopbackHost};
 /// # let _ = options;
 /// ```
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Login")]
+// Else what stands above would become the description of a command that has none of its own.
+#[command(next_help_heading = "Login", about = None, long_about = None)]
 #[non_exhaustive]
 pub struct LoginArgs {
     /// Receive the login at this host: 127.0.0.1, ::1 or localhost

@@ -42,7 +42,7 @@ fn login_process() {
     };
     let mut next = String::new();
     std::io::stdin().read_line(&mut next).unwrap();
-    println!("\nended: {ended}\nnext line: {next}");
+    writeln!(std::io::stdout(), "\nended: {ended}\nnext line: {next}").unwrap();
 }
 
 struct Terminal {

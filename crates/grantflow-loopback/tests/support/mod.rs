@@ -145,6 +145,7 @@ pub(crate) struct User {
     act: Arc<Act>,
     pub(crate) said: Mutex<Vec<String>>,
     url: Mutex<String>,
+    threads: Mutex<Vec<thread::JoinHandle<()>>>,
 }
 
 impl User {
@@ -153,6 +154,7 @@ impl User {
             act: Arc::new(act),
             said: Mutex::default(),
             url: Mutex::default(),
+            threads: Mutex::default(),
         }
     }
 
@@ -192,7 +194,20 @@ impl Prompt for User {
             return;
         }
         let (act, url) = (Arc::clone(&self.act), self.url());
-        thread::spawn(move || act(&url, &answers));
+        let acting = thread::spawn(move || act(&url, &answers));
+        self.threads.lock().unwrap().push(acting);
+    }
+}
+
+/// What the user found wrong fails the test.
+impl Drop for User {
+    fn drop(&mut self) {
+        for acting in self.threads.lock().unwrap().drain(..) {
+            let acted = acting.join();
+            if !thread::panicking() {
+                acted.unwrap();
+            }
+        }
     }
 }
 
@@ -222,7 +237,7 @@ pub(crate) fn options() -> LoginOptions {
 
 /// Says aloud that something was not tested here, and why.
 pub(crate) fn skip(suite: &str, reason: &str) {
-    println!("skipped {suite}: {reason}");
+    let _ = writeln!(std::io::stdout(), "skipped {suite}: {reason}");
     if let Some(path) = std::env::var_os("GRANTFLOW_SKIPS") {
         let line = format!("{{\"suite\": \"{suite}\", \"reason\": \"{reason}\"}}\n");
         let mut file = std::fs::OpenOptions::new()

@@ -186,10 +186,12 @@ pub(crate) fn login() {
             let word = stored(room).filter(|word| ["corrupt", "nothing", "new"].contains(word))?;
             let mut names = room.names();
             names.retain(|name| name == "credentials.json" || name.starts_with("credentials.json.corrupt-"));
-            let kept = names
+            let (bad, good): (Vec<_>, Vec<_>) = names
                 .iter()
-                .filter(|name| fs::read(room.join(name)).unwrap() == BAD);
-            (kept.count() == 1).then_some(word)
+                .partition(|name| fs::read(room.join(name)).unwrap() == BAD);
+            // It is kept once, and nothing good is set aside.
+            let kept = bad.len() == 1 && good.iter().all(|name| *name == "credentials.json");
+            kept.then_some(word)
         },
         old: "corrupt",
         new: "new",

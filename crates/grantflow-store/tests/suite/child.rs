@@ -73,13 +73,21 @@ pub(crate) struct Holder(pub(crate) Child);
 impl Holder {
     /// Starts it and waits until it has the lock.
     pub(crate) fn start(file: &Path) -> Self {
-        let mut child = command("hold", file).stdin(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        assert!(
-            lines.any(|line| line.unwrap() == "@locked"),
-            "it did not get the lock"
-        );
-        Self(child)
+        Self::start_as("hold", file).0
+    }
+
+    /// Starts it with a child of its own, which outlives it; gives the child's number too.
+    pub(crate) fn start_with_child(file: &Path) -> (Self, i32) {
+        let (holder, said) = Self::start_as("hold with a child", file);
+        let child = said.strip_prefix("@child ").unwrap().parse().unwrap();
+        (holder, child)
+    }
+
+    fn start_as(task: &str, file: &Path) -> (Self, String) {
+        let mut child = command(task, file).stdin(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let said = lines.map_while(Result::ok).find(|line| line.starts_with('@'));
+        (Self(child), said.expect("it got the lock"))
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
@@ -116,6 +124,15 @@ fn the_other_process() {
         "hold" => {
             let _locked = store.lock(&key(), PATIENCE).unwrap();
             say("locked");
+            let _ = std::io::stdin().read(&mut [0]);
+        }
+        "hold with a child" => {
+            let _locked = store.lock(&key(), PATIENCE).unwrap();
+            let child = Command::new("tail")
+                .args(["-f", "/dev/null"])
+                .stderr(Stdio::null())
+                .spawn();
+            say(&format!("child {}", child.unwrap().id()));
             let _ = std::io::stdin().read(&mut [0]);
         }
         "put" => say_kind("put", store.put(record(1), PATIENCE)),

@@ -185,21 +185,19 @@ fn r13_a_lock_file_removed_again_and_again_lets_no_two_write() {
     assert!(removed > 0);
 }
 
+/// Else the lock of a killed process would be held by the browser it opened.
 #[test]
 fn r15_a_child_process_does_not_inherit_the_lock() {
     let room = furnished();
-    let (one, two) = (room.store(), room.store());
-    let locked = one.lock(&key(), PATIENCE).unwrap();
-    let mut child = Command::new("cat")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    drop(locked);
-    let free = two.lock(&key(), Duration::ZERO).map(drop);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    free.unwrap();
+    let store = room.store();
+    let (holder, child) = Holder::start_with_child(&room.file());
+    holder.signal(Signal::KILL);
+    let taken = store.lock(&key(), Duration::from_secs(10)).map(drop);
+    let child = rustix::process::Pid::from_raw(child).unwrap();
+    let lives = rustix::process::test_kill_process(child);
+    rustix::process::kill_process(child, Signal::KILL).unwrap();
+    taken.unwrap();
+    lives.unwrap();
 }
 
 #[test]

@@ -10,9 +10,7 @@ use async_trait::async_trait;
 
 use super::{samples, store as promises};
 use crate::error::StoreErrorKind as Kind;
-use crate::{
-    AsyncLocked, AsyncStore, Change, Key, Locked, Protection, Record, Scopes, Store, StoreError, Token,
-};
+use crate::{AsyncLocked, AsyncStore, Change, Key, Locked, Protection, Record, Store, StoreError, Token};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Fault {

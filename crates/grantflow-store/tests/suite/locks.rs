@@ -1,7 +1,6 @@
 //! One writer among all processes, whatever happens to the others.
 
 use std::fs;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 

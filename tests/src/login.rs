@@ -1,9 +1,9 @@
 //! A login in the steps an application without a receiver of its own takes: start, consent, accept, exchange, keep.
 
-use grantflow_core::flow::keep;
+use grantflow_core::flow::{discover as discover_server, keep};
 use grantflow_core::{
-    AuthorizationCode, AuthorizationRequest, Client, Error, Issuer, Key, MetadataRequest, Origin,
-    PendingAuthorization, Provenance, Record, Scopes, Step, Token, TokenRequest,
+    AuthorizationCode, AuthorizationRequest, Client, Error, Issuer, Key, Origin, PendingAuthorization,
+    Provenance, Record, Scopes, Step, Token, TokenRequest,
 };
 
 /// The client with this id, by what the server says of itself; public until a secret is added.
@@ -13,7 +13,7 @@ use grantflow_core::{
 /// [`Error`] if the server says nothing that can be used, or not that it is `issuer`.
 pub fn discover(issuer: &str, id: &str) -> Result<Step<Client>, Error> {
     let (origin, id) = (Origin::new(issuer)?, id.to_owned());
-    let metadata = MetadataRequest::openid(&Issuer::allow_http_for_loopback(issuer)?).flow();
+    let metadata = discover_server(&Issuer::allow_http_for_loopback(issuer)?);
     Ok(metadata.and_then(move |metadata, _| Ok(Step::Done(metadata.client(id).with_origins([origin])))))
 }
 

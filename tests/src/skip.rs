@@ -36,6 +36,49 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
+/// A program of this workspace beside the running test, such as `examples/web_login`; `None`, after saying so, where it was not
+/// built.
+///
+/// # Panics
+///
+/// If the system does not say where the test is.
+#[must_use]
+pub fn built(name: &str) -> Option<PathBuf> {
+    let test = std::env::current_exe().expect("the test is a file");
+    // target/debug/deps/test
+    let program = test
+        .parent()?
+        .parent()?
+        .join(name)
+        .with_extension(std::env::consts::EXE_EXTENSION);
+    if program.is_file() {
+        return Some(program);
+    }
+    skip(
+        name,
+        "it is not built; `cargo xtask test` does, or `cargo build --all-features --bins --examples`",
+    );
+    None
+}
+
+/// A port that is free now, below those that the system gives out by itself, so that it stays free.
+///
+/// # Panics
+///
+/// If none is.
+#[must_use]
+pub fn free_port() -> u16 {
+    let mut random = [0; 2];
+    let found = (0..100).find_map(|_| {
+        grantflow_core::native::fill(&mut random).ok()?;
+        let port = 20_000 + u16::from_be_bytes(random) % 10_000;
+        std::net::TcpListener::bind(("127.0.0.1", port))
+            .is_ok()
+            .then_some(port)
+    });
+    found.expect("a port is free")
+}
+
 /// `target/artifacts`, where tests leave what people want to see.
 #[must_use]
 pub fn artifacts() -> PathBuf {

@@ -38,13 +38,13 @@ pub(super) fn group() -> Group {
                 (0..n).for_each(|_| drop(black_box(blocking.cached_header())));
             }),
             Case::new("limit: borrow", move |n| {
-                (0..n).for_each(|_| drop(black_box(limit_2.with_header(HeaderValue::len))));
+                (0..n).for_each(|_| _ = black_box(limit_2.with_header(HeaderValue::len)));
             }),
             Case::new("ours: with_cached_header", move |n| {
-                (0..n).for_each(|_| drop(black_box(ours_2.with_cached_header(HeaderValue::len))));
+                (0..n).for_each(|_| _ = black_box(ours_2.with_cached_header(HeaderValue::len)));
             }),
             Case::new("ours: blocking with_cached_header", move |n| {
-                (0..n).for_each(|_| drop(black_box(blocking_2.with_cached_header(HeaderValue::len))));
+                (0..n).for_each(|_| _ = black_box(blocking_2.with_cached_header(HeaderValue::len)));
             }),
             Case::new("ours: header().await", move |n| {
                 (0..n).for_each(|_| drop(black_box(ready(ours_3.header()))));

@@ -91,7 +91,7 @@ pub const REPLY: &str = concat!(
     "yCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB",
     "x",
     r#"","expires_in":3599,"refresh_token":"1//0"#,
-    "gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789",
+    "gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789gLbFcDnRkV",
     r#"","scope":"https://www.googleapis.com/auth/calendar openid","token_type":"Bearer","#,
     r#""refresh_token_expires_in":604799}"#,
 );

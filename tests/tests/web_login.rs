@@ -1,0 +1,170 @@
+//! The web application among the examples, with a certified provider: two users at once, a restart, a denial, other browsers.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use grantflow_suites::browser::Browser;
+use grantflow_suites::child::Running;
+use grantflow_suites::chromium::{Chromium, Window};
+use grantflow_suites::provider::{Provider, WEB_SECRET};
+use grantflow_suites::skip::{built, free_port};
+use serde_json::json;
+
+/// The application, its server, and the directory that outlives restarts.
+struct Site {
+    process: Option<Running>,
+    provider: Provider,
+    home: String,
+    dir: tempfile::TempDir,
+}
+
+impl Site {
+    fn start() -> Option<Self> {
+        built("examples/web_login")?;
+        let home = format!("http://127.0.0.1:{}", free_port());
+        let redirect_uri = format!("{home}/callback");
+        let provider = Provider::start(&json!({ "web_redirect_uris": [redirect_uri] }))?;
+        let dir = tempfile::tempdir().expect("a temporary directory can be made");
+        let secrets = json!({ "web": {
+            "client_id": "web",
+            "client_secret": WEB_SECRET,
+            "auth_uri": provider.url("/auth"),
+            "token_uri": provider.url("/token"),
+            "issuer": provider.issuer(),
+            "redirect_uris": [redirect_uri],
+        } });
+        let file = dir.path().join("client_secrets.json");
+        std::fs::write(file, secrets.to_string()).expect("the directory can be written");
+        let mut site = Self {
+            process: None,
+            provider,
+            home,
+            dir,
+        };
+        site.restart();
+        Some(site)
+    }
+
+    /// Another process, which knows no more than the directory.
+    fn restart(&mut self) {
+        self.process = None;
+        let program = built("examples/web_login").expect("it was there at the start");
+        let dir = self.dir.path();
+        let mut command = Command::new(program);
+        command
+            .arg(dir.join("client_secrets.json"))
+            .arg(self.provider.url("/me"))
+            .arg(dir);
+        self.process = Some(Running::start(&mut command));
+        let address = self.home.trim_start_matches("http://");
+        let end = Instant::now() + Duration::from_secs(20);
+        while std::net::TcpStream::connect(address).is_err() {
+            assert!(Instant::now() < end, "the application does not listen");
+            std::thread::sleep(Duration::from_millis(10)); // sleep: the example says nothing when it listens
+        }
+    }
+
+    fn files(&self, kind: &str) -> usize {
+        let names = Path::read_dir(self.dir.path()).expect("the directory is there");
+        let names = names
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names
+            .filter(|name| name.starts_with(kind) && !name.ends_with(".lock"))
+            .count()
+    }
+}
+
+fn log_in(window: &Window, site: &Site, user: &str) {
+    window.open(&site.home);
+    window.type_into("input[name=login]", user);
+    window.type_into("input[name=password]", "password");
+    window.click("button[type=submit]");
+    window.wait_for("consent page", || {
+        (window.text("button[type=submit]") == "Continue").then_some(())
+    });
+}
+
+fn consent(window: &Window, site: &Site) -> String {
+    window.click("button[type=submit]");
+    window.wait_for("page of the application", || {
+        (window.url() == format!("{}/", site.home)).then_some(())
+    });
+    window.text("body")
+}
+
+#[test]
+fn two_users_log_in_at_once_and_each_gets_their_own() {
+    let (Some(site), Some(chromium)) = (Site::start(), Chromium::start()) else {
+        return;
+    };
+    let (ann, bob) = (chromium.window(), chromium.window());
+    log_in(&ann, &site, "ann");
+    log_in(&bob, &site, "bob");
+    let (of_ann, of_bob) = (consent(&ann, &site), consent(&bob, &site));
+    assert!(of_ann.contains("ann@example.com"), "{of_ann}");
+    assert!(of_bob.contains("bob@example.com"), "{of_bob}");
+    assert_eq!((site.files("user-"), site.files("login-")), (2, 0));
+    ann.open(&site.home);
+    assert!(
+        ann.text("body").contains("ann@example.com"),
+        "the session goes on"
+    );
+}
+
+#[test]
+fn a_login_goes_on_in_another_process() {
+    let (Some(mut site), Some(chromium)) = (Site::start(), Chromium::start()) else {
+        return;
+    };
+    let ann = chromium.window();
+    log_in(&ann, &site, "ann");
+    assert_eq!(site.files("login-"), 1);
+    site.restart();
+    assert!(consent(&ann, &site).contains("ann@example.com"));
+    site.restart();
+    ann.open(&site.home);
+    assert!(
+        ann.text("body").contains("ann@example.com"),
+        "the record outlives the process"
+    );
+}
+
+#[test]
+fn a_denied_consent_is_a_page_and_leaves_nothing_behind() {
+    let (Some(site), Some(chromium)) = (Site::start(), Chromium::start()) else {
+        return;
+    };
+    let ann = chromium.window();
+    log_in(&ann, &site, "ann");
+    ann.click("a[href$='/abort']");
+    let page = ann.wait_for("page of the application", || {
+        ann.url().starts_with(&site.home).then(|| ann.text("body"))
+    });
+    assert!(page.contains("denied"), "{page}");
+    assert_eq!((site.files("user-"), site.files("login-")), (0, 0));
+}
+
+#[test]
+fn t04_t14_a_redirect_counts_once_and_in_the_browser_that_began_alone() {
+    let Some(site) = Site::start() else { return };
+    let mut ann = Browser::of("ann");
+    let at_the_provider = ann.authorize(&site.home);
+    let redirect = ann.authorize(&at_the_provider);
+    let eve = Browser::of("eve").visit(&redirect);
+    assert_eq!((eve.status, site.files("user-")), (400, 0), "{}", eve.body);
+    let page = ann.visit(&redirect);
+    assert!(
+        page.status == 200 && page.body.contains("ann@example.com"),
+        "{}",
+        page.body
+    );
+    assert_eq!(
+        page.url,
+        format!("{}/", site.home),
+        "the code left the address line"
+    );
+    let again = ann.visit(&redirect);
+    assert_eq!((again.status, site.files("user-")), (400, 1), "{}", again.body);
+}

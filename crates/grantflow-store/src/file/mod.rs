@@ -31,6 +31,7 @@ use self::place::Place;
 /// The file is JSON in the clear, for its owner alone: mode `0600`, checked at every use, as are the lock file and the owner
 /// and mode of the directory. Anything that lets others read or replace it is [`StoreErrorKind::Insecure`]: a symbolic or
 /// second hard link, a foreign owner, bits for group or others, a directory that others may write to, sticky or not.
+/// The directory's group may write to it, and the directories above it are not looked at.
 /// On systems without Unix modes the file is as private as its directory.
 ///
 /// A missing directory is created (`0700`), if its parent exists, by the first lock. Beside the file stand `<file>.lock`,

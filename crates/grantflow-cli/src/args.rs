@@ -1,26 +1,34 @@
-//! What can be typed.
+//! What can be typed; values are read into what they stand for at once, so that a bad one is named with its option.
 
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Parser, Subcommand, ValueEnum};
-use grantflow::loopback::LoginArgs;
+use grantflow::loopback::{LoginArgs, LoopbackHost};
+use grantflow::{Issuer, Origin};
 
 /// OAuth 2.0 from the command line: log in once, then call APIs with tokens that refresh themselves.
+///
+/// Begin with `grantflow demo`, which shows everything on a server of its own, or with `grantflow login`.
 #[derive(Debug, Parser)]
 #[command(name = "grantflow", version, max_term_width = 100, after_help = crate::exit::CODES)]
 pub(crate) struct Args {
-    /// Where credentials are kept: `file:PATH`
+    /// Where the credentials are kept: file:PATH
     ///
-    /// By default a file in the user's own data directory. It is readable by its owner only.
-    #[arg(long, global = true, value_name = "STORE", env = "GRANTFLOW_STORE")]
-    pub(crate) store: Option<String>,
+    /// Without it the variable GRANTFLOW_STORE says where, and without that it is a file in your own data directory (`grantflow info`
+    /// shows which). The file is readable by its owner only, and holds the credentials of one account.
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "STORE", value_parser = OsStringValueParser::new().try_map(|text| place(&text)))]
+    pub(crate) store: Option<PathBuf>,
 
-    /// How results are printed; the members of `json` are a promise (docs/cli.md)
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    /// How results are printed; the members of json are a promise (docs/cli.md)
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,
 
-    /// Certificates to trust besides those of the system, in PEM form
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Trust the certificates in this PEM file instead of those of the system
+    ///
+    /// It counts for the authorization server. What `grantflow curl` calls is checked by curl: see its option --cacert.
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
 
     #[command(subcommand)]
@@ -32,31 +40,49 @@ pub(crate) struct Args {
 pub(crate) enum Format {
     /// Lines for people
     Text,
-    /// One JSON value for programs
+    /// One JSON value for programs, errors too
     Json,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Ask the user for consent in a browser and store the credentials
+    /// Ask for consent in a browser and store the credentials
     ///
-    /// Stored credentials that serve are kept: nobody is asked twice.
-    Login(Login),
+    /// Name the client by the file that the provider gave you (--client-secrets), or by the server and the client id (--issuer,
+    /// --client-id). Stored credentials that serve are kept, and nobody is asked twice; more scopes are added to those that were
+    /// granted before. To log in afresh, run `grantflow revoke` first.
+    ///
+    /// The browser is $BROWSER where that is set, else the default one. Without a browser the address to open is printed.
+    Login(Box<Login>),
     /// Print an access token, refreshed first if it has to be
     Token,
-    /// Print the Authorization header line, for `curl -H @-`
+    /// Print the Authorization header line
+    ///
+    /// For programs that read headers from a file or a pipe: `grantflow header | curl -H @- https://api.example.com/`
     Header,
     /// Run curl with the Authorization header, which no other process can see
+    ///
+    /// The header goes to the one address and nowhere else: it must be of an origin that the credentials are for (--origin of
+    /// `grantflow login`), redirects are not followed, and curl's options are taken only if they cannot change where the request
+    /// goes. The file .curlrc is not read. For everything else there is `grantflow header`.
+    #[command(after_help = CURL_EXAMPLES)]
     Curl(Curl),
     /// Show what is stored: scopes, expiry, origins; no secret
     Info,
     /// List the stored credentials
     List,
     /// Revoke the credentials at the server and delete them here
+    ///
+    /// They are made unusable here first. If the server cannot be asked they stay so, and another `grantflow revoke` finishes.
     Revoke,
     /// Watch the whole story on an embedded authorization server
+    ///
+    /// Login, store, call, expiry, 16 threads at once, another process, revocation: each step with what it proves. Nothing of
+    /// yours is touched, and nothing is left behind.
     Demo(Demo),
     /// Print completions for a shell
+    ///
+    /// For bash: source <(grantflow completions bash)
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -65,37 +91,42 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("client").required(true).multiple(false).args(["client_secrets", "issuer"]))]
+#[command(after_help = LOGIN_EXAMPLES)]
 pub(crate) struct Login {
-    /// The client_secrets.json of the application
+    /// The client_secrets.json of the application, as providers offer it for download
     #[arg(long, value_name = "FILE")]
     pub(crate) client_secrets: Option<PathBuf>,
 
-    /// The authorization server, asked for its metadata (http on a loopback literal only)
-    #[arg(long, value_name = "URL", requires = "client_id")]
-    pub(crate) issuer: Option<String>,
+    /// The authorization server, which is asked for its metadata: https, or http on 127.0.0.1 or [::1]
+    #[arg(long, value_name = "URL", requires = "client_id", value_parser = issuer)]
+    pub(crate) issuer: Option<Issuer>,
 
     /// The client id, with --issuer
-    #[arg(long, value_name = "ID", requires = "issuer")]
+    #[arg(long, value_name = "ID", requires = "issuer", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) client_id: Option<String>,
 
-    /// A file with the client secret, `-` for standard input; secrets are not taken from the command line
+    /// A file whose first line is the client secret, with --issuer; `-` is standard input
+    ///
+    /// There is no option for the secret itself: other processes can read command lines.
     #[arg(long, value_name = "FILE", requires = "issuer")]
     pub(crate) client_secret_file: Option<PathBuf>,
 
-    /// A scope to ask for; may be repeated
-    #[arg(long = "scope", value_name = "SCOPE")]
+    /// Scopes to ask for; may be repeated
+    #[arg(long = "scope", value_name = "SCOPE", num_args = 1..)]
     pub(crate) scopes: Vec<String>,
 
-    /// The redirect address that is registered, such as http://127.0.0.1/cb; its port is replaced
-    #[arg(long, value_name = "URL")]
+    /// The redirect address that is registered, where the server wants a path: http://127.0.0.1/cb; its port is replaced
+    #[arg(long, value_name = "URL", value_parser = redirect_uri)]
     pub(crate) redirect_uri: Option<String>,
 
-    /// An origin that the token may be sent to, such as https://api.example.com; may be repeated
-    #[arg(long = "origin", value_name = "URL")]
-    pub(crate) origins: Vec<String>,
+    /// An origin that the token may be sent to, such as https://api.example.com or https://*.example.com; may be repeated
+    ///
+    /// Origins are kept with the credentials. Those of known providers need not be named.
+    #[arg(long = "origin", value_name = "URL", value_parser = origin)]
+    pub(crate) origins: Vec<Origin>,
 
-    /// A name for the account, where several are used
-    #[arg(long, value_name = "NAME", default_value = "")]
+    /// A name of your own for the account, where you keep several
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub(crate) account: String,
 
     #[command(flatten)]
@@ -110,7 +141,7 @@ pub(crate) struct Curl {
 
     /// Options for curl, after `--`
     #[arg(last = true, value_name = "CURL OPTIONS")]
-    pub(crate) options: Vec<String>,
+    pub(crate) options: Vec<OsString>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -118,4 +149,122 @@ pub(crate) struct Demo {
     /// Consent without a browser
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+/// Reads `file:PATH`.
+pub(crate) fn place(text: &OsStr) -> Result<PathBuf, &'static str> {
+    let path = strip_prefix(text, "file:").ok_or("name it as file:PATH")?;
+    if path.as_os_str().is_empty() {
+        return Err("the path behind `file:` is missing");
+    }
+    if path.starts_with("~") {
+        return Err("the shell does not replace `~` there: name the whole path, or file:$HOME/…");
+    }
+    Ok(path)
+}
+
+#[cfg(unix)]
+fn strip_prefix(text: &OsStr, prefix: &str) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let path = text.as_bytes().strip_prefix(prefix.as_bytes())?;
+    Some(Path::new(OsStr::from_bytes(path)).to_owned())
+}
+
+#[cfg(not(unix))]
+fn strip_prefix(text: &OsStr, prefix: &str) -> Option<PathBuf> {
+    text.to_str()?.strip_prefix(prefix).map(PathBuf::from)
+}
+
+fn issuer(text: &str) -> Result<Issuer, grantflow::Error> {
+    Issuer::allow_http_for_loopback(text)
+}
+
+fn origin(text: &str) -> Result<Origin, grantflow::Error> {
+    Origin::new(text)
+}
+
+fn redirect_uri(text: &str) -> Result<String, &'static str> {
+    let rest = text.strip_prefix("http://").unwrap_or_default();
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() => host,
+        _ => authority,
+    };
+    let is_loopback = host != "::1" && host.parse::<LoopbackHost>().is_ok();
+    let is_address = text.bytes().all(|byte| byte.is_ascii_graphic()) && !text.contains('#');
+    if is_loopback && is_address {
+        return Ok(text.to_owned());
+    }
+    Err("a login is received on this machine: http://127.0.0.1, http://[::1] or http://localhost, and a path")
+}
+
+/// The heading of the options that every command has.
+const EVERYWHERE: &str = "Everywhere";
+
+const LOGIN_EXAMPLES: &str = "Examples:
+  grantflow login --client-secrets client_secrets.json --scope openid email
+  grantflow login --issuer https://gitlab.com --client-id ID --scope read_user \\
+      --redirect-uri http://127.0.0.1/callback --origin https://gitlab.com";
+
+const CURL_EXAMPLES: &str = "Examples:
+  grantflow curl https://www.googleapis.com/oauth2/v3/userinfo
+  grantflow curl https://api.example.com/items -- -sS --json '{\"name\": \"new\"}' -o reply.json";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definitions_contradict_each_other_nowhere() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_place_is_a_file_with_a_path() {
+        let place = |text: &str| place(OsStr::new(text));
+        assert_eq!(place("file:a:b"), Ok(PathBuf::from("a:b")));
+        assert_eq!(place("file:/a"), Ok(PathBuf::from("/a")));
+        for bad in [
+            "",
+            "file",
+            "file:",
+            "/a/b",
+            "a",
+            "keyring:x",
+            "FILE:a",
+            "file:~",
+            "file:~/a",
+        ] {
+            assert!(place(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn t16_a_redirect_address_is_on_loopback() {
+        for good in [
+            "http://127.0.0.1/cb",
+            "http://127.0.0.1:80/cb?x=1",
+            "http://[::1]/",
+            "http://localhost",
+            "http://localhost:8080",
+        ] {
+            assert!(redirect_uri(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "127.0.0.1/cb",
+            "https://127.0.0.1/cb",
+            "http://evil.example/",
+            "http://127.0.0.1@evil.example/",
+            "http://127.0.0.1.evil.example/",
+            "http://::1/",
+            "http://0.0.0.0/",
+            "http://127.0.0.1/#f",
+            "http://127.0.0.1/a b",
+            "http://127.0.0.1:port/",
+        ] {
+            assert!(redirect_uri(bad).is_err(), "{bad}");
+        }
+    }
 }

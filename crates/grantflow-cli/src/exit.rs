@@ -3,10 +3,13 @@
 use std::error::Error as _;
 use std::fmt;
 
-use grantflow::{Error, Outcome, StoreError};
+use grantflow::error::ReplyProblem;
+use grantflow::loopback::Visible;
+use grantflow::{Error, StoreError, StoreErrorKind};
+use serde_json::json;
 
 use crate::args::Format;
-use crate::output::visible;
+use crate::output::{note, one_line};
 
 pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
@@ -23,7 +26,7 @@ pub(crate) const CODES: &str = "Exit codes:
   1    anything else
   2    usage: an option or a value cannot be used
   3    a login is needed
-  4    the network or the server failed; trying again may help
+  4    the network or the server failed
   5    the consent was denied
   6    the store failed
   7    a token, a redirect or a signature was refused
@@ -52,6 +55,12 @@ impl Failure {
         self
     }
 
+    /// Without what to do about it.
+    pub(crate) fn without_hint(mut self) -> Self {
+        self.hint = None;
+        self
+    }
+
     pub(crate) fn code(&self) -> u8 {
         self.code
     }
@@ -60,15 +69,14 @@ impl Failure {
     pub(crate) fn report(&self, format: Format) {
         match format {
             Format::Text => {
-                eprintln!("grantflow: {}", visible(&self.message));
+                note(&format!("grantflow: {}", Visible(&self.message)));
                 if let Some(hint) = &self.hint {
-                    eprintln!("  {}", visible(hint));
+                    note(&format!("  {}", Visible(hint)));
                 }
             }
             Format::Json => {
-                let error =
-                    serde_json::json!({"error": self.message, "hint": self.hint, "exit_code": self.code});
-                eprintln!("{error}");
+                let error = json!({"error": self.message, "hint": self.hint, "exit_code": self.code});
+                note(&one_line(&error));
             }
         }
     }
@@ -84,14 +92,9 @@ impl From<Error> for Failure {
             cause = below.source();
         }
         let failure = Self::new(code(&error), message);
-        match &error {
-            _ if failure.code == LOGIN_NEEDED => {
-                failure.hint("run `grantflow login` with the options of the first time")
-            }
-            Error::OriginNotAllowed(origin) => failure.hint(format!(
-                "log in with `--origin {origin}` if the token is meant for it"
-            )),
-            _ => failure,
+        match hint(&error, failure.code) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
         }
     }
 }
@@ -108,22 +111,57 @@ fn code(error: &Error) -> u8 {
         error if error.needs_user() => LOGIN_NEEDED,
         Error::Store(_) => STORE,
         Error::Server(_) | Error::Transport(_) => NETWORK,
-        Error::BadReply(_) if error.outcome() != Outcome::Permanent => NETWORK,
-        Error::BadReply(_) | Error::Callback(_) => REFUSED,
+        Error::BadReply(reply) if is_refusal(reply.problem()) => REFUSED,
+        Error::BadReply(_) => NETWORK,
+        Error::Callback(_) => REFUSED,
+        // Not a value that somebody typed, but one that the server sent, or did not.
+        Error::InvalidInput(input) if input.what() == "access token" => REFUSED,
+        Error::InvalidInput(input) if input.what().ends_with("_endpoint") => FAILED,
         Error::InvalidInput(_) | Error::ClientSecrets(_) | Error::OriginNotAllowed(_) => USAGE,
         Error::Cancelled => INTERRUPTED,
         _ => FAILED,
     }
 }
 
+/// Whether the reply made sense and is not to be trusted.
+fn is_refusal(problem: ReplyProblem) -> bool {
+    matches!(problem, ReplyProblem::TokenType | ReplyProblem::Issuer)
+}
+
+fn hint(error: &Error, code: u8) -> Option<String> {
+    Some(match error {
+        _ if code == LOGIN_NEEDED => "run `grantflow login` with the options of the first time".to_owned(),
+        Error::OriginNotAllowed(origin) => {
+            format!("if the token is meant for it, run `grantflow login` again with --origin {origin}")
+        }
+        Error::InvalidInput(input) if input.what() == "revocation_endpoint" => {
+            "this server revokes nothing: end the access in your account there, then delete the file that `grantflow info` names"
+                .to_owned()
+        }
+        Error::Store(error) => match error.kind() {
+            StoreErrorKind::Corrupt => "it is left as it is; `grantflow login` sets it aside".to_owned(),
+            StoreErrorKind::Newer => "use a newer grantflow, or another place with --store file:PATH".to_owned(),
+            StoreErrorKind::Insecure(_) => {
+                "file and directory must be yours alone (chmod 600 and 700); or name another place with --store file:PATH"
+                    .to_owned()
+            }
+            StoreErrorKind::LockTimeout { .. } => "try again when the other process has ended".to_owned(),
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use grantflow::{NotAuthorized, StoreErrorKind, TransportError, TransportErrorKind};
+    use grantflow::error::{BadReply, InvalidInput};
+    use grantflow::{NotAuthorized, TransportError, TransportErrorKind};
 
     #[test]
     fn each_kind_of_failure_has_its_exit_code() {
         let code = |error: Error| Failure::from(error).code();
+        let reply = |problem| code(BadReply::new(http::StatusCode::OK, problem).into());
         assert_eq!(code(NotAuthorized::NothingStored.into()), LOGIN_NEEDED);
         assert_eq!(
             code(TransportError::new(TransportErrorKind::Connect).into()),
@@ -133,5 +171,17 @@ mod tests {
         assert_eq!(code(Error::OriginNotAllowed("https://x".into())), USAGE);
         assert_eq!(code(Error::Cancelled), INTERRUPTED);
         assert_eq!(code(Error::Unsupported("fly")), FAILED);
+        assert_eq!(reply(ReplyProblem::TokenType), REFUSED);
+        assert_eq!(reply(ReplyProblem::Issuer), REFUSED);
+        assert_eq!(reply(ReplyProblem::MediaType), NETWORK);
+        assert_eq!(code(InvalidInput::new("scope", "has a space").into()), USAGE);
+        assert_eq!(
+            code(InvalidInput::new("access token", "has a bad character").into()),
+            REFUSED
+        );
+        assert_eq!(
+            code(InvalidInput::new("revocation_endpoint", "is not known for this client").into()),
+            FAILED
+        );
     }
 }

@@ -1,18 +1,48 @@
 //! What a process that holds secrets owes them: no core dumps, and no refresh cut in half by an interrupt.
+//!
+//! ```text
+//! quiet ──POST leaves──▶ owed ──its work is done──▶ quiet
+//!   │ interrupt            │ interrupt
+//!   ▼                      ▼
+//! ends with 130          waits for `quiet`, a minute at the most, then ends with 130
+//! ```
+//!
+//! A POST may spend what cannot be had again: a refresh token, a code. From an interrupt on none leaves, and what has left is
+//! stored first. Waiting for a lock that another process holds is ended at once: nothing is lost by it.
 
+use std::path::{Path, PathBuf};
 use std::process;
-use std::sync::OnceLock;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
-use grantflow::blocking::Credentials;
+use grantflow::transport::{Job, Ticks};
+use grantflow::ureq::UreqTransport;
+use grantflow::{EntropyError, Now, Request, Response, Transport, TransportError};
 
 use crate::exit::{FAILED, Failure, INTERRUPTED};
-
-/// The credentials in use, for the interrupt handler.
-static IN_USE: OnceLock<Credentials> = OnceLock::new();
+use crate::output::note;
 
 /// As long as a refresh with its second try may take.
 const SETTLE: Duration = Duration::from_secs(60);
+
+static STATE: Mutex<State> = Mutex::new(State {
+    interrupted: false,
+    owed: false,
+    child: None,
+    home: None,
+});
+static CHANGED: Condvar = Condvar::new();
+
+struct State {
+    interrupted: bool,
+    /// A POST has left, and what it brings is not stored.
+    owed: bool,
+    /// A program that must not outlive this one.
+    child: Option<u32>,
+    /// A directory that must not.
+    home: Option<PathBuf>,
+}
 
 /// Core dumps would hold tokens (threat T62).
 pub(crate) fn no_core_dumps() {
@@ -34,19 +64,112 @@ pub(crate) fn no_core_dumps() {
     }
 }
 
-/// Ends with 130 on an interrupt, once a refresh in the air has been stored: cut short, it would burn the refresh token.
+/// Ends with 130 on SIGINT, SIGTERM and SIGHUP, once what has left is stored: cut short, it would burn the refresh token.
 pub(crate) fn settle_when_interrupted() -> Result<(), Failure> {
     ctrlc::set_handler(|| {
-        if let Some(credentials) = IN_USE.get() {
-            credentials.settle(SETTLE);
+        let mut state = lock();
+        state.interrupted = true;
+        end(state.child.take());
+        if state.owed && std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+            note("\ngrantflow: interrupted; waiting for a reply that must not be lost");
+        }
+        let waited = CHANGED.wait_timeout_while(state, SETTLE, |state| state.owed);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if let Some(home) = &state.home {
+            // What cannot be removed holds nothing that a server still takes: it ends with this process.
+            let _ = std::fs::remove_dir_all(home);
         }
         process::exit(i32::from(INTERRUPTED));
     })
     .map_err(|error| Failure::new(FAILED, format!("cannot watch for interrupts: {error}")))
 }
 
-/// Names the credentials whose refresh an interrupt has to wait for.
-pub(crate) fn watch(credentials: &Credentials) {
-    // The first ones are the only ones of a command.
-    let _ = IN_USE.set(credentials.clone());
+/// Says that whatever left has been stored. After an interrupt this does not return.
+pub(crate) fn settled() {
+    let mut state = lock();
+    state.owed = false;
+    CHANGED.notify_all();
+    if state.interrupted {
+        drop(state);
+        wait_for_the_end();
+    }
 }
+
+/// Names the program that an interrupt has to end too; `None` once it has ended.
+pub(crate) fn watch_child(child: Option<u32>) {
+    let mut state = lock();
+    state.child = child;
+    if state.interrupted {
+        end(state.child.take());
+    }
+}
+
+/// Names the directory that an interrupt has to remove.
+pub(crate) fn watch_home(home: &Path) {
+    lock().home = Some(home.to_owned());
+}
+
+/// The transport of the command: from an interrupt on no POST leaves through it.
+#[derive(Clone, Debug)]
+pub(crate) struct Watched(pub(crate) UreqTransport);
+
+impl Transport for Watched {
+    fn send(&self, request: Request) -> Result<Response, TransportError> {
+        if request.method() == http::Method::POST {
+            let mut state = lock();
+            // A second try of what is owed is no new debt.
+            if state.interrupted && !state.owed {
+                drop(state);
+                wait_for_the_end();
+            }
+            state.owed = true;
+        }
+        self.0.send(request)
+    }
+
+    fn sleep(&self, pause: Duration) {
+        self.0.sleep(pause);
+    }
+
+    fn spawn(&self, job: Job) -> Result<(), Job> {
+        self.0.spawn(job)
+    }
+
+    fn now(&self) -> Now {
+        self.0.now()
+    }
+
+    fn ticks(&self) -> Ticks {
+        self.0.ticks()
+    }
+
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        self.0.fill(bytes)
+    }
+}
+
+fn lock() -> MutexGuard<'static, State> {
+    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The interrupt's thread ends the process.
+fn wait_for_the_end() -> ! {
+    loop {
+        thread::park();
+    }
+}
+
+#[cfg(unix)]
+fn end(child: Option<u32>) {
+    use rustix::process::{Pid, Signal, kill_process};
+    let pid = child
+        .and_then(|child| i32::try_from(child).ok())
+        .and_then(Pid::from_raw);
+    if let Some(pid) = pid {
+        // One that has ended needs no signal.
+        let _ = kill_process(pid, Signal::TERM);
+    }
+}
+
+#[cfg(not(unix))]
+fn end(_: Option<u32>) {}

@@ -1,110 +1,253 @@
 //! `grantflow login`: a client, a consent, a stored record.
 
-use std::fs;
-use std::io::Read as _;
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
+use std::time::Duration;
 
-use grantflow::loopback::{LoginError, TerminalPrompt, run_flow_with};
-use grantflow::{Client, Issuer, Origin, Scopes, Secret, TransportHost, flow, run};
+use grantflow::loopback::{Answers, LoginError, Message, Paste, Prompt, TerminalPrompt, run_flow_with};
+use grantflow::{
+    Change, Client, Key, Origin, Record, Scopes, Secret, Store, StoreErrorKind, TransportHost, flow, run,
+};
+use indicatif::ProgressBar;
 
-use crate::args::{Args, Login};
-use crate::exit::{FAILED, Failure, LOGIN_NEEDED, USAGE};
-use crate::guard;
-use crate::output::{describe, while_waiting};
-use crate::record::print;
+use crate::args::{Args, Format, Login};
+use crate::exit::{DENIED, FAILED, Failure, LOGIN_NEEDED, USAGE};
+use crate::output::{describe, lines, note, result, spinner, while_waiting};
 use crate::session::Session;
+use crate::{guard, logging};
+
+/// Larger than any file that a provider offers.
+const LARGEST_FILE: u64 = 1024 * 1024;
+
+/// As long as a process may hold the lock for a refresh with its second try, and some.
+const LOCK_PATIENCE: Duration = Duration::from_secs(75);
 
 /// Logs in, unless stored credentials serve.
 pub(crate) fn login(args: &Args, login: &Login) -> Result<(), Failure> {
+    logging::to_standard_error(login.receiver.logging_level());
     let session = Session::open(args)?;
-    let scopes = Scopes::try_from(login.scopes.as_slice())?;
+    let scopes: Vec<&str> = login.scopes.iter().flat_map(|scope| scope.split(' ')).collect();
+    let scopes = Scopes::try_from(
+        scopes
+            .into_iter()
+            .filter(|scope| !scope.is_empty())
+            .collect::<Vec<_>>()
+            .as_slice(),
+    )?;
     let client = client(login, &session)?;
-    let options = login.receiver.options().account(&login.account);
-    let prompt = TerminalPrompt::new();
-    let credentials = run_flow_with(
-        &client,
+    let key = Key::new(&client, scopes.clone()).with_account(&login.account);
+    let origins = origins(&session, &client, &key, &login.origins)?;
+    session.make_directory()?;
+    let prompt = Conversation::default();
+    let asked = run_flow_with(
+        &client.with_origins(origins.iter().cloned()),
         scopes,
         session.store.clone(),
         session.transport.clone(),
-        &options,
+        &login.receiver.options().account(&login.account),
         &prompt,
-    )?;
-    guard::watch(&credentials);
-    let record = credentials.record()?;
-    print(
-        args,
-        &describe(&record, &session.store, &session.location, session.now()),
     );
-    Ok(())
+    prompt.end();
+    guard::settled();
+    let key = asked?.record()?.key().clone();
+    let record = allow(&session.store, &key, &origins)?;
+    if !prompt.asked.get() && args.format == Format::Text {
+        note(
+            "The stored credentials serve: nobody was asked. To log in afresh, run `grantflow revoke` first.",
+        );
+    }
+    let description = describe(&record, &session.store, &session.location, session.now());
+    result(args.format, &lines(&description), &description)
 }
 
 /// The client that was named, with what was said about it.
 fn client(login: &Login, session: &Session) -> Result<Client, Failure> {
-    let mut client = match (&login.client_secrets, &login.issuer, &login.client_id) {
+    let client = match (&login.client_secrets, &login.issuer, &login.client_id) {
         (Some(file), _, _) => {
-            let json = fs::read(file)
+            let mut json = Vec::new();
+            File::open(file)
+                .and_then(|file| file.take(LARGEST_FILE).read_to_end(&mut json))
                 .map_err(|error| Failure::new(USAGE, format!("cannot read {}: {error}", file.display())))?;
             Client::from_client_secrets(&json)?
         }
         (None, Some(issuer), Some(id)) => {
-            let issuer = Issuer::allow_http_for_loopback(issuer)?;
+            // Before the server is asked: standard input may be a pipe that somebody waits at.
+            let secret = login.client_secret_file.as_deref().map(secret).transpose()?;
             let host = TransportHost::new(&session.transport);
             let metadata = while_waiting("asking the server for its metadata", || {
-                run(flow::discover(&issuer), &host)
+                run(flow::discover(issuer), &host)
             })?;
-            match &login.client_secret_file {
-                Some(file) => metadata.confidential_client(id, secret(file)?),
+            match secret {
+                Some(secret) => metadata.confidential_client(id, secret),
                 None => metadata.client(id),
             }
         }
         _ => {
             return Err(Failure::new(
                 USAGE,
-                "name a client: --client-secrets FILE, or --issuer URL --client-id ID",
+                "name a client: --client-secrets FILE, or --issuer URL and --client-id ID",
             ));
         }
     };
-    if let Some(uri) = &login.redirect_uri {
-        client = client.with_redirect_uris([uri]);
-    }
-    let mut origins = client.origins().to_vec();
-    for origin in &login.origins {
-        origins.push(Origin::new(origin)?);
-    }
-    Ok(client.with_origins(origins))
+    Ok(match &login.redirect_uri {
+        Some(uri) => client.with_redirect_uris([uri]),
+        None => client,
+    })
 }
 
-/// The first line of a file, or of standard input.
+/// The first line of a file, or of standard input, which is read no further.
 fn secret(file: &Path) -> Result<Secret, Failure> {
-    let mut text = String::new();
-    let read = if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text)
+    let line = if file == Path::new("-") {
+        standard_input().and_then(first_line)
     } else {
-        fs::File::open(file).and_then(|mut file| file.read_to_string(&mut text))
+        File::open(file).and_then(first_line)
     };
-    let text = Secret::new(text);
-    read.map_err(|error| Failure::new(USAGE, format!("cannot read the client secret: {error}")))?;
-    let line = text.expose().lines().next().unwrap_or_default();
-    if line.is_empty() {
-        return Err(Failure::new(USAGE, "the client secret is empty"));
+    let unusable = |why: &str| Failure::new(USAGE, format!("cannot read the client secret: {why}"));
+    let line = line.map_err(|error| unusable(&error.to_string()))?;
+    if line.expose().is_empty() {
+        return Err(unusable("the first line is empty"));
     }
-    Ok(Secret::new(line))
+    Ok(line)
+}
+
+/// Without a buffer, so that what follows the line stays for the next reader: a redirect that is pasted, say.
+#[cfg(unix)]
+fn standard_input() -> io::Result<File> {
+    let copy = std::os::fd::AsFd::as_fd(&io::stdin()).try_clone_to_owned()?;
+    Ok(File::from(copy))
+}
+
+#[cfg(not(unix))]
+fn standard_input() -> io::Result<io::StdinLock<'static>> {
+    Ok(io::stdin().lock())
+}
+
+fn first_line(mut input: impl Read) -> io::Result<Secret> {
+    // Enough from the start, so that no copy is left behind.
+    let mut line = Vec::with_capacity(LONGEST_SECRET);
+    let mut byte = [0];
+    while line.len() < LONGEST_SECRET {
+        match input.read(&mut byte) {
+            Ok(0) => break,
+            Ok(_) if byte == *b"\n" => break,
+            Ok(_) => line.extend_from_slice(&byte),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if line.last() == Some(&b'\r') {
+        line.pop();
+    }
+    let text = String::from_utf8(line).map_err(|_| io::Error::other("it is not UTF-8"))?;
+    Ok(Secret::new(text))
+}
+
+const LONGEST_SECRET: usize = 64 * 1024;
+
+/// Where the token may go: where the provider says, where this login says, and where earlier logins of the same account said.
+fn origins(session: &Session, client: &Client, key: &Key, named: &[Origin]) -> Result<Vec<Origin>, Failure> {
+    let mut origins = client.origins().to_vec();
+    origins.extend_from_slice(named);
+    let stored = match session.store.keys() {
+        // A new login sets it aside, with what it says.
+        Err(error) if error.kind() == StoreErrorKind::Corrupt => Vec::new(),
+        keys => keys?,
+    };
+    for stored in stored.iter().filter(|stored| stored.same_but_for_scopes(key)) {
+        if let Some(record) = session.store.read(stored)? {
+            origins.extend_from_slice(record.origins());
+        }
+    }
+    origins.sort();
+    origins.dedup();
+    Ok(origins)
+}
+
+/// Adds origins to the stored record; under its lock, so that no refresh of another process is overwritten.
+fn allow(store: &dyn Store, key: &Key, origins: &[Origin]) -> Result<Record, Failure> {
+    let nothing = || Failure::new(FAILED, "the credentials were deleted by another process");
+    let allows = |record: &Record| origins.iter().all(|origin| record.origins().contains(origin));
+    let record = store.read(key)?.ok_or_else(nothing)?;
+    if allows(&record) {
+        return Ok(record);
+    }
+    let mut locked = store.lock(key, LOCK_PATIENCE)?;
+    let record = locked.record().ok_or_else(nothing)?.clone();
+    let record = record.with_origins(origins.iter().cloned());
+    locked.save(Change::Put(Box::new(record.clone())))?;
+    Ok(record)
+}
+
+/// The conversation at the terminal, with a spinner while the user is at the browser.
+#[derive(Default)]
+struct Conversation {
+    terminal: TerminalPrompt,
+    spinner: RefCell<Option<ProgressBar>>,
+    asked: Cell<bool>,
+}
+
+impl Conversation {
+    fn end(&self) {
+        if let Some(spinner) = self.spinner.take() {
+            spinner.finish_and_clear();
+        }
+    }
+}
+
+impl Prompt for Conversation {
+    fn say(&self, message: &Message<'_>) {
+        self.asked.set(true);
+        self.end();
+        self.terminal.say(message);
+        // Where the user may have to type, nothing turns.
+        if matches!(message, Message::Opened { .. }) {
+            self.spinner.replace(Some(spinner("waiting for the browser")));
+        }
+    }
+
+    fn paste(&self, answers: Answers, paste: Paste) {
+        self.terminal.paste(answers, paste);
+    }
 }
 
 impl From<LoginError> for Failure {
     fn from(error: LoginError) -> Self {
-        match error {
-            LoginError::Flow(error) => error.into(),
-            error => {
-                let code = match &error {
-                    LoginError::TimedOut | LoginError::NoAnswer => LOGIN_NEEDED,
-                    LoginError::NotLoopback | LoginError::NoLoopbackRedirect | LoginError::OtherRecord(_) => {
-                        USAGE
-                    }
-                    _ => FAILED,
+        let (code, hint) = match &error {
+            LoginError::Flow(error) => {
+                let failure = Self::from(error.clone());
+                return match failure.code() {
+                    LOGIN_NEEDED => failure.hint("begin again with `grantflow login`"),
+                    DENIED => failure.hint("nothing was stored; `grantflow login` asks again"),
+                    _ => failure,
                 };
-                Self::new(code, error)
             }
+            LoginError::TimedOut => (LOGIN_NEEDED, "begin again with `grantflow login`"),
+            LoginError::NoAnswer => (
+                LOGIN_NEEDED,
+                "leave --no-local-server out, or run the command at a terminal",
+            ),
+            LoginError::Listen(_) => (
+                FAILED,
+                "name another port with --auth-host-port, or none for any that is free",
+            ),
+            LoginError::OtherRecord(_) => (
+                USAGE,
+                "another place is named with --store file:PATH; `grantflow revoke` removes what is stored",
+            ),
+            LoginError::NotLoopback | LoginError::NoLoopbackRedirect => (USAGE, ""),
+            _ => (FAILED, ""),
+        };
+        let mut message = error.to_string();
+        if let Some(cause) = std::error::Error::source(&error) {
+            message = format!("{message}: {cause}");
+        }
+        let failure = Self::new(code, message);
+        if hint.is_empty() {
+            failure.without_hint()
+        } else {
+            failure.hint(hint)
         }
     }
 }

@@ -1,38 +1,35 @@
 //! The `grantflow` command: log in, keep credentials, call APIs.
 //!
-//! One file a subcommand; `args` says what can be typed, `exit` what the exit code means.
-
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints")]
+//! One file a subcommand; `args` says what can be typed, `exit` what the exit code means, `guard` what an interrupt may not break.
 
 mod args;
 mod curl;
 mod demo;
 mod exit;
 mod guard;
+mod logging;
 mod login;
 mod output;
 mod record;
 mod session;
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, Format};
 use crate::exit::Failure;
 
 fn main() -> ExitCode {
     guard::no_core_dumps();
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(usage) => {
-            let code = u8::from(usage.use_stderr()) * exit::USAGE;
-            // Where help cannot be printed there is nobody to tell.
-            let _ = usage.print();
-            return ExitCode::from(code);
-        }
+        Err(usage) => return misused(&usage),
     };
-    match perform(&args) {
+    let done = perform(&args);
+    guard::settled();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.report(args.format);
@@ -53,8 +50,39 @@ fn perform(args: &Args) -> Result<(), Failure> {
         Command::Revoke => record::revoke(args),
         Command::Demo(demo) => demo::demo(args, demo),
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Args::command(), "grantflow", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Args::command(), "grantflow", &mut script);
+            output::write(&String::from_utf8_lossy(&script))
         }
     }
+}
+
+/// Help, the version, or what cannot be understood.
+fn misused(usage: &clap::Error) -> ExitCode {
+    if !usage.use_stderr() {
+        // Where help cannot be printed there is nobody to tell.
+        let _ = usage.print();
+        return ExitCode::SUCCESS;
+    }
+    if wants_json() {
+        let text = usage.render().to_string();
+        let problem = text.split("\n\n").next().unwrap_or_default();
+        let problem = problem.strip_prefix("error: ").unwrap_or(problem);
+        let words: Vec<&str> = problem.split_whitespace().collect();
+        Failure::new(exit::USAGE, words.join(" "))
+            .hint("see `grantflow --help`")
+            .report(Format::Json);
+    } else {
+        let _ = usage.print();
+    }
+    ExitCode::from(exit::USAGE)
+}
+
+/// Whether programs read the errors, as far as can be told from a command line that makes no sense.
+fn wants_json() -> bool {
+    let words: Vec<_> = std::env::args_os().collect();
+    words.iter().any(|word| word == "--format=json")
+        || words
+            .windows(2)
+            .any(|pair| pair == [OsStr::new("--format"), OsStr::new("json")])
 }

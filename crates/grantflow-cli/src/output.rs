@@ -1,37 +1,81 @@
 //! How results are printed.
 
 use std::fmt::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::time::Duration;
 
+use grantflow::loopback::Visible;
 use grantflow::{Record, Store, Timestamp};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
-/// Makes visible what would move a cursor or hide text: control, bidirectional and zero-width characters (threat T26).
-pub(crate) fn visible(text: &str) -> String {
-    let mut seen = String::with_capacity(text.len());
-    for character in text.chars() {
-        let hidden = matches!(
-            character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-        );
-        if character.is_control() && character != '\n' || hidden {
-            // Writing to a string cannot fail.
-            let _ = write!(seen, "\\u{{{:x}}}", u32::from(character));
-        } else {
-            seen.push(character);
-        }
+use crate::args::Format;
+use crate::exit::{FAILED, Failure};
+use crate::guard;
+
+/// Prints a result in the form that was asked for.
+pub(crate) fn result(format: Format, text: &str, value: &Value) -> Result<(), Failure> {
+    match format {
+        Format::Text => write(text),
+        Format::Json => write(&one_line(value)),
     }
-    seen
 }
 
-/// A spinner on standard error while `work` is under way; nothing where that is no terminal.
+/// Writes a line, or several, to standard output. A reader that has gone is no failure: it wanted no more.
+pub(crate) fn write(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    let written = out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.write_all(end.as_bytes()))
+        .and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(FAILED, format!("cannot write the result: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a line to standard error. Whoever closed it does not want to read it.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// JSON in which what would steer a terminal is escaped: the same value to a program (threat T26).
+pub(crate) fn one_line(value: &Value) -> String {
+    let text = value.to_string();
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if Visible(character.encode_utf8(&mut [0; 4]))
+            .to_string()
+            .starts_with(character)
+        {
+            line.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            // Writing to a string cannot fail.
+            let _ = write!(line, "\\u{unit:04x}");
+        }
+    }
+    line
+}
+
+/// A spinner on standard error while a request is under way; nothing where that is no terminal.
 pub(crate) fn while_waiting<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
-    let spinner = ProgressBar::new_spinner().with_message(what);
-    spinner.enable_steady_tick(Duration::from_millis(100));
+    let spinner = spinner(what);
     let done = work();
     spinner.finish_and_clear();
+    guard::settled();
     done
+}
+
+/// A spinner that turns until it is cleared.
+pub(crate) fn spinner(what: &'static str) -> ProgressBar {
+    let spinner = ProgressBar::new_spinner().with_message(what);
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
 }
 
 /// What is known of stored credentials, without a secret; the members are a promise of `docs/cli.md`.
@@ -90,22 +134,31 @@ pub(crate) fn lines(description: &Value) -> String {
                 .filter_map(Value::as_str)
                 .collect::<Vec<_>>()
                 .join(" "),
+            Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
+            other if name == "expires_in" => format!("{other} s"),
             other => other.to_string(),
         };
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{:<17} {}", name.replace('_', " "), visible(&shown));
+        let _ = writeln!(text, "{:<17} {}", name.replace('_', " "), Visible(&shown));
     }
     text
 }
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
-    fn t26_nothing_that_moves_the_cursor_or_hides_text_is_printed_as_it_came() {
-        let shown = visible("a\u{1b}]0;x\u{7}\r\u{202e}b\u{200b}\u{9b}c");
-        assert_eq!(shown, "a\\u{1b}]0;x\\u{7}\\u{d}\\u{202e}b\\u{200b}\\u{9b}c");
-        assert_eq!(visible("plain \u{e4}\ntext"), "plain \u{e4}\ntext");
+    fn t26_nothing_that_steers_a_terminal_is_printed_as_it_came() {
+        let hostile = "a\u{1b}]0;x\u{7}\r\n\u{202e}b\u{200b}\u{9b}c\u{7f}\u{e0041}\u{e4}";
+        let value = json!({ "issuer": hostile, "scopes": [hostile] });
+        let is_steering = |c: char| c.is_control() || !(c == '\u{e4}' || c.is_ascii());
+        let line = one_line(&value);
+        assert!(!line.contains(is_steering), "{line}");
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), value);
+        let text = lines(&value);
+        assert!(!text.replace('\n', "").contains(is_steering), "{text}");
+        assert_eq!(text.lines().count(), 2, "{text}");
     }
 }

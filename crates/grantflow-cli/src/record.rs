@@ -1,11 +1,11 @@
 //! What needs a stored record: `token`, `header`, `info`, `list`, `revoke`.
 
-use grantflow::{Store as _, StoreErrorKind};
+use grantflow::Store as _;
 use serde_json::{Value, json};
 
-use crate::args::{Args, Format};
-use crate::exit::{FAILED, Failure};
-use crate::output::{describe, lines, while_waiting};
+use crate::args::Args;
+use crate::exit::{Failure, NETWORK, REFUSED};
+use crate::output::{describe, lines, result, while_waiting};
 use crate::session::Session;
 
 /// Prints an access token.
@@ -14,29 +14,35 @@ pub(crate) fn token(args: &Args) -> Result<(), Failure> {
     let credentials = session.credentials()?;
     let access = while_waiting("getting an access token", || credentials.access_token())?;
     let expires_in = access.remaining.map(|left| left.as_secs());
-    match args.format {
-        Format::Text => println!("{}", access.token.expose()),
-        Format::Json => println!(
-            "{}",
-            json!({"access_token": access.token.expose(), "expires_in": expires_in})
-        ),
-    }
-    Ok(())
+    result(
+        args.format,
+        access.token.expose(),
+        &json!({"access_token": access.token.expose(), "expires_in": expires_in}),
+    )
 }
 
 /// Prints the header line.
 pub(crate) fn header(args: &Args) -> Result<(), Failure> {
     let session = Session::open(args)?;
+    let value = header_value(&session)?;
+    result(
+        args.format,
+        &format!("Authorization: {value}"),
+        &json!({"name": "Authorization", "value": value}),
+    )
+}
+
+/// The value of the `Authorization` header.
+pub(crate) fn header_value(session: &Session) -> Result<String, Failure> {
     let credentials = session.credentials()?;
     let header = while_waiting("getting an access token", || credentials.header())?;
-    let value = header
-        .to_str()
-        .map_err(|_| Failure::new(FAILED, "the token does not fit in a line"))?;
-    match args.format {
-        Format::Text => println!("Authorization: {value}"),
-        Format::Json => println!("{}", json!({"name": "Authorization", "value": value})),
-    }
-    Ok(())
+    let value = header.to_str().map_err(|_| {
+        Failure::new(
+            REFUSED,
+            "the access token has a character that no header may have",
+        )
+    })?;
+    Ok(value.to_owned())
 }
 
 /// Shows what is stored.
@@ -44,8 +50,7 @@ pub(crate) fn info(args: &Args) -> Result<(), Failure> {
     let session = Session::open(args)?;
     let record = session.record()?;
     let description = describe(&record, &session.store, &session.location, session.now());
-    print(args, &description);
-    Ok(())
+    result(args.format, &lines(&description), &description)
 }
 
 /// Lists what is stored.
@@ -53,6 +58,7 @@ pub(crate) fn list(args: &Args) -> Result<(), Failure> {
     let session = Session::open(args)?;
     let mut all = Vec::new();
     for key in session.store.keys()? {
+        // Deleted between the two reads, it is not listed.
         if let Some(record) = session.store.read(&key)? {
             all.push(describe(
                 &record,
@@ -62,15 +68,11 @@ pub(crate) fn list(args: &Args) -> Result<(), Failure> {
             ));
         }
     }
-    match args.format {
-        Format::Json => println!("{}", Value::Array(all)),
-        Format::Text if all.is_empty() => println!("no credentials in {}", session.location),
-        Format::Text => println!(
-            "{}",
-            all.iter().map(lines).collect::<Vec<_>>().join("\n").trim_end()
-        ),
-    }
-    Ok(())
+    let text = match all.as_slice() {
+        [] => format!("no credentials in {}", session.location),
+        all => all.iter().map(lines).collect::<Vec<_>>().join("\n"),
+    };
+    result(args.format, &text, &Value::Array(all))
 }
 
 /// Ends the credentials.
@@ -78,25 +80,16 @@ pub(crate) fn revoke(args: &Args) -> Result<(), Failure> {
     let session = Session::open(args)?;
     let credentials = session.credentials()?;
     while_waiting("revoking", || credentials.revoke()).map_err(|error| {
-        let stored = !matches!(&error, grantflow::Error::Store(error) if error.kind() == StoreErrorKind::Corrupt);
         let failure = Failure::from(error);
-        match stored {
-            true if failure.code() == crate::exit::NETWORK => {
-                failure.hint("the credentials are unusable here already; run `grantflow revoke` again to finish at the server")
-            }
-            _ => failure,
+        if failure.code() != NETWORK {
+            return failure;
         }
+        failure
+            .hint("the credentials are unusable here already; run `grantflow revoke` again to end them at the server too")
     })?;
-    match args.format {
-        Format::Text => println!("revoked, and deleted from {}", session.location),
-        Format::Json => println!("{}", json!({"revoked": true, "store": session.location})),
-    }
-    Ok(())
-}
-
-pub(crate) fn print(args: &Args, description: &Value) {
-    match args.format {
-        Format::Text => print!("{}", lines(description)),
-        Format::Json => println!("{description}"),
-    }
+    result(
+        args.format,
+        &format!("revoked, and deleted from {}", session.location),
+        &json!({"revoked": true, "store": session.location}),
+    )
 }

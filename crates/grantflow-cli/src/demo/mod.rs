@@ -4,10 +4,12 @@ mod story;
 
 use std::time::Instant;
 
+use grantflow::loopback::Visible;
 use serde_json::{Value, json};
 
 use crate::args::{Args, Demo, Format};
 use crate::exit::{FAILED, Failure};
+use crate::output::{one_line, write};
 
 /// Tells the story.
 pub(crate) fn demo(args: &Args, demo: &Demo) -> Result<(), Failure> {
@@ -17,8 +19,7 @@ pub(crate) fn demo(args: &Args, demo: &Demo) -> Result<(), Failure> {
         began: Instant::now(),
     };
     story::tell(&mut teller, demo.yes)?;
-    teller.end();
-    Ok(())
+    teller.end()
 }
 
 /// Prints the steps as they are done.
@@ -30,29 +31,36 @@ struct Teller {
 
 impl Teller {
     /// Says what is about to happen, where a person has to act.
-    fn ask(&self, what: &str) {
-        if self.format == Format::Text {
-            println!("   {what}");
+    fn ask(&self, what: &str) -> Result<(), Failure> {
+        match self.format {
+            Format::Text => write(&format!("   {what}")),
+            Format::Json => Ok(()),
         }
     }
 
     /// Says what was done and what it proves.
-    fn did(&mut self, step: &str, did: impl Into<String>, proves: impl Into<String>) {
+    fn did(&mut self, step: &str, did: impl Into<String>, proves: impl Into<String>) -> Result<(), Failure> {
         let (did, proves) = (did.into(), proves.into());
         self.told
-            .push(json!({"step": step, "did": did, "proves": proves}));
-        if self.format == Format::Text {
-            println!("{:>2}. {step:<9} {did}\n               {proves}", self.told.len());
+            .push(json!({"step": step, "did": &did, "proves": &proves}));
+        match self.format {
+            Format::Text => write(&format!(
+                "{:>2}. {step:<9} {}\n               {}",
+                self.told.len(),
+                Visible(&did),
+                Visible(&proves)
+            )),
+            Format::Json => Ok(()),
         }
     }
 
-    fn end(self) {
+    fn end(self) -> Result<(), Failure> {
         match self.format {
-            Format::Json => println!("{}", Value::Array(self.told)),
-            Format::Text => println!(
+            Format::Json => write(&one_line(&Value::Array(self.told))),
+            Format::Text => write(&format!(
                 "\nThat was all of it, in {:.1} s. Next: grantflow login --help",
                 self.began.elapsed().as_secs_f64()
-            ),
+            )),
         }
     }
 }

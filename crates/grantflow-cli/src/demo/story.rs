@@ -29,7 +29,7 @@ pub(super) fn tell(teller: &mut Teller, yes: bool) -> Result<(), Failure> {
         "server",
         format!("started an authorization server at {}", server.issuer()),
         "everything below is real HTTP with it",
-    );
+    )?;
 
     let transport = UreqTransport::new()?;
     let issuer = Issuer::allow_http_for_loopback(server.issuer())?;
@@ -41,12 +41,11 @@ pub(super) fn tell(teller: &mut Teller, yes: bool) -> Result<(), Failure> {
         "discover",
         "asked it for its endpoints",
         "the issuer in the reply is the one that was asked (RFC 8414)",
-    );
+    )?;
 
     let home = Home::make()?;
     let store = FileStore::new(home.file());
     let credentials = log_in(teller, &server, &client, &store, &transport, yes)?;
-    guard::watch(&credentials);
     ensure(
         server.stats().code_exchanges == 1,
         "the code was exchanged other than once",
@@ -55,12 +54,12 @@ pub(super) fn tell(teller: &mut Teller, yes: bool) -> Result<(), Failure> {
         "consent",
         "sent the user to log in and say yes, and took the redirect on 127.0.0.1",
         "state, issuer and PKCE were checked; the code was exchanged exactly once",
-    );
+    )?;
     teller.did(
         "store",
         format!("stored the credentials in {}", home.file().display()),
         private(&home.file())?,
-    );
+    )?;
 
     let agent = credentials.authorize(&ureq::Agent::new_with_defaults())?;
     let me = call(&agent, &server)?;
@@ -68,7 +67,7 @@ pub(super) fn tell(teller: &mut Teller, yes: bool) -> Result<(), Failure> {
         "call",
         format!("called the API with a ureq agent: {me}"),
         "the token goes to the API's origin and to no other",
-    );
+    )?;
 
     refresh_once(teller, &server, &agent)?;
     another_process(teller, &server, &credentials, &home.file())?;
@@ -94,7 +93,7 @@ pub(super) fn tell(teller: &mut Teller, yes: bool) -> Result<(), Failure> {
         "revoke",
         "made the record unusable, told the server, deleted the record",
         "the server refuses the old token, and the library says that a login is needed",
-    );
+    )?;
     Ok(())
 }
 
@@ -124,7 +123,7 @@ fn log_in(
             &StandIn(Arc::clone(server)),
         );
     }
-    teller.ask("a browser opens: any name will do, the password is filled in");
+    teller.ask("a browser opens: any name will do, the password is filled in")?;
     login(options, &TerminalPrompt::new())
 }
 
@@ -185,7 +184,7 @@ fn refresh_once(teller: &mut Teller, server: &Arc<TestServer>, agent: &ureq::Age
         "refresh",
         format!("let two hours pass, then called the API from {THREADS} threads at once"),
         format!("{THREADS} of {THREADS} were served by 1 refresh; no spent refresh token was sent again"),
-    );
+    )?;
     Ok(())
 }
 
@@ -215,7 +214,7 @@ fn another_process(
         "share",
         "asked for a token in another process, on the same file",
         "both have the same token, and still only 1 refresh was made",
-    );
+    )?;
     Ok(())
 }
 
@@ -252,7 +251,10 @@ impl Home {
                 builder.mode(0o700);
             }
             match builder.create(&path) {
-                Ok(()) => return Ok(Self(path)),
+                Ok(()) => {
+                    guard::watch_home(&path);
+                    return Ok(Self(path));
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(failed(error)),
             }

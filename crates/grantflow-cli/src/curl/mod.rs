@@ -1,0 +1,180 @@
+//! `grantflow curl`: curl with the `Authorization` header through an inherited pipe, never in its arguments (threats T51, T61).
+//!
+//! The rule: one address, of an origin that the credentials are for, and none of curl's options that could change where the
+//! request goes or show the header. What is not known to be harmless is refused.
+
+mod options;
+
+use std::ffi::OsString;
+use std::process::{Child, Command};
+
+use grantflow::Endpoint;
+
+use crate::args::{Args, Curl};
+use crate::exit::{FAILED, Failure, NETWORK, USAGE};
+use crate::session::Session;
+use crate::{guard, record};
+
+/// curl's exit codes for what the network or the server did.
+const CURL_NETWORK: [i32; 12] = [5, 6, 7, 16, 18, 22, 28, 35, 52, 55, 56, 92];
+
+/// curl's exit codes for a certificate that is not one to trust.
+const CURL_CERTIFICATE: [i32; 4] = [60, 77, 90, 91];
+
+/// Runs curl.
+pub(crate) fn curl(args: &Args, curl: &Curl) -> Result<(), Failure> {
+    options::check(&curl.options)?;
+    let target = Target::read(&curl.url)?;
+    let session = Session::open(args)?;
+    session.credentials()?.allows(&target.uri)?;
+    let value = record::header_value(&session)?;
+    let code = run(
+        target.arguments(&curl.options),
+        &format!("Authorization: {value}\n"),
+    )?;
+    match code {
+        Some(0) => Ok(()),
+        Some(code) if CURL_NETWORK.contains(&code) || CURL_CERTIFICATE.contains(&code) => {
+            Err(Failure::new(NETWORK, format!("curl ended with {code}")))
+        }
+        Some(code) => Err(Failure::new(FAILED, format!("curl ended with {code}"))),
+        None => Err(Failure::new(FAILED, "curl was ended by a signal")),
+    }
+}
+
+/// An address that curl and this command read alike.
+struct Target {
+    text: String,
+    uri: http::Uri,
+    https: bool,
+    loopback: bool,
+}
+
+impl Target {
+    fn read(text: &str) -> Result<Self, Failure> {
+        let endpoint = Endpoint::allow_http_for_loopback(text)?;
+        let unreadable = || Failure::new(USAGE, "the address has a host that cannot be read with certainty");
+        let uri: http::Uri = endpoint.as_str().parse().map_err(|_| unreadable())?;
+        let host = uri.host().ok_or_else(unreadable)?;
+        // curl decodes percent signs in hosts; others end a host at a semicolon.
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let address = bare.unwrap_or(host).parse::<std::net::IpAddr>();
+        if !host.bytes().all(is_plain) && address.is_err() {
+            return Err(unreadable());
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            https: uri.scheme_str() == Some("https"),
+            loopback: address.is_ok_and(|address| address.is_loopback()),
+            uri,
+        })
+    }
+
+    /// What curl is given besides the header: nothing of `.curlrc`, no patterns in the address, no other protocol, and no proxy
+    /// on this machine, where a plain address would show the header to it.
+    fn arguments(&self, options: &[OsString]) -> Vec<OsString> {
+        let protocol = if self.https { "=https" } else { "=http" };
+        let mut arguments: Vec<OsString> = ["--globoff", "--proto", protocol].map(Into::into).into();
+        if self.loopback {
+            arguments.extend(["--noproxy", "*"].map(OsString::from));
+        }
+        arguments.extend_from_slice(options);
+        arguments.extend(["--url", &self.text].map(OsString::from));
+        arguments
+    }
+}
+
+#[cfg(unix)]
+fn run(arguments: Vec<OsString>, header: &str) -> Result<Option<i32>, Failure> {
+    use std::io::Write as _;
+    use std::os::fd::AsRawFd as _;
+
+    use rustix::io::{FdFlags, fcntl_setfd};
+
+    let broken =
+        |error: std::io::Error| Failure::new(FAILED, format!("cannot hand the header to curl: {error}"));
+    let (reader, mut writer) = std::io::pipe().map_err(broken)?;
+    // A header fits into a pipe's buffer, 64 KiB; a larger one would wait for a reader that is not there yet.
+    if header.len() > 64 * 1024 {
+        return Err(Failure::new(FAILED, "the access token is too long for a header"));
+    }
+    writer.write_all(header.as_bytes()).map_err(broken)?;
+    drop(writer);
+    fcntl_setfd(&reader, FdFlags::empty()).map_err(|error| broken(error.into()))?;
+    let child = Command::new("curl")
+        .arg("--disable")
+        .arg("--header")
+        .arg(format!("@/dev/fd/{}", reader.as_raw_fd()))
+        .args(arguments)
+        .spawn();
+    // Only curl has the header now.
+    drop(reader);
+    wait(child)
+}
+
+#[cfg(not(unix))]
+fn run(_: Vec<OsString>, _: &str) -> Result<Option<i32>, Failure> {
+    Err(Failure::new(FAILED, "no pipe can be inherited on this system")
+        .hint("use `grantflow header` instead"))
+}
+
+#[cfg_attr(not(unix), expect(dead_code, reason = "no pipe can be inherited there"))]
+fn wait(child: std::io::Result<Child>) -> Result<Option<i32>, Failure> {
+    let mut child = child.map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Failure::new(FAILED, "curl is not installed")
+            .hint("`grantflow header` prints the header for other programs"),
+        _ => Failure::new(FAILED, format!("cannot start curl: {error}")),
+    })?;
+    guard::watch_child(Some(child.id()));
+    let status = child.wait();
+    guard::watch_child(None);
+    let status = status.map_err(|error| Failure::new(FAILED, format!("cannot wait for curl: {error}")))?;
+    Ok(status.code())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use grantflow::Origin;
+
+    #[test]
+    fn t51_an_address_that_curl_may_read_otherwise_is_refused() {
+        for address in [
+            "https://evil.example%2f.googleapis.com/",
+            "https://evil.example%23.googleapis.com/",
+            "https://evil.example;.googleapis.com/",
+            "https://evil.example\\.googleapis.com/",
+            "https://evil.example#.googleapis.com/",
+            "https://evil.example?.googleapis.com@x/",
+            "https://{a,b}.googleapis.com/",
+            "https://a@b.googleapis.com/",
+            "https://a b.googleapis.com/",
+            "https://a.googleapis.com:x/",
+            "https://a.googleapis.com,evil.example/",
+            "https:/a.googleapis.com/",
+            "a.googleapis.com",
+            "-K/etc/passwd",
+            "file:///etc/passwd",
+            "http://a.googleapis.com/",
+            "http://localhost/",
+            "",
+        ] {
+            let read = Target::read(address).map(|target| Origin::of(&target.uri).unwrap().to_string());
+            // Read as what curl reads: it ends the host at `?` too.
+            assert!(
+                read.is_err() || address.contains('?') && read.as_deref().unwrap() == "https://evil.example",
+                "{address}: {read:?}"
+            );
+        }
+        for address in [
+            "https://a.googleapis.com/x?y=[1]&z={a,b}",
+            "https://a_b.example:8443",
+            "http://127.0.0.1:1/",
+            "http://[::1]:1/",
+        ] {
+            assert!(Target::read(address).is_ok(), "{address}");
+        }
+    }
+}

@@ -74,10 +74,13 @@ fn callgrind(group: &str, case: &str, repeats: u32) -> Option<u64> {
         return None;
     };
     let lines = String::from_utf8_lossy(&output.stderr).into_owned();
-    let counted = lines.lines().find_map(|line| line.split("Collected : ").nth(1));
+    let counted = lines
+        .lines()
+        .filter(|_| output.status.success())
+        .find_map(|line| line.split("Collected : ").nth(1));
     let counted = counted.and_then(|count| count.trim().parse().ok());
     if counted.is_none() {
-        println!("skipped: instructions of {case:?}, since valgrind said nothing of them: {lines}");
+        println!("skipped: instructions of {case:?}, since it failed in valgrind: {lines}");
     }
     counted
 }
@@ -91,7 +94,10 @@ pub(crate) fn repeat(group: &str, case: &str, repeats: &str) {
 
 /// Builds this program with the peers and runs it in the place of this one.
 pub(crate) fn again_with_peers(args: &[String]) -> ExitCode {
-    let status = cargo("run --release --features peers").arg("--").args(args).status();
+    let status = cargo("run --release --features peers")
+        .arg("--")
+        .args(args)
+        .status();
     ExitCode::from(u8::from(!status.is_ok_and(|status| status.success())))
 }
 

@@ -13,7 +13,11 @@ pub struct Timings(Vec<Vec<f64>>);
 
 /// Runs each case once a round; every other round in reverse, so that none is always the first after another.
 pub fn measure(group: &Group, rounds: usize) -> Timings {
-    let repeats: Vec<u64> = group.cases.iter().map(|case| repeats(case, group.clock)).collect();
+    let repeats: Vec<u64> = group
+        .cases
+        .iter()
+        .map(|case| repeats(case, group.clock))
+        .collect();
     let mut samples = vec![Vec::with_capacity(rounds); group.cases.len()];
     for round in 0..rounds {
         let mut order: Vec<usize> = (0..group.cases.len()).collect();

@@ -40,7 +40,9 @@ fn main() -> ExitCode {
         [server::SERVE] => server::Elsewhere::serve(REPLY),
         [counts::REPEAT, group, case, repeats] => counts::repeat(group, case, repeats),
         _ => match Options::parse(&args) {
-            Some(options) if options.peers && !cfg!(feature = "peers") => return counts::again_with_peers(&args),
+            Some(options) if options.peers && !cfg!(feature = "peers") => {
+                return counts::again_with_peers(&args);
+            }
             Some(options) => run(&options),
             None => {
                 print!("{HELP}");

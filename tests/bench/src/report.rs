@@ -113,7 +113,10 @@ pub fn storms() {
 }
 
 fn verdict(bar: &str, value: &str, reached: bool) {
-    println!("- {}: {bar}: {value}", if reached { "reached" } else { "NOT reached" });
+    println!(
+        "- {}: {bar}: {value}",
+        if reached { "reached" } else { "NOT reached" }
+    );
 }
 
 /// Three digits at least, and no more than mean something.

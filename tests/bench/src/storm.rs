@@ -58,9 +58,7 @@ pub fn threads() -> [Storm; 2] {
     let (key, store) = expired(&server);
     let transport = UreqTransport::builder().no_proxy().build().expect("a transport");
     let credentials = blocking::Credentials::new(key, store, transport);
-    twice(|| {
-        by_threads(&server, || drop(credentials.header().expect("a token")))
-    })
+    twice(|| by_threads(&server, || drop(credentials.header().expect("a token"))))
 }
 
 /// A storm of threads.
@@ -94,7 +92,10 @@ pub fn by_threads(server: &Server, call: impl Fn() + Sync) -> Storm {
 pub fn tasks() -> [Storm; 2] {
     let server = endpoint(1);
     let (key, store) = expired(&server);
-    let transport = ReqwestTransport::builder().no_proxy().build().expect("a transport");
+    let transport = ReqwestTransport::builder()
+        .no_proxy()
+        .build()
+        .expect("a transport");
     let credentials = Credentials::new(key, OnThread::new(store), transport);
     let runtime = runtime();
     twice(|| {

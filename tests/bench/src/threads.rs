@@ -36,10 +36,7 @@ pub fn measure(group: &Group, names: &[&str], rounds: usize) -> Option<Vec<Slowd
     if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
         return None;
     }
-    let cases: Vec<&Case> = names
-        .iter()
-        .map(|name| &group.cases[group.find(name)])
-        .collect();
+    let cases: Vec<&Case> = names.iter().map(|name| &group.cases[group.find(name)]).collect();
     let repeats: Vec<u64> = cases.iter().map(|case| repeats(case)).collect();
     let turns = rounds * cases.len();
     // Counts the turns that the first thread has called, and those that the second has ended.
@@ -132,7 +129,10 @@ impl Window {
 
     /// Whether nine tenths of both are the same time.
     fn overlaps(&self, other: &Self) -> bool {
-        let both = self.to.min(other.to).saturating_duration_since(self.from.max(other.from));
+        let both = self
+            .to
+            .min(other.to)
+            .saturating_duration_since(self.from.max(other.from));
         let longer = (self.to - self.from).max(other.to - other.from);
         both * 10 >= longer * 9
     }

@@ -11,7 +11,13 @@ fn main() {
             case.run(REPEATS);
             let counted = allocation_counter::measure(|| case.run(REPEATS));
             let each = |count: u64| count as f64 / REPEATS as f64;
-            println!("{}\t{}\t{}\t{}", group.name, case.name, each(counted.count_total), each(counted.bytes_total));
+            println!(
+                "{}\t{}\t{}\t{}",
+                group.name,
+                case.name,
+                each(counted.count_total),
+                each(counted.bytes_total)
+            );
         }
     }
 }

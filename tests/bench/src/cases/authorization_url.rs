@@ -28,13 +28,19 @@ pub(super) fn group() -> Group {
         name: "authorization-url",
         title: "An authorization URL with PKCE and state",
         cases: vec![
-            Case::new("by hand, OS randomness", |n| (0..n).for_each(|_| drop(black_box(by_hand())))),
+            Case::new("by hand, OS randomness", |n| {
+                (0..n).for_each(|_| drop(black_box(by_hand())))
+            }),
             Case::new("ours: AuthorizationRequest::start, OS randomness", move |n| {
                 for _ in 0..n {
                     let mut fill = native::fill;
                     let mut cx = Cx::new(native::now(), &mut fill);
                     let request = AuthorizationRequest::new(&client, REDIRECT_URI).scopes(SCOPES);
-                    drop(black_box(request.and_then(|request| request.start(&mut cx)).expect("an address")));
+                    drop(black_box(
+                        request
+                            .and_then(|request| request.start(&mut cx))
+                            .expect("an address"),
+                    ));
                 }
             }),
             Case::new("oauth2, randomness of its own", move |n| {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use grantflow_core::{
-    AsyncTransport, Client, Credentials, Endpoint, Key, Provenance, Record, Request, Response, Scopes, Secret,
-    StoreExt, Timestamp, Token, Transport, TransportError, TransportErrorKind, blocking, native,
+    AsyncTransport, Client, Credentials, Endpoint, Key, Provenance, Record, Request, Response, Scopes,
+    Secret, StoreExt, Timestamp, Token, Transport, TransportError, TransportErrorKind, blocking, native,
 };
 use grantflow_store::{MemoryStore, OnThread};
 use http::HeaderValue;
@@ -30,7 +30,9 @@ pub(super) fn group() -> Group {
         name: "cached-token",
         title: "A cached token of 218 characters as a header",
         cases: vec![
-            Case::new("limit: clone", move |n| (0..n).for_each(|_| drop(black_box(limit.clone_header())))),
+            Case::new("limit: clone", move |n| {
+                (0..n).for_each(|_| drop(black_box(limit.clone_header())))
+            }),
             Case::new("ours: cached_header", move |n| {
                 (0..n).for_each(|_| drop(black_box(ours.cached_header())));
             }),
@@ -117,7 +119,10 @@ fn limit() -> Limit {
 
 /// An access token as long as those of Google.
 fn token() -> String {
-    format!("ya29.{}", "a0AfB_byC".repeat(24)).chars().take(218).collect()
+    format!("ya29.{}", "a0AfB_byC".repeat(24))
+        .chars()
+        .take(218)
+        .collect()
 }
 
 fn ours() -> Credentials {

@@ -65,7 +65,11 @@ impl Group {
 
 /// The groups in which nothing but the processor works.
 pub fn pure() -> Vec<Group> {
-    vec![cached_token::group(), token_reply::group(), authorization_url::group()]
+    vec![
+        cached_token::group(),
+        token_reply::group(),
+        authorization_url::group(),
+    ]
 }
 
 /// The group of two threads.

@@ -49,7 +49,9 @@ pub(super) fn group() -> Group {
             Case::new("ours: Credentials::refresh, MemoryStore", move |n| {
                 (0..n).for_each(|_| drop(credentials.refresh().expect("a token")));
             }),
-            Case::new("bare ureq, its own time limits", move |n| (0..n).for_each(|_| post(&bare, &url_2))),
+            Case::new("bare ureq, its own time limits", move |n| {
+                (0..n).for_each(|_| post(&bare, &url_2))
+            }),
         ],
         bars: vec![Bar {
             case: "ours: TokenRequest over UreqTransport",
@@ -80,7 +82,10 @@ fn post(agent: &ureq::Agent, url: &str) {
 }
 
 fn client(url: &str) -> Client {
-    Client::new("client", Endpoint::allow_http_for_loopback(url).expect("an address"))
+    Client::new(
+        "client",
+        Endpoint::allow_http_for_loopback(url).expect("an address"),
+    )
 }
 
 fn credentials(client: &Client) -> blocking::Credentials {

@@ -57,7 +57,7 @@ pub(super) fn tell(teller: &mut Teller, yes: bool) -> Result<(), Failure> {
     )?;
     teller.did(
         "store",
-        format!("stored the credentials in {}", home.file().display()),
+        "stored the credentials in a file, credentials.json",
         private(&home.file())?,
     )?;
 

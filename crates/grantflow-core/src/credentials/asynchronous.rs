@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, Uri, header};
 
-use super::flight::Leader;
+use super::flight::{End, Leader};
 use super::published::{Moment, Need, Obtained};
 use super::shared::{After401, Plan, Shared, Turn, allows};
 use super::{AccessToken, Source, either};
+use crate::transport::Task;
 use crate::{
     AsyncStore, AsyncTransport, AsyncTransportHost, Error, Key, NotAuthorized, Origin, Record, Request,
     Response, Scopes, Token, drive, flow,
@@ -231,27 +232,38 @@ impl Credentials {
 
     async fn obtain(&self, need: &Need) -> Obtained {
         let mut ends_seen = 0;
+        let mut task_was_lost = false;
         loop {
             let flight = match self.shared.turn(need, || self.transport.now()) {
                 Turn::Take(published) => return Ok(published),
                 Turn::Wait(flight) => flight,
                 Turn::Fly(leader) => {
                     let flight = leader.flight();
-                    let owned = self.clone();
-                    let owned_need = need.clone();
+                    let (owned, owned_need) = (self.clone(), need.clone());
                     let task = Box::pin(async move { owned.fly(&owned_need, leader).await });
-                    if let Err(task) = self.transport.spawn(task) {
-                        // No runtime takes it: the caller flies itself, and whoever waits takes over if the caller is dropped.
+                    // Where no runtime takes it, or one has lost it, the caller flies itself. If the caller is dropped then,
+                    // whoever waits takes over.
+                    let left = if task_was_lost {
+                        Some(task as Task)
+                    } else {
+                        self.transport.spawn(task).err()
+                    };
+                    if let Some(task) = left {
                         task.await;
                     }
                     match flight.landing().await {
-                        super::flight::End::Landed(result) => return result,
-                        super::flight::End::Abandoned => continue,
+                        End::Landed(result) => return result,
+                        End::Abandoned => {
+                            task_was_lost = true;
+                            continue;
+                        }
                     }
                 }
             };
             ends_seen += 1;
-            if let Some(result) = Shared::landed(need, flight.landing().await, ends_seen) {
+            let end = flight.landing().await;
+            task_was_lost |= matches!(end, End::Abandoned);
+            if let Some(result) = Shared::landed(need, end, ends_seen) {
                 return result;
             }
         }

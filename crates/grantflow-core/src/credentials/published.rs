@@ -139,6 +139,12 @@ impl Published {
             .map(|end| end.wall.since(now.wall).min(end.boot.saturating_sub(now.boot)))
     }
 
+    /// Whether it came after `old`. A new login after a revocation begins to count anew, but its token was issued later.
+    pub(super) fn is_newer_than(&self, old: &Self) -> bool {
+        self.grant.generation() > old.grant.generation()
+            || self.grant.token().issued_at > old.grant.token().issued_at
+    }
+
     pub(super) fn is_token(&self, token: &Secret) -> bool {
         self.grant.token().access_token.eq_ct(token)
     }

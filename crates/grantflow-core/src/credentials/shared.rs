@@ -85,7 +85,7 @@ impl Shared {
                 .cell
                 .load()
                 .as_ref()
-                .is_none_or(|old| old.grant.generation() < published.grant.generation());
+                .is_none_or(|old| published.is_newer_than(old));
             if newer && !published.is_expired(moment.now) {
                 // Others use it from now on, while this one perhaps refreshes it early.
                 self.cell.store(Some(Arc::clone(&published)));

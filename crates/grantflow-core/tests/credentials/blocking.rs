@@ -4,7 +4,9 @@ use std::thread;
 use std::time::Duration;
 
 use grantflow_core::blocking::Credentials;
-use grantflow_core::{Error, Key, NotAuthorized, Scopes, Store as _, Timestamp, Token};
+use grantflow_core::{
+    Error, Key, NotAuthorized, Provenance, Record, Scopes, Store as _, StoreExt as _, Timestamp, Token,
+};
 
 use crate::world::{START, World, key, request, store};
 
@@ -296,4 +298,33 @@ fn settle_waits_for_a_refresh_in_the_air() {
     world.holds(false);
     assert!(credentials.settle(Duration::from_secs(600)));
     flying.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_new_login_after_a_revocation_by_another_process_is_found_by_a_401() {
+    let world = World::default();
+    let store = store(3600);
+    let credentials = Credentials::new(key(), store.clone(), world.clone());
+    for _ in 0..3 {
+        credentials.refresh().unwrap();
+    }
+    let old = credentials.header().unwrap();
+    // Another process revokes and logs in again; the new record counts from one.
+    store.delete(&key(), Duration::ZERO).unwrap();
+    world.passes(Duration::from_secs(60));
+    let mut token = Token::bearer("AT9", Timestamp::from_unix_seconds(START + 60));
+    token.expires_at = Some(Timestamp::from_unix_seconds(START + 3660));
+    let provenance = Provenance::new("test", Timestamp::from_unix_seconds(START + 60));
+    store
+        .put(
+            Record::new(key(), crate::world::client(), token, provenance),
+            Duration::ZERO,
+        )
+        .unwrap();
+    assert_eq!(
+        shown(&credentials.after_401(&old).unwrap().unwrap()),
+        "Bearer AT9"
+    );
+    assert_eq!(shown(&credentials.cached_header().unwrap()), "Bearer AT9");
+    assert_eq!(world.refreshes(), 3);
 }

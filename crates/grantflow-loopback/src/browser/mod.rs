@@ -20,6 +20,19 @@ use grantflow_core::Endpoint;
 use crate::LoginError;
 
 /// What of the environment decides whether a browser can be opened, and which. Nothing is read unless asked for.
+///
+/// # Example
+///
+/// ```
+/// use grantflow_loopback::{Environment, LoginOptions};
+///
+/// // Whatever this process was started with:
+/// let environment = Environment::of_this_process();
+/// // As `BROWSER="firefox -P work %s"` over SSH would have it:
+/// let environment = Environment::new().browser("firefox -P work %s").ssh(true);
+/// let options = LoginOptions::new().environment(environment);
+/// # let _ = options;
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[must_use = "an environment does nothing by itself"]
 pub struct Environment {

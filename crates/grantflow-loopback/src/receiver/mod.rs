@@ -36,7 +36,7 @@ use crate::deadline::Deadline;
 ///
 /// Its address is known only once it listens, so nobody else can take the port in between. Requests that are not the login's
 /// redirect are answered and change nothing. Dropping it frees the port at once, unless the redirect came and the browser has not
-/// fetched the final page: a thread then frees it when that was done, a second later at the most.
+/// fetched the final page: a thread then frees it when that was done, three seconds later at the most.
 ///
 /// # Example
 ///
@@ -220,5 +220,5 @@ impl fmt::Debug for Receiver {
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long the final page is kept ready after the login is through.
-const LINGER: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_secs(3);
 const WAKE_LIMIT: Duration = Duration::from_millis(500);

@@ -185,7 +185,10 @@ impl Prompt for User {
         if let Message::Opened { url, .. } | Message::Visit { url, .. } = message {
             *self.url.lock().unwrap() = url.as_str().to_owned();
         }
-        let text = format!("{message:?}");
+        let text = match message {
+            Message::LoggedIn { asked, granted, .. } => format!("LoggedIn asked {asked}, granted {granted}"),
+            other => format!("{other:?}"),
+        };
         self.said.lock().unwrap().push(text);
     }
 

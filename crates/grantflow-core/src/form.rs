@@ -47,6 +47,8 @@ impl Form {
 
 impl Drop for Form {
     fn drop(&mut self) {
+        // Emptied first, all of it is spare capacity, which is cleared many bytes at a time.
+        self.0.clear();
         self.0.zeroize();
     }
 }

@@ -22,14 +22,17 @@ use crate::error::InvalidInput;
 /// assert!(asked.covers(&Scopes::parse("openid")?));
 /// # Ok::<(), grantflow_core::Error>(())
 /// ```
-#[derive(Clone, Debug, Default)]
-pub struct Scopes(Vec<String>);
+#[derive(Clone, Default)]
+pub struct Scopes(
+    /// The wire form: one text for all names, since each token that is read has them and few readers ask for one.
+    String,
+);
 
 impl Scopes {
     /// No scope at all.
     #[must_use]
     pub const fn none() -> Self {
-        Self(Vec::new())
+        Self(String::new())
     }
 
     /// Reads names separated by spaces; empty pieces are skipped, repeated names kept once.
@@ -59,33 +62,40 @@ impl Scopes {
 
     /// Reads what a server says it granted: separated by spaces, commas or both, in any characters (quirk 9).
     pub(crate) fn granted<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        let gap = |byte: u8| matches!(byte, b' ' | b',' | b'\t' | b'\n' | b'\r');
         let mut scopes = Self::none();
-        for mut rest in names {
-            while let Some((name, after)) = rest.bytes().position(gap).map(|end| rest.split_at(end)) {
-                scopes.add(name);
-                rest = after.get(1..).unwrap_or_default();
+        for names in names {
+            scopes.0.reserve(names.len() + 1);
+            // Most servers write single spaces, which is looked for faster than any of many separators.
+            let odd = |any, byte: u8| any | (byte == b',') | (byte < b' ');
+            if names.bytes().fold(false, odd) {
+                names
+                    .split([' ', ',', '\t', '\n', '\r'])
+                    .for_each(|name| scopes.add(name));
+            } else {
+                names.split(' ').for_each(|name| scopes.add(name));
             }
-            scopes.add(rest);
         }
         scopes
     }
 
     fn add(&mut self, name: &str) {
-        if !name.is_empty() && !self.0.iter().any(|known| known == name) {
-            self.0.push(name.to_owned());
+        if self.0.is_empty() {
+            self.0.push_str(name);
+        } else if !name.is_empty() && !self.contains(name) {
+            self.0.push(' ');
+            self.0.push_str(name);
         }
     }
 
     /// The names, in the order given.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.0.split(' ').filter(|name| !name.is_empty())
     }
 
     /// How many names there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.iter().count()
     }
 
     /// Whether there are none.
@@ -132,10 +142,16 @@ impl PartialEq for Scopes {
 
 impl Eq for Scopes {}
 
+impl fmt::Debug for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
 /// The wire form: names separated by one space.
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join(" "))
+        f.write_str(&self.0)
     }
 }
 

@@ -55,6 +55,8 @@ impl fmt::Debug for Secret {
 
 impl Drop for Secret {
     fn drop(&mut self) {
+        // Emptied first, all of it is spare capacity, which is cleared many bytes at a time.
+        self.0.clear();
         self.0.zeroize();
     }
 }

@@ -106,7 +106,7 @@ impl IntrospectionRequest {
     ///
     /// [RFC 7662 section 2.2]: https://www.rfc-editor.org/rfc/rfc7662#section-2.2
     pub fn parse(&self, reply: &Response, cx: &Cx<'_>) -> Result<Introspection, Error> {
-        read(&object(reply, cx)?).map_err(|problem| refusal::bad(reply, problem, cx))
+        read(object(reply, cx)?).map_err(|problem| refusal::bad(reply, problem, cx))
     }
 
     /// Sends the request and reads the reply; it ends in the errors of [`to_http`](Self::to_http) and [`parse`](Self::parse).
@@ -118,7 +118,7 @@ impl IntrospectionRequest {
     }
 }
 
-fn read(members: &Members<'_>) -> Result<Introspection, ReplyProblem> {
+fn read(members: Members<'_>) -> Result<Introspection, ReplyProblem> {
     // A text such as "false" must not count as true somewhere: only JSON's own two words are taken.
     match members.other("active").map(|value| value.get()) {
         None => return Err(ReplyProblem::Missing("active")),
@@ -130,10 +130,10 @@ fn read(members: &Members<'_>) -> Result<Introspection, ReplyProblem> {
     let time = |name| time(members.other(name)).ok_or(ReplyProblem::Invalid(name));
     let mut introspection = Introspection {
         active: true,
-        scopes: token_reply::scopes(members)?,
+        scopes: token_reply::scopes(&members)?,
         client_id: other("client_id")?,
         username: other("username")?,
-        token_type: text(members.token_type, "token_type")?.map(|text| text.into_owned()),
+        token_type: None,
         expires_at: time("exp")?,
         issued_at: time("iat")?,
         not_before: time("nbf")?,
@@ -148,6 +148,8 @@ fn read(members: &Members<'_>) -> Result<Introspection, ReplyProblem> {
             introspection.extras.push(name, value);
         }
     }
+    let token_type = members.token_type.get("token_type")?;
+    introspection.token_type = token_type.map(|text| text.into_owned());
     Ok(introspection)
 }
 

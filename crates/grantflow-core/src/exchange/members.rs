@@ -1,7 +1,8 @@
 //! The members of a JSON object as they came, none of them twice ([RFC 6749 section 5.1], [RFC 8259 section 4]).
 //!
 //! A map of serde takes a repeated member silently, and two readers of one reply then see two different tokens.
-//! Values stay text until somebody asks for them, so that a wrong type is an error of one member and not of the reply.
+//! All values but a few stay as they came until somebody asks for them, so that a wrong type is an error of one member
+//! and not of the reply.
 //!
 //! [RFC 6749 section 5.1]: https://www.rfc-editor.org/rfc/rfc6749#section-5.1
 //! [RFC 8259 section 4]: https://www.rfc-editor.org/rfc/rfc8259#section-4
@@ -9,102 +10,92 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::ReplyProblem;
 
 /// The members of an object, none of them twice; they borrow from the reply.
 ///
-/// Those of a token reply have places of their own, so that a usual one is read without a list.
+/// Those of a token reply have places of their own, so that a usual one is read once and without a list.
 #[derive(Default)]
 pub(crate) struct Members<'a> {
-    pub(crate) access_token: Member<'a>,
-    pub(crate) token_type: Member<'a>,
-    pub(crate) expires_in: Member<'a>,
-    pub(crate) refresh_token: Member<'a>,
-    pub(crate) scope: Member<'a>,
-    pub(crate) id_token: Member<'a>,
-    pub(crate) error: Member<'a>,
-    pub(crate) error_description: Member<'a>,
-    pub(crate) error_uri: Member<'a>,
+    pub(crate) access_token: Text<'a>,
+    pub(crate) token_type: Text<'a>,
+    pub(crate) refresh_token: Text<'a>,
+    pub(crate) id_token: Text<'a>,
+    expires_in: Member<'a>,
+    scope: Member<'a>,
+    error: Member<'a>,
     others: Vec<(Cow<'a, str>, &'a RawValue)>,
     repeated: bool,
 }
 
-/// A member of an object: its value, or `None` where it is absent or null (quirk 19).
+/// The value of a member, `None` where it is absent.
 pub(crate) type Member<'a> = Option<&'a RawValue>;
+
+/// The value of a member that is a text if it is anything.
+#[derive(Default)]
+pub(crate) enum Text<'a> {
+    #[default]
+    Absent,
+    Null,
+    Is(Cow<'a, str>),
+    /// A number, a list, or what else is no text.
+    Other,
+}
 
 impl<'a> Members<'a> {
     /// Reads the body of a reply; JSON that is no object has no members.
-    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, ReplyProblem> {
+    pub(crate) fn read(&mut self, body: &'a [u8]) -> Result<(), ReplyProblem> {
         // RFC 8259 section 8.1: parsers "MAY ignore the presence of a byte order mark".
         let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
         let text = std::str::from_utf8(body).map_err(|error| not_utf8(body, error.valid_up_to()))?;
-        if !text.trim_start_matches(WHITESPACE).starts_with('{') {
-            let _: &RawValue = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-            return Ok(Self::default());
+        if text.trim_start_matches(WHITESPACE).starts_with('{') {
+            return self.object(text, 1);
         }
-        Self::object(text, 1)
+        let _: &RawValue = serde_json::from_str(text).map_err(|error| not_json(&error))?;
+        Ok(())
     }
 
-    fn object(text: &'a str, depth: usize) -> Result<Self, ReplyProblem> {
-        let mut members: Self = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-        if members.repeated || members.others_repeat() {
+    fn object(&mut self, text: &'a str, depth: usize) -> Result<(), ReplyProblem> {
+        let mut json = serde_json::Deserializer::from_str(text);
+        let object = Object { members: self, depth };
+        let read = object.deserialize(&mut json).and_then(|()| json.end());
+        read.map_err(|error| not_json(&error))?;
+        if self.repeated || self.others_repeat() {
             return Err(ReplyProblem::Repeated);
         }
-        for member in members.known() {
-            if let Some(value) = *member {
-                sound(value, depth + 1)?;
-                *member = present(value);
-            }
-        }
-        for (_, value) in &members.others {
+        for value in [self.expires_in, self.scope, self.error].into_iter().flatten() {
             sound(value, depth + 1)?;
         }
-        Ok(members)
+        for (_, value) in &self.others {
+            sound(value, depth + 1)?;
+        }
+        Ok(())
     }
 
-    /// A member that no token reply has.
+    pub(crate) fn expires_in(&self) -> Member<'a> {
+        present(self.expires_in)
+    }
+
+    pub(crate) fn scope(&self) -> Member<'a> {
+        present(self.scope)
+    }
+
+    pub(crate) fn error(&self) -> Member<'a> {
+        present(self.error)
+    }
+
+    /// A member without a place of its own; `None` for null too (quirk 19).
     pub(crate) fn other(&self, name: &str) -> Member<'a> {
         let mut others = self.others.iter();
-        let (_, value) = others.find(|(known, _)| known == name)?;
-        present(value)
+        present(others.find(|(known, _)| known == name).map(|(_, value)| *value))
     }
 
-    /// The members that no token reply has, in the order they came.
+    /// The members without places of their own, in the order they came.
     pub(crate) fn others(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
         self.others.iter().map(|(name, value)| (&**name, *value))
-    }
-
-    fn add(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
-        let place = match &*name {
-            "access_token" => &mut self.access_token,
-            "token_type" => &mut self.token_type,
-            "expires_in" => &mut self.expires_in,
-            "refresh_token" => &mut self.refresh_token,
-            "scope" => &mut self.scope,
-            "id_token" => &mut self.id_token,
-            "error" => &mut self.error,
-            "error_description" => &mut self.error_description,
-            "error_uri" => &mut self.error_uri,
-            _ => return self.others.push((name, value)),
-        };
-        self.repeated |= place.replace(value).is_some();
-    }
-
-    fn known(&mut self) -> [&mut Member<'a>; 9] {
-        [
-            &mut self.access_token,
-            &mut self.token_type,
-            &mut self.expires_in,
-            &mut self.refresh_token,
-            &mut self.scope,
-            &mut self.id_token,
-            &mut self.error,
-            &mut self.error_description,
-            &mut self.error_uri,
-        ]
     }
 
     fn others_repeat(&self) -> bool {
@@ -120,15 +111,26 @@ impl<'a> Members<'a> {
     }
 }
 
-/// The text of a member called `name`; `None` if it is not there or empty (quirk 10).
+impl<'a> Text<'a> {
+    /// The text of the member called `name`; `None` if it is absent, null or empty (quirks 10 and 19).
+    pub(crate) fn get(self, name: &'static str) -> Result<Option<Cow<'a, str>>, ReplyProblem> {
+        match self {
+            Self::Absent | Self::Null => Ok(None),
+            Self::Is(text) => Ok((!text.is_empty()).then_some(text)),
+            Self::Other => Err(ReplyProblem::Invalid(name)),
+        }
+    }
+}
+
+/// The same for a member that is kept as it came.
 pub(crate) fn text<'a>(member: Member<'a>, name: &'static str) -> Result<Option<Cow<'a, str>>, ReplyProblem> {
     let Some(value) = member else { return Ok(None) };
     let text = as_text(value).ok_or(ReplyProblem::Invalid(name))?;
     Ok((!text.is_empty()).then_some(text))
 }
 
-fn present(value: &RawValue) -> Member<'_> {
-    (value.get() != "null").then_some(value)
+fn present(member: Member<'_>) -> Member<'_> {
+    member.filter(|value| value.get() != "null")
 }
 
 /// The text of a value that is a string: borrowed, unless it has escapes.
@@ -159,7 +161,7 @@ fn sound(value: &RawValue, depth: usize) -> Result<(), ReplyProblem> {
         return Err(ReplyProblem::Repeated);
     }
     if json.starts_with('{') {
-        return Members::object(json, depth).map(drop);
+        return Members::default().object(json, depth);
     }
     let values: Vec<&RawValue> = serde_json::from_str(json).map_err(|error| not_json(&error))?;
     values.into_iter().try_for_each(|value| sound(value, depth + 1))
@@ -185,27 +187,111 @@ fn place(line: usize, column: usize) -> ReplyProblem {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
+/// Puts the members of an object where they belong; those of a nested one are all without places.
+struct Object<'m, 'a> {
+    members: &'m mut Members<'a>,
+    depth: usize,
+}
 
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members<'de>;
+impl<'de> DeserializeSeed<'de> for Object<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Object<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { members, depth } = self;
+        while let Some(Name(name)) = map.next_key()? {
+            let text = match &*name {
+                _ if depth > 1 => None,
+                "access_token" => Some(&mut members.access_token),
+                "token_type" => Some(&mut members.token_type),
+                "refresh_token" => Some(&mut members.refresh_token),
+                "id_token" => Some(&mut members.id_token),
+                _ => None,
+            };
+            if let Some(text) = text {
+                members.repeated |= !matches!(text, Text::Absent);
+                *text = map.next_value()?;
+                continue;
+            }
+            let value = map.next_value()?;
+            let member = match &*name {
+                _ if depth > 1 => None,
+                "expires_in" => Some(&mut members.expires_in),
+                "scope" => Some(&mut members.scope),
+                "error" => Some(&mut members.error),
+                _ => None,
+            };
+            match member {
+                Some(member) => members.repeated |= member.replace(value).is_some(),
+                None => members.others.push((name, value)),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Text<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
+                f.write_str("a value")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Members::default();
-                while let Some(Name(name)) = map.next_key()? {
-                    members.add(name, map.next_value()?);
-                }
-                Ok(members)
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text::Is(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text::Is(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Text::Null)
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(Text::Other)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+                Ok(Text::Other)
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+                Ok(Text::Other)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(Text::Other)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Self::Value, A::Error> {
+                while values.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Text::Other)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+                while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Text::Other)
             }
         }
 
-        deserializer.deserialize_map(Object)
+        deserializer.deserialize_any(Any)
     }
 }
 
@@ -214,9 +300,9 @@ struct Name<'a>(Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
+        struct Key;
 
-        impl<'de> Visitor<'de> for Text {
+        impl<'de> Visitor<'de> for Key {
             type Value = Name<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -232,7 +318,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
             }
         }
 
-        deserializer.deserialize_str(Text)
+        deserializer.deserialize_str(Key)
     }
 }
 

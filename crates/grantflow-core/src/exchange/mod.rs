@@ -67,17 +67,25 @@ fn send<T: 'static>(
 /// The members of a successful reply in JSON.
 fn object<'a>(reply: &'a Response, cx: &Cx<'_>) -> Result<Members<'a>, Error> {
     refusal::check(reply, cx)?;
-    if !has_media_type(reply, "application/json") {
-        return Err(refusal::bad(reply, ReplyProblem::MediaType, cx));
-    }
-    members(reply.body().as_bytes(), reply, cx)
+    expect_json(reply, cx)?;
+    let mut members = Members::default();
+    read(&mut members, reply.body().as_bytes(), reply, cx)?;
+    Ok(members)
 }
 
-/// The members of the JSON that came with a success, unless they are a refusal.
-fn members<'a>(json: &'a [u8], reply: &Response, cx: &Cx<'_>) -> Result<Members<'a>, Error> {
-    let members = Members::parse(json).map_err(|problem| refusal::bad(reply, problem, cx))?;
-    refusal::refused(&members, reply, cx)?;
-    Ok(members)
+fn expect_json(reply: &Response, cx: &Cx<'_>) -> Result<(), Error> {
+    if has_media_type(reply, "application/json") {
+        return Ok(());
+    }
+    Err(refusal::bad(reply, ReplyProblem::MediaType, cx))
+}
+
+/// Reads the JSON that came with a success, unless it is a refusal.
+fn read<'a>(members: &mut Members<'a>, json: &'a [u8], reply: &Response, cx: &Cx<'_>) -> Result<(), Error> {
+    members
+        .read(json)
+        .map_err(|problem| refusal::bad(reply, problem, cx))?;
+    refusal::refused(members, reply, cx)
 }
 
 /// Whether the reply is of this media type, whatever parameters it has.

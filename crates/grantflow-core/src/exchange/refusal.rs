@@ -20,8 +20,9 @@ pub(super) fn check(reply: &Response, cx: &Cx<'_>) -> Result<(), Error> {
     if reply.status().is_success() {
         return Ok(());
     }
-    match Members::parse(reply.body().as_bytes()) {
-        Ok(members) => {
+    let mut members = Members::default();
+    match members.read(reply.body().as_bytes()) {
+        Ok(()) => {
             refused(&members, reply, cx)?;
             Err(bad(reply, ReplyProblem::Status, cx))
         }
@@ -32,12 +33,15 @@ pub(super) fn check(reply: &Response, cx: &Cx<'_>) -> Result<(), Error> {
 
 /// Passes an object without `error`; the status does not count, since some servers refuse with 200 (quirk 16).
 pub(super) fn refused(members: &Members<'_>, reply: &Response, cx: &Cx<'_>) -> Result<(), Error> {
-    let code = text(members.error, "error").map_err(|problem| bad(reply, problem, cx))?;
+    let code = text(members.error(), "error").map_err(|problem| bad(reply, problem, cx))?;
     let Some(code) = code else { return Ok(()) };
     // Free text: one that is no text is not worth losing the code for.
     let free = |member: Member<'_>| Some(as_text(member?)?.into_owned());
     Err(ServerError::new(ErrorCode::from(&*code))
-        .explained(free(members.error_description), free(members.error_uri))
+        .explained(
+            free(members.other("error_description")),
+            free(members.other("error_uri")),
+        )
         .replied(reply.status(), retry_at(reply.headers(), cx.wall()))
         .into())
 }

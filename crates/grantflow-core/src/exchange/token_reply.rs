@@ -6,54 +6,63 @@
 //!
 //! [RFC 6749 section 5.1]: https://www.rfc-editor.org/rfc/rfc6749#section-5.1
 
+use std::mem::take;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::members::{Member, Members, as_text, as_texts, text};
-use super::{has_media_type, object, refusal};
+use super::members::{Members, as_text, as_texts};
+use super::{expect_json, has_media_type, read, refusal};
 use crate::error::ReplyProblem;
-use crate::{Cx, Error, Quirks, Response, Scopes, Secret, Timestamp, Token, TokenType};
+use crate::{Cx, Error, Quirks, Response, Scopes, Secret, Token, TokenType};
 
 /// Reads the reply of a token endpoint.
 pub(crate) fn parse(reply: &Response, quirks: &Quirks, cx: &Cx<'_>) -> Result<Token, Error> {
+    refusal::check(reply, cx)?;
     if quirks.form_token_replies && FORMS.iter().any(|form| has_media_type(reply, form)) {
-        refusal::check(reply, cx)?;
-        let json = form_as_json(reply.body().as_bytes());
-        return token(&super::members(json.as_bytes(), reply, cx)?, reply, cx);
+        return token(form_as_json(reply.body().as_bytes()).as_bytes(), reply, cx);
     }
-    if quirks.any_media_type {
-        refusal::check(reply, cx)?;
-        return token(&super::members(reply.body().as_bytes(), reply, cx)?, reply, cx);
+    if !quirks.any_media_type {
+        expect_json(reply, cx)?;
     }
-    token(&object(reply, cx)?, reply, cx)
+    token(reply.body().as_bytes(), reply, cx)
 }
 
-fn token(members: &Members<'_>, reply: &Response, cx: &Cx<'_>) -> Result<Token, Error> {
-    read(members, cx.wall()).map_err(|problem| refusal::bad(reply, problem, cx))
+fn token(json: &[u8], reply: &Response, cx: &Cx<'_>) -> Result<Token, Error> {
+    let mut members = Members::default();
+    read(&mut members, json, reply, cx)?;
+    let mut token = Token::bearer(Secret::default(), cx.wall());
+    match fill(&mut token, &mut members) {
+        Ok(()) => Ok(token),
+        Err(problem) => Err(refusal::bad(reply, problem, cx)),
+    }
 }
 
-fn read(members: &Members<'_>, now: Timestamp) -> Result<Token, ReplyProblem> {
-    let access_token = text(members.access_token, "access_token")?;
-    let access_token = access_token.ok_or(ReplyProblem::Missing("access_token"))?;
-    if !is_visible(&access_token) {
-        return Err(ReplyProblem::Invalid("access_token"));
-    }
-    let mut token = Token::bearer(access_token.into_owned(), now);
-    // None means the usual one (quirk 7).
-    if let Some(name) = text(members.token_type, "token_type")? {
-        token.token_type = TokenType::from_name(&name).ok_or(ReplyProblem::TokenType)?;
-    }
-    token.refresh_token = secret(members.refresh_token, "refresh_token")?;
-    token.id_token = secret(members.id_token, "id_token")?;
+/// Fills in what the server granted.
+fn fill(token: &mut Token, members: &mut Members<'_>) -> Result<(), ReplyProblem> {
     token.scopes = scopes(members)?;
-    token.expires_at = lifetime(members)?.map(|lifetime| now.plus(lifetime));
+    let lifetime = lifetime(members)?;
+    token.expires_at = lifetime.map(|lifetime| token.issued_at.plus(lifetime));
     // What the protocol does not know is kept (quirk 20).
     for (name, value) in members.others() {
         token.extras.push(name, value);
     }
-    Ok(token)
+    let access_token = take(&mut members.access_token).get("access_token")?;
+    let access_token = access_token.ok_or(ReplyProblem::Missing("access_token"))?;
+    if !is_visible(&access_token) {
+        return Err(ReplyProblem::Invalid("access_token"));
+    }
+    token.access_token = Secret::new(access_token);
+    // None means the usual one (quirk 7).
+    if let Some(name) = take(&mut members.token_type).get("token_type")? {
+        token.token_type = TokenType::from_name(&name).ok_or(ReplyProblem::TokenType)?;
+    }
+    token.refresh_token = take(&mut members.refresh_token)
+        .get("refresh_token")?
+        .map(Secret::new);
+    token.id_token = take(&mut members.id_token).get("id_token")?.map(Secret::new);
+    Ok(())
 }
 
 /// RFC 6749 appendix A.12: `access-token = 1*VSCHAR`, and VSCHAR is %x20-7E. Anything else fits in no header.
@@ -63,13 +72,9 @@ fn is_visible(token: &str) -> bool {
     token.bytes().fold(true, visible)
 }
 
-fn secret(member: Member<'_>, name: &'static str) -> Result<Option<Secret>, ReplyProblem> {
-    Ok(text(member, name)?.map(|text| Secret::new(text.into_owned())))
-}
-
 /// A number, or a text that is one (quirk 1), in seconds; clamped to what a clock can bear (quirk 2).
 fn lifetime(members: &Members<'_>) -> Result<Option<Duration>, ReplyProblem> {
-    let Some(value) = members.expires_in else {
+    let Some(value) = members.expires_in() else {
         return Ok(None);
     };
     let text = as_text(value);
@@ -77,10 +82,8 @@ fn lifetime(members: &Members<'_>) -> Result<Option<Duration>, ReplyProblem> {
     if let Ok(seconds) = number.parse() {
         return Ok(Some(Duration::from_secs(seconds).min(LONGEST)));
     }
-    // `f64` reads words such as "infinity" too.
-    let plain = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E');
-    let seconds = number.parse().ok().filter(|_| number.bytes().all(plain));
-    let finite = seconds.filter(|seconds: &f64| seconds.is_finite());
+    // `f64` reads words such as "infinity" too, and numbers that are too large as that word.
+    let finite = number.parse().ok().filter(|seconds: &f64| seconds.is_finite());
     let seconds = finite.ok_or(ReplyProblem::Invalid("expires_in"))?;
     // Below zero the token has ended already.
     let seconds = seconds.clamp(0.0, LONGEST.as_secs_f64());
@@ -89,7 +92,7 @@ fn lifetime(members: &Members<'_>) -> Result<Option<Duration>, ReplyProblem> {
 
 /// A text or an array of texts (quirk 9), under either name; where none is named, `None`.
 pub(super) fn scopes(members: &Members<'_>) -> Result<Option<Scopes>, ReplyProblem> {
-    let scopes = match members.scope {
+    let scopes = match members.scope() {
         Some(value) => Some(granted(value).ok_or(ReplyProblem::Invalid("scope"))?),
         // Only a habit: a `scopes` of another type is a member like any other.
         None => members.other("scopes").and_then(granted),

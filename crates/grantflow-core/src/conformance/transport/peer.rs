@@ -39,6 +39,12 @@ impl Received {
             .find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
+
+    /// Whether the other end waits for the connection to close behind the reply.
+    pub(super) fn is_the_last(&self) -> bool {
+        let close = |value: &str| value.eq_ignore_ascii_case("close");
+        self.line.ends_with("HTTP/1.0") || self.header("connection").is_some_and(close)
+    }
 }
 
 impl Server {
@@ -71,14 +77,10 @@ impl Server {
         Some(Self { address, seen })
     }
 
-    /// Answers every request with these bytes, and keeps the connection.
+    /// Answers every request with these bytes, and keeps the connection unless asked to close it.
     pub(super) fn replying(reply: impl Into<Vec<u8>>) -> Self {
         let reply = reply.into();
-        Self::start(
-            move |peer| {
-                while peer.request().is_some() && peer.write(&reply) {}
-            },
-        )
+        Self::start(move |peer| peer.reply_to_all(&reply))
     }
 
     pub(super) fn url(&self, path: &str) -> String {
@@ -170,6 +172,15 @@ impl Peer {
         let length = head.header("content-length").map_or(Ok(0), str::parse).ok()?;
         let read = (&mut self.stream).take(length).read_to_end(&mut body).ok()?;
         (read as u64 == length).then_some(body)
+    }
+
+    /// Answers every request with these bytes, and keeps the connection unless asked to close it.
+    pub(super) fn reply_to_all(&mut self, reply: &[u8]) {
+        while let Some(request) = self.request() {
+            if !self.write(reply) || request.is_the_last() {
+                break;
+            }
+        }
     }
 
     /// Writes; `false` if the other end is gone.

@@ -74,9 +74,7 @@ pub fn t43_the_environments_proxies_are_honoured_but_not_for_loopback(make: Make
     let every = [("HTTP_PROXY", ""), ("HTTPS_PROXY", ""), ("ALL_PROXY", "")];
     assert_eq!(ask(test, &here.url("/"), &every), none, "a loopback literal");
     assert_eq!(here.requests().len(), 1);
-    let six = Server::on("[::1]:0", move |peer| {
-        while peer.request().is_some() && peer.write(ok.as_bytes()) {}
-    });
+    let six = Server::on("[::1]:0", move |peer| peer.reply_to_all(ok.as_bytes()));
     if let Some(six) = six {
         assert_eq!(ask(test, &six.url("/"), &every), none, "a loopback literal");
         assert_eq!(six.requests().len(), 1);

@@ -56,8 +56,11 @@ pub fn every_verb_arrives_as_it_was_given(make: Make<'_>) {
 pub fn r19_a_request_without_a_reply_is_sent_once(make: Make<'_>) {
     let served = AtomicUsize::new(0);
     let server = Server::start(move |peer| {
-        while peer.request().is_some() && served.fetch_add(1, Ordering::SeqCst) == 0 {
-            peer.write(OK.as_bytes());
+        while let Some(request) = peer.request() {
+            let first = served.fetch_add(1, Ordering::SeqCst) == 0;
+            if !first || !peer.write(OK.as_bytes()) || request.is_the_last() {
+                break;
+            }
         }
     });
     let transport = make(Limits::ROOMY);
@@ -78,16 +81,17 @@ pub fn r19_a_post_on_a_connection_that_went_stale_is_sent_once(make: Make<'_>) {
             let theirs = Arc::clone(&heads);
             let first = AtomicUsize::new(0);
             let server = Server::start(move |peer| {
-                if first.fetch_add(1, Ordering::SeqCst) == 0 {
-                    peer.request();
-                    peer.write(OK.as_bytes());
-                    if begins && peer.head().is_some() {
-                        theirs.fetch_add(1, Ordering::SeqCst);
-                    }
-                } else if peer.head().is_some() {
+                let Some(request) = peer.request() else {
+                    return;
+                };
+                if first.fetch_add(1, Ordering::SeqCst) > 0 {
                     theirs.fetch_add(1, Ordering::SeqCst);
                     peer.write(OK.as_bytes());
-                    peer.sees_the_end();
+                    return;
+                }
+                peer.write(OK.as_bytes());
+                if begins && !request.is_the_last() && peer.head().is_some() {
+                    theirs.fetch_add(1, Ordering::SeqCst);
                 }
             });
             replied(transport.send(get(&server.url("/"))));

@@ -23,9 +23,11 @@
 //! ```
 
 mod authorize;
+mod builder;
 mod connect;
 mod error;
 mod transport;
 
 pub use authorize::{Authorize, Middleware};
-pub use transport::{Builder, UreqTransport};
+pub use builder::Builder;
+pub use transport::UreqTransport;

@@ -1,18 +1,16 @@
 //! The transport: requests of the core through a ureq agent, and back.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use grantflow_core::native::Proxies;
-use grantflow_core::transport::{CONNECT_TIMEOUT, MAX_BODY, REQUEST_TIMEOUT};
+use grantflow_core::transport::MAX_BODY;
 use grantflow_core::{Body, Error, Request, Response, Secret, Transport, TransportError, TransportErrorKind};
-use ureq::config::Config;
 use ureq::http::{Method, Uri};
-use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider};
+use ureq::tls::RootCerts;
 use ureq::{Agent, AsSendBody};
 
+use crate::Builder;
 use crate::connect;
 use crate::error::{because, classify};
 
@@ -32,10 +30,10 @@ use crate::error::{because, classify};
 /// # Ok::<(), grantflow_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct UreqTransport(Arc<Inner>);
+pub struct UreqTransport(Arc<Agents>);
 
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Agents {
     config: Builder,
     roots: RootCerts,
     proxies: Proxies,
@@ -43,16 +41,6 @@ struct Inner {
     // One agent for each scheme's proxy, made when first needed: an agent loads its certificates once.
     https: OnceLock<Agent>,
     http: OnceLock<Agent>,
-}
-
-/// The settings of a [`UreqTransport`].
-#[derive(Clone, Debug)]
-#[must_use = "settings do nothing until `build`"]
-pub struct Builder {
-    connect: Duration,
-    total: Duration,
-    ca_file: Option<PathBuf>,
-    no_proxy: bool,
 }
 
 impl UreqTransport {
@@ -67,108 +55,26 @@ impl UreqTransport {
 
     /// The defaults, to be changed.
     pub fn builder() -> Builder {
-        Builder {
-            connect: CONNECT_TIMEOUT,
-            total: REQUEST_TIMEOUT,
-            ca_file: None,
-            no_proxy: false,
-        }
+        Builder::new()
+    }
+
+    pub(crate) fn with(agents: Agents) -> Self {
+        Self(Arc::new(agents))
     }
 }
 
-impl Builder {
-    /// How long a name lookup may take, and then the connection with its TLS handshake; 5 s by default.
-    pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.connect = limit;
-        self
-    }
-
-    /// How long a request may take from the call to the last byte of the reply; 30 s by default.
-    pub fn request_timeout(mut self, limit: Duration) -> Self {
-        self.total = limit;
-        self
-    }
-
-    /// Trusts the certificates of this PEM file, and no others.
-    pub fn ca_file(mut self, path: impl AsRef<Path>) -> Self {
-        self.ca_file = Some(path.as_ref().to_owned());
-        self
-    }
-
-    /// Uses no proxy, whatever the environment says.
-    pub fn no_proxy(mut self) -> Self {
-        self.no_proxy = true;
-        self
-    }
-
-    /// Makes the transport; the CA file is read now.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Transport`] of kind [`Tls`](TransportErrorKind::Tls) if the CA file cannot be read or holds no certificate;
-    /// [`Error::InvalidInput`] if the environment names a proxy that cannot be used.
-    pub fn build(self) -> Result<UreqTransport, Error> {
-        let roots = match &self.ca_file {
-            Some(path) => roots(path)?,
-            None => RootCerts::PlatformVerifier,
-        };
-        let proxies = if self.no_proxy {
-            Proxies::none()
-        } else {
-            Proxies::from_env()?
-        };
-        Ok(UreqTransport(Arc::new(Inner {
-            direct: connect::agent(self.config(&roots, None)),
+impl Agents {
+    pub(crate) fn new(config: Builder, roots: RootCerts, proxies: Proxies) -> Self {
+        Self {
+            direct: connect::agent(config.config(&roots, None)),
             https: OnceLock::new(),
             http: OnceLock::new(),
-            config: self,
+            config,
             roots,
             proxies,
-        })))
+        }
     }
 
-    fn config(&self, roots: &RootCerts, proxy: Option<ureq::Proxy>) -> Config {
-        let ring = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(ring)
-            .root_certs(roots.clone())
-            .build();
-        Config::builder()
-            .tls_config(tls)
-            .proxy(proxy)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_resolve(Some(self.connect))
-            .timeout_connect(Some(self.connect))
-            .timeout_global(Some(self.total))
-            .allow_non_standard_methods(true)
-            // Another crate of the program may switch ureq's decompression on: nothing is asked for that would need it.
-            .accept_encoding("identity")
-            .user_agent(concat!("grantflow-ureq/", env!("CARGO_PKG_VERSION")))
-            .build()
-    }
-}
-
-fn roots(path: &Path) -> Result<RootCerts, TransportError> {
-    let pem = std::fs::read(path).map_err(|e| {
-        TransportError::new(TransportErrorKind::Tls)
-            .before_sending()
-            .because(e)
-    })?;
-    let items = ureq::tls::parse_pem(&pem).filter_map(Result::ok);
-    let certificates = items.filter_map(|item| match item {
-        PemItem::Certificate(certificate) => Some(certificate),
-        _ => None,
-    });
-    let certificates: Vec<_> = certificates.collect();
-    if certificates.is_empty() {
-        return Err(because(TransportErrorKind::Tls, "the CA file holds no certificate").before_sending());
-    }
-    Ok(RootCerts::from(certificates))
-}
-
-impl Inner {
     fn agent(&self, uri: &Uri) -> Result<&Agent, TransportError> {
         let Some(proxy) = self.proxies.for_uri(uri) else {
             return Ok(&self.direct);

@@ -1,0 +1,120 @@
+//! The settings of the transport, and what ureq is told by them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use grantflow_core::native::Proxies;
+use grantflow_core::transport::{CONNECT_TIMEOUT, REQUEST_TIMEOUT};
+use grantflow_core::{Error, TransportError, TransportErrorKind};
+use ureq::config::Config;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider};
+
+use crate::UreqTransport;
+use crate::error::because;
+use crate::transport::Agents;
+
+/// The settings of a [`UreqTransport`].
+#[derive(Clone, Debug)]
+#[must_use = "settings do nothing until `build`"]
+pub struct Builder {
+    connect: Duration,
+    total: Duration,
+    ca_file: Option<PathBuf>,
+    no_proxy: bool,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            connect: CONNECT_TIMEOUT,
+            total: REQUEST_TIMEOUT,
+            ca_file: None,
+            no_proxy: false,
+        }
+    }
+
+    /// How long a name lookup may take, and then the connection with its TLS handshake; 5 s by default.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect = limit;
+        self
+    }
+
+    /// How long a request may take from the call to the last byte of the reply; 30 s by default.
+    pub fn request_timeout(mut self, limit: Duration) -> Self {
+        self.total = limit;
+        self
+    }
+
+    /// Trusts the certificates of this PEM file, and no others.
+    pub fn ca_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.ca_file = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// Uses no proxy, whatever the environment says.
+    pub fn no_proxy(mut self) -> Self {
+        self.no_proxy = true;
+        self
+    }
+
+    /// Makes the transport; the CA file is read now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Transport`] of kind [`Tls`](TransportErrorKind::Tls) if the CA file cannot be read or holds no certificate;
+    /// [`Error::InvalidInput`] if the environment names a proxy that cannot be used.
+    pub fn build(self) -> Result<UreqTransport, Error> {
+        let roots = match &self.ca_file {
+            Some(path) => roots(path)?,
+            None => RootCerts::PlatformVerifier,
+        };
+        let proxies = if self.no_proxy {
+            Proxies::none()
+        } else {
+            Proxies::from_env()?
+        };
+        Ok(UreqTransport::with(Agents::new(self, roots, proxies)))
+    }
+
+    /// What ureq is told.
+    pub(crate) fn config(&self, roots: &RootCerts, proxy: Option<ureq::Proxy>) -> Config {
+        let ring = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(ring)
+            .root_certs(roots.clone())
+            .build();
+        Config::builder()
+            .tls_config(tls)
+            .proxy(proxy)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_resolve(Some(self.connect))
+            .timeout_connect(Some(self.connect))
+            .timeout_global(Some(self.total))
+            .allow_non_standard_methods(true)
+            // Another crate of the program may switch ureq's decompression on: nothing is asked for that would need it.
+            .accept_encoding("identity")
+            .user_agent(concat!("grantflow-ureq/", env!("CARGO_PKG_VERSION")))
+            .build()
+    }
+}
+
+fn roots(path: &Path) -> Result<RootCerts, TransportError> {
+    let pem = std::fs::read(path).map_err(|e| {
+        TransportError::new(TransportErrorKind::Tls)
+            .before_sending()
+            .because(e)
+    })?;
+    let items = ureq::tls::parse_pem(&pem).filter_map(Result::ok);
+    let certificates = items.filter_map(|item| match item {
+        PemItem::Certificate(certificate) => Some(certificate),
+        _ => None,
+    });
+    let certificates: Vec<_> = certificates.collect();
+    if certificates.is_empty() {
+        return Err(because(TransportErrorKind::Tls, "the CA file holds no certificate").before_sending());
+    }
+    Ok(RootCerts::from(certificates))
+}

@@ -226,7 +226,6 @@ impl<'de> Visitor<'de> for Object<'_, 'de> {
             }
             let value = map.next_value()?;
             let member = match &*name {
-                _ if depth > 1 => None,
                 "expires_in" => Some(&mut members.expires_in),
                 "scope" => Some(&mut members.scope),
                 "error" => Some(&mut members.error),

@@ -1,9 +1,11 @@
 //! What a token reply may say, and what it means.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use grantflow_core::error::ReplyProblem;
 use grantflow_core::{Timestamp, TokenType};
+use serde_json::value::RawValue;
 
 use super::{JSON, NOW, ok, parse, problem, reply, wrong};
 
@@ -218,14 +220,22 @@ fn q19_a_byte_order_mark_is_skipped() {
 #[test]
 fn q20_every_member_that_is_not_known_is_kept() {
     let token = ok(
-        r#"{"instance_url":"https://x","access_token":"a","realmId":123,"nothing":null,"team":{"id":"T1","list":[1,{}]},"a\"b":1e400}"#,
+        r#"{"instance_url":"https://x","access_token":"a","realmId":123,"nothing":null,
+            "team":{"id":"T1","list":[1,{}],"access_token":1e400},"a\"b":1e400,"c\\d":"\ud800","e\n":1}"#,
     );
-    assert_eq!(
-        token.extras.names(),
-        ["instance_url", "realmId", "nothing", "team", "a\"b"]
-    );
+    let names = [
+        "instance_url",
+        "realmId",
+        "nothing",
+        "team",
+        "a\"b",
+        "c\\d",
+        "e\n",
+    ];
+    assert_eq!(token.extras.names(), names);
     assert_eq!(token.extras.get::<u64>("realmId"), Some(123));
-    assert_eq!(token.extras.get::<serde_json::Value>("team").unwrap()["id"], "T1");
+    let team: BTreeMap<String, Box<RawValue>> = token.extras.get("team").unwrap();
+    assert_eq!(team["access_token"].get(), "1e400");
     assert_eq!(token.extras.get::<String>("access_token"), None);
 }
 
@@ -307,6 +317,8 @@ fn t32_a_repeated_member_is_refused_wherever_it_is_and_however_it_is_written() {
         r#"{"access_token":"a","x":{"y":1,"y":2}}"#,
         r#"{"access_token":"a","x":[[{"y":1,"y":2}]]}"#,
         r#"{"access_token":"a","x":{"scope":1,"scope":2}}"#,
+        r#"{"access_token":"a","x":{"id_token":1,"id_token":2}}"#,
+        r#"{"access_token":"a","x":{"access_token":{"y":1,"y":2}}}"#,
         r#"{"access_token":"a","x":{"error":{"y":1,"y":2}}}"#,
         r#"{"access_token":"a","scope":[{"y":1,"y":2}]}"#,
     ] {

@@ -175,12 +175,23 @@ fn strip_prefix(text: &OsStr, prefix: &str) -> Option<PathBuf> {
     text.to_str()?.strip_prefix(prefix).map(PathBuf::from)
 }
 
-fn issuer(text: &str) -> Result<Issuer, grantflow::Error> {
-    Issuer::allow_http_for_loopback(text)
+fn issuer(text: &str) -> Result<Issuer, String> {
+    Issuer::allow_http_for_loopback(text).map_err(|error| why_no_address(text, &error))
 }
 
-fn origin(text: &str) -> Result<Origin, grantflow::Error> {
-    Origin::new(text)
+/// Why an address cannot be used; plain http, the usual mistake, in the words of this command.
+pub(crate) fn why_no_address(text: &str, error: &grantflow::Error) -> String {
+    let only_plain = text
+        .strip_prefix("http://")
+        .is_some_and(|rest| Issuer::new(format!("https://{rest}")).is_ok());
+    if only_plain {
+        return "plain http is taken on this machine only, as http://127.0.0.1 or http://[::1]".to_owned();
+    }
+    error.to_string()
+}
+
+fn origin(text: &str) -> Result<Origin, String> {
+    Origin::new(text).map_err(|error| why_no_address(text, &error))
 }
 
 fn redirect_uri(text: &str) -> Result<String, &'static str> {

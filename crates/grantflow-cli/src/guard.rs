@@ -10,8 +10,9 @@
 //! A POST may spend what cannot be had again: a refresh token, a code. From an interrupt on none leaves, and what has left is
 //! stored first. Waiting for a lock that another process holds is ended at once: nothing is lost by it.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process;
+use std::process::{self, Command, ExitStatus};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -70,8 +71,8 @@ pub(crate) fn settle_when_interrupted() -> Result<(), Failure> {
         let mut state = lock();
         state.interrupted = true;
         end(state.child.take());
-        if state.owed && std::io::IsTerminal::is_terminal(&std::io::stderr()) {
-            note("\ngrantflow: interrupted; waiting for a reply that must not be lost");
+        if state.owed {
+            note("grantflow: interrupted; waiting for a reply that must not be lost");
         }
         let waited = CHANGED.wait_timeout_while(state, SETTLE, |state| state.owed);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -95,13 +96,20 @@ pub(crate) fn settled() {
     }
 }
 
-/// Names the program that an interrupt has to end too; `None` once it has ended.
-pub(crate) fn watch_child(child: Option<u32>) {
+/// Runs a program to its end; an interrupt ends it too.
+pub(crate) fn run(command: &mut Command) -> io::Result<ExitStatus> {
     let mut state = lock();
-    state.child = child;
     if state.interrupted {
-        end(state.child.take());
+        drop(state);
+        wait_for_the_end();
     }
+    // Under the lock: an interrupt finds it started and known, or not started.
+    let mut child = command.spawn()?;
+    state.child = Some(child.id());
+    drop(state);
+    let status = child.wait();
+    lock().child = None;
+    status
 }
 
 /// Names the directory that an interrupt has to remove.

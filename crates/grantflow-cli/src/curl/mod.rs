@@ -6,14 +6,17 @@
 mod options;
 
 use std::ffi::OsString;
-use std::process::{Child, Command};
+#[cfg(unix)]
+use std::process::Command;
 
 use grantflow::Endpoint;
 
-use crate::args::{Args, Curl};
+use crate::args::{Args, Curl, why_no_address};
 use crate::exit::{FAILED, Failure, NETWORK, USAGE};
+#[cfg(unix)]
+use crate::guard;
+use crate::record;
 use crate::session::Session;
-use crate::{guard, record};
 
 /// curl's exit codes for what the network or the server did.
 const CURL_NETWORK: [i32; 12] = [5, 6, 7, 16, 18, 22, 28, 35, 52, 55, 56, 92];
@@ -52,7 +55,8 @@ struct Target {
 
 impl Target {
     fn read(text: &str) -> Result<Self, Failure> {
-        let endpoint = Endpoint::allow_http_for_loopback(text)?;
+        let endpoint = Endpoint::allow_http_for_loopback(text)
+            .map_err(|error| Failure::new(USAGE, why_no_address(text, &error)))?;
         let unreadable = || Failure::new(USAGE, "the address has a host that cannot be read with certainty");
         let uri: http::Uri = endpoint.as_str().parse().map_err(|_| unreadable())?;
         let host = uri.host().ok_or_else(unreadable)?;
@@ -102,35 +106,24 @@ fn run(arguments: Vec<OsString>, header: &str) -> Result<Option<i32>, Failure> {
     writer.write_all(header.as_bytes()).map_err(broken)?;
     drop(writer);
     fcntl_setfd(&reader, FdFlags::empty()).map_err(|error| broken(error.into()))?;
-    let child = Command::new("curl")
+    let mut command = Command::new("curl");
+    command
         .arg("--disable")
         .arg("--header")
         .arg(format!("@/dev/fd/{}", reader.as_raw_fd()))
-        .args(arguments)
-        .spawn();
-    // Only curl has the header now.
-    drop(reader);
-    wait(child)
+        .args(arguments);
+    let status = guard::run(&mut command).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Failure::new(FAILED, "curl is not installed")
+            .hint("`grantflow header` prints the header for other programs"),
+        _ => Failure::new(FAILED, format!("cannot run curl: {error}")),
+    })?;
+    Ok(status.code())
 }
 
 #[cfg(not(unix))]
 fn run(_: Vec<OsString>, _: &str) -> Result<Option<i32>, Failure> {
     Err(Failure::new(FAILED, "no pipe can be inherited on this system")
         .hint("use `grantflow header` instead"))
-}
-
-#[cfg_attr(not(unix), expect(dead_code, reason = "no pipe can be inherited there"))]
-fn wait(child: std::io::Result<Child>) -> Result<Option<i32>, Failure> {
-    let mut child = child.map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Failure::new(FAILED, "curl is not installed")
-            .hint("`grantflow header` prints the header for other programs"),
-        _ => Failure::new(FAILED, format!("cannot start curl: {error}")),
-    })?;
-    guard::watch_child(Some(child.id()));
-    let status = child.wait();
-    guard::watch_child(None);
-    let status = status.map_err(|error| Failure::new(FAILED, format!("cannot wait for curl: {error}")))?;
-    Ok(status.code())
 }
 
 #[cfg(test)]

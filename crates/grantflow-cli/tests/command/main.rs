@@ -1,0 +1,16 @@
+//! The command as its users run it: the real program, against a real server, with a stand-in for the browser.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+mod consent;
+#[cfg(unix)]
+mod curl;
+mod demo;
+mod exit_codes;
+#[cfg(unix)]
+mod interrupt;
+mod journey;
+mod output;
+mod secrets;
+mod store;

@@ -1,0 +1,202 @@
+//! Where credentials are kept, and what is done with places that are not fit for them.
+
+use crate::support::{Desk, done};
+
+#[test]
+fn t70_a_corrupt_store_is_left_alone_until_a_login_sets_it_aside() {
+    let desk = Desk::new();
+    desk.login(&["--origin", "https://api.example"]).ok();
+    let whole = std::fs::read(desk.file()).unwrap();
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    for bad in [&whole[..whole.len() / 2], b"", b"{}", b"\xff\xfe", &flipped] {
+        std::fs::write(desk.file(), bad).unwrap();
+        for words in [
+            &["token"][..],
+            &["header"],
+            &["info"],
+            &["list"],
+            &["revoke"],
+            &["curl", "https://api.example/"],
+        ] {
+            let failed = desk.run(words).fails(6);
+            assert!(
+                failed.stderr.contains("credentials.json"),
+                "{words:?}: {failed:?}"
+            );
+            assert!(failed.stderr.contains("grantflow login"), "{words:?}: {failed:?}");
+            assert_eq!(std::fs::read(desk.file()).unwrap(), bad, "{words:?}");
+        }
+        desk.login(&[]).ok();
+        let names = desk.names(".");
+        let aside: Vec<_> = names.iter().filter(|name| name.contains(".corrupt-")).collect();
+        assert_eq!(aside.len(), 1, "{names:?}");
+        assert_eq!(std::fs::read(desk.path(aside[0])).unwrap(), bad);
+        std::fs::remove_file(desk.path(aside[0])).unwrap();
+        desk.run(&["token"]).ok();
+    }
+}
+
+#[test]
+fn t70_a_record_of_a_newer_version_is_left_alone_by_a_login_too() {
+    let desk = Desk::new();
+    desk.login(&[]).ok();
+    let newer = std::fs::read_to_string(desk.file()).unwrap();
+    let newer = newer.replacen(":1,", ":99,", 1);
+    std::fs::write(desk.file(), &newer).unwrap();
+    desk.run(&["token"]).fails(6);
+    desk.login(&[]).fails(6);
+    assert_eq!(std::fs::read_to_string(desk.file()).unwrap(), newer);
+}
+
+#[test]
+fn a_record_of_another_client_is_named_and_stays() {
+    let desk = Desk::new();
+    desk.login(&[]).ok();
+    let before = std::fs::read(desk.file()).unwrap();
+    let words = ["login", "--issuer", desk.issuer(), "--client-id", "another-app"];
+    let failed = desk.run(&words).fails(2);
+    assert!(
+        failed.stderr.contains("native-app") && failed.stderr.contains("another-app"),
+        "{failed:?}"
+    );
+    assert!(failed.stderr.contains("--store"), "{failed:?}");
+    assert_eq!(std::fs::read(desk.file()).unwrap(), before);
+    assert_eq!(desk.server.stats().authorization_requests, 1);
+}
+
+#[test]
+fn another_account_of_the_same_client_is_not_overwritten() {
+    let desk = Desk::new();
+    desk.login(&["--account", "ann"]).ok();
+    let failed = desk.login(&["--account", "bob"]).fails(2);
+    assert!(failed.stderr.contains("another account"), "{failed:?}");
+    desk.login(&["--account", "bob", "--store", "file:bob.json"]).ok();
+    assert!(
+        desk.run(&["info"])
+            .ok()
+            .stdout
+            .contains("account           ann\n")
+    );
+    let bob = desk.run(&["info", "--store", "file:bob.json"]).ok();
+    assert!(bob.stdout.contains("account           bob\n"), "{bob:?}");
+}
+
+#[test]
+fn a_store_is_named_as_a_file_with_a_path() {
+    let desk = Desk::new();
+    for store in [
+        "",
+        "file",
+        "file:",
+        "credentials.json",
+        "/tmp/x",
+        "keyring:x",
+        "file:~/x",
+        "FILE:x",
+    ] {
+        let failed = desk.run(&["list", "--store", store]).fails(2);
+        assert!(failed.stderr.contains("file:"), "{store}: {failed:?}");
+        if !store.is_empty() {
+            let failed = done(desk.command(&["list"]).env("GRANTFLOW_STORE", store)).fails(2);
+            assert!(failed.stderr.contains("GRANTFLOW_STORE"), "{store}: {failed:?}");
+        }
+    }
+    for store in ["file:.", "file:/", "file:..", "file:home"] {
+        desk.run(&["token", "--store", store]).fails(6);
+    }
+    // Colons belong to the path; the option wins over the variable.
+    desk.login(&["--store", "file:a:b.json"]).ok();
+    assert!(desk.path("a:b.json").is_file() && !desk.file().exists());
+    desk.run(&["token"]).fails(3);
+    desk.run(&["token", "--store", "file:a:b.json"]).ok();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_users_own_store_lies_in_the_data_directory_and_is_made_by_a_login() {
+    let desk = Desk::new();
+    let own = |words: &[&str], data: &str| {
+        let mut command = desk.command(words);
+        // An empty variable is one that is not set.
+        command.env("GRANTFLOW_STORE", "").env("XDG_DATA_HOME", data);
+        done(&mut command)
+    };
+    let data = desk.path("data/deep");
+    let data = data.to_str().unwrap();
+    own(&["token"], data).fails(3);
+    own(&["list"], data).ok();
+    assert!(!desk.path("data").exists());
+    own(&desk.login_words(&[]), data).ok();
+    assert!(desk.path("data/deep/grantflow/credentials.json").is_file());
+    own(&["token"], data).ok();
+    // A relative or missing directory does not count: then it is the one in the home.
+    for data in ["relative", ""] {
+        own(&["token"], data).fails(3);
+        own(&desk.login_words(&[]), data).ok();
+        assert!(
+            desk.path("home/.local/share/grantflow/credentials.json")
+                .is_file()
+        );
+        assert!(!desk.path("relative").exists());
+        own(&["revoke"], data).ok();
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn t56_files_and_directories_are_the_users_alone_whatever_the_umask() {
+    use crate::support::{GRANTFLOW, mode};
+    for umask in ["000", "022", "077"] {
+        let desk = Desk::new();
+        let script = format!("umask {umask}; exec \"$0\" \"$@\"");
+        let login = desk.login_words(&[]);
+        let words: Vec<&str> = ["-c", &script, GRANTFLOW].into_iter().chain(login).collect();
+        let mut command = desk.program("sh", &words);
+        done(
+            command
+                .env_remove("GRANTFLOW_STORE")
+                .env("XDG_DATA_HOME", desk.path("data")),
+        )
+        .ok();
+        let directory = desk.path("data/grantflow");
+        assert_eq!(mode(&desk.path("data")), 0o700, "{umask}");
+        assert_eq!(mode(&directory), 0o700, "{umask}");
+        for name in desk.names("data/grantflow") {
+            assert_eq!(mode(&directory.join(&name)), 0o600, "{umask} {name}");
+        }
+        assert_eq!(
+            desk.names("data/grantflow"),
+            ["credentials.json", "credentials.json.lock"]
+        );
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn t56_t57_t58_a_place_that_others_could_read_or_replace_is_refused() {
+    use crate::support::set_mode;
+    let desk = Desk::new();
+    desk.login(&[]).ok();
+    let insecure = |what: &str| {
+        for words in [&["token"][..], &desk.login_words(&["--scope", "more"])] {
+            let failed = desk.run(words).fails(6);
+            assert!(failed.stderr.contains("not private"), "{what}: {failed:?}");
+            assert!(failed.stderr.contains("chmod"), "{what}: {failed:?}");
+        }
+    };
+    set_mode(&desk.file(), 0o644);
+    insecure("a file that others can read");
+    set_mode(&desk.file(), 0o600);
+    set_mode(desk.dir.path(), 0o777);
+    insecure("a directory that others can write to");
+    set_mode(desk.dir.path(), 0o1777);
+    insecure("a sticky directory");
+    set_mode(desk.dir.path(), 0o700);
+    std::fs::rename(desk.file(), desk.path("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(desk.path("elsewhere"), desk.file()).unwrap();
+    insecure("a link");
+    std::fs::remove_file(desk.file()).unwrap();
+    std::fs::rename(desk.path("elsewhere"), desk.file()).unwrap();
+    desk.run(&["token"]).ok();
+}

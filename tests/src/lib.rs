@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod browser;
+pub mod canary;
 pub mod chat;
 pub mod child;
 pub mod chromium;
@@ -13,3 +14,4 @@ pub mod form;
 pub mod login;
 pub mod provider;
 pub mod skip;
+pub mod watched;

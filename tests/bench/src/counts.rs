@@ -4,7 +4,6 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use grantflow_bench::cases::{self, Group};
-use grantflow_bench::clock::Clock;
 use grantflow_bench::report::Counts;
 
 /// The word on the command line for [`repeat`].
@@ -43,13 +42,12 @@ pub(crate) fn allocations() -> Vec<Allocated> {
 
 /// What is known of each case of a group.
 pub(crate) fn of(group: &Group, allocations: &[Allocated]) -> Vec<Counts> {
-    let counted = matches!(group.clock, Clock::Thread);
     let counts = |case: &str| {
         let allocated = allocations
             .iter()
             .find(|line| line.group == group.name && line.case == case);
         Counts {
-            instructions: counted.then(|| instructions(group.name, case)).flatten(),
+            instructions: instructions(group.name, case),
             allocations: allocated.map(|line| (line.count, line.bytes)),
         }
     };
@@ -87,8 +85,7 @@ fn callgrind(group: &str, case: &str, repeats: u32) -> Option<u64> {
 
 /// What callgrind watches.
 pub(crate) fn repeat(group: &str, case: &str, repeats: &str) {
-    let groups = cases::pure();
-    let group = groups.iter().find(|known| known.name == group).expect("a group");
+    let group = cases::group(group).expect("a group");
     group.cases[group.find(case)].run(repeats.parse().expect("a number"));
 }
 

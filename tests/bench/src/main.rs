@@ -89,17 +89,16 @@ impl Options {
 }
 
 fn run(options: &Options) {
-    let groups = cases::all();
-    let wanted = || groups.iter().filter(|group| options.wants(group.name));
-    if wanted().next().is_some() {
-        let allocations = counts::allocations();
-        for group in wanted() {
-            let timings = interleave::measure(group, options.rounds);
-            report::group(group, &timings, &counts::of(group, &allocations));
-        }
+    let mut allocations = None;
+    for name in cases::GROUPS.iter().filter(|name| options.wants(name)) {
+        let group = cases::group(name).expect("a group");
+        let timings = interleave::measure(&group, options.rounds);
+        let allocations = allocations.get_or_insert_with(counts::allocations);
+        report::group(&group, &timings, &counts::of(&group, allocations));
     }
     if options.wants("threads") {
-        match threads::measure(&cases::cached_token(), &PAIRS, 20 * options.rounds) {
+        let cached = cases::group("cached-token").expect("a group");
+        match threads::measure(&cached, &PAIRS, 20 * options.rounds) {
             Some(slowdowns) => report::threads(&PAIRS, &slowdowns),
             None => println!("\nskipped: two threads need two processors"),
         }

@@ -5,47 +5,66 @@ use std::hint::black_box;
 use grantflow_core::{Body, Client, Cx, Endpoint, EntropyError, Secret, TokenRequest, native};
 use oauth2::basic::BasicTokenResponse;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{Bar, Case, Group};
 use crate::clock::Clock;
 
 pub(super) fn group() -> Group {
-    let endpoint = Endpoint::new("https://server.example/token").expect("an address");
-    let request = TokenRequest::refresh(&Client::new("client", endpoint), Secret::new("refresh"));
-    let reply = http::Response::builder()
-        .header("content-type", "application/json; charset=utf-8")
-        .body(Body::from(REPLY))
-        .expect("a header");
-    let now = native::now();
     Group {
         name: "token-reply",
         title: "A token reply of 522 bytes",
         cases: vec![
-            Case::new("limit: serde_json, extras kept", |n| {
-                (0..n).for_each(|_| drop(black_box(plain(black_box(REPLY.as_bytes())))));
-            }),
-            Case::new("ours: TokenRequest::parse", move |n| {
-                let mut none = |_: &mut [u8]| Err(EntropyError::new());
-                let cx = Cx::new(now, &mut none);
-                (0..n).for_each(|_| drop(black_box(request.parse(black_box(&reply), &cx))));
-            }),
+            plain("limit: serde_json, extras kept", REPLY),
+            ours("ours: TokenRequest::parse", REPLY),
+            plain("limit: serde_json, one extra kept", WITH_EXTRA),
+            ours("ours: TokenRequest::parse, one extra", WITH_EXTRA),
             Case::new("serde_json, extras dropped", |n| {
-                (0..n).for_each(|_| drop(black_box(bare(black_box(REPLY.as_bytes())))));
+                (0..n).for_each(|_| drop(black_box(read::<Bare>(black_box(REPLY)))));
             }),
             Case::new("oauth2: as its requests read it", |n| {
-                (0..n).for_each(|_| drop(black_box(oauth2(black_box(REPLY.as_bytes())))));
+                (0..n).for_each(|_| drop(black_box(oauth2(black_box(REPLY)))));
             }),
         ],
-        bars: vec![Bar {
-            case: "ours: TokenRequest::parse",
-            limit: "limit: serde_json, extras kept",
+        bars: [
+            ("ours: TokenRequest::parse", "limit: serde_json, extras kept"),
+            (
+                "ours: TokenRequest::parse, one extra",
+                "limit: serde_json, one extra kept",
+            ),
+        ]
+        .map(|(case, limit)| Bar {
+            case,
+            limit,
             times: 1.2,
             allocations: None,
             instructions: None,
-        }],
+        })
+        .into(),
         clock: Clock::Thread,
     }
+}
+
+fn plain(name: &'static str, json: &'static str) -> Case {
+    Case::new(name, move |n| {
+        (0..n).for_each(|_| drop(black_box(read::<Plain>(black_box(json)))))
+    })
+}
+
+fn ours(name: &'static str, json: &'static str) -> Case {
+    let endpoint = Endpoint::new("https://server.example/token").expect("an address");
+    let request = TokenRequest::refresh(&Client::new("client", endpoint), Secret::new("refresh"));
+    let reply = http::Response::builder()
+        .header("content-type", "application/json; charset=utf-8")
+        .body(Body::from(json))
+        .expect("a header");
+    let now = native::now();
+    Case::new(name, move |n| {
+        let mut none = |_: &mut [u8]| Err(EntropyError::new());
+        let cx = Cx::new(now, &mut none);
+        (0..n).for_each(|_| drop(black_box(request.parse(black_box(&reply), &cx).expect("a token"))));
+    })
 }
 
 #[derive(Deserialize)]
@@ -72,28 +91,49 @@ struct Bare {
     id_token: Option<String>,
 }
 
-fn plain(json: &[u8]) -> Plain {
-    serde_json::from_slice(json).expect("a reply")
+fn read<T: DeserializeOwned>(json: &str) -> T {
+    serde_json::from_slice(json.as_bytes()).expect("a reply")
 }
 
-fn bare(json: &[u8]) -> Bare {
-    serde_json::from_slice(json).expect("a reply")
+fn oauth2(json: &str) -> BasicTokenResponse {
+    let mut json = serde_json::Deserializer::from_slice(json.as_bytes());
+    serde_path_to_error::deserialize(&mut json).expect("a reply")
 }
 
-fn oauth2(json: &[u8]) -> BasicTokenResponse {
-    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(json)).expect("a reply")
+/// An access token as long as those of Google.
+macro_rules! access_token {
+    () => {
+        concat!(
+            "ya29.a0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byC",
+            "a0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCxxxxbb",
+        )
+    };
 }
 
 /// What Google answers, in the order it answers.
-pub const REPLY: &str = concat!(
-    r#"{"access_token":"ya29."#,
-    "a0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_b",
-    "yCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB_byCa0AfB",
-    "x",
-    r#"","expires_in":3599,"refresh_token":"1//0"#,
-    "gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789gLbFcDnRkV",
-    r#"","scope":"https://www.googleapis.com/auth/calendar openid","token_type":"Bearer","#,
-    r#""refresh_token_expires_in":604799}"#,
+macro_rules! reply {
+    ($refresh_token: literal, $extra: literal) => {
+        concat!(
+            r#"{"access_token":""#,
+            access_token!(),
+            r#"","expires_in":3599,"refresh_token":"1//0"#,
+            $refresh_token,
+            r#"","scope":"https://www.googleapis.com/auth/calendar openid","token_type":"Bearer""#,
+            $extra,
+            "}",
+        )
+    };
+}
+
+/// A reply with no other members than those of the protocol.
+pub const REPLY: &str = reply!(
+    "gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ012345",
+    ""
 );
 
-const _: () = assert!(REPLY.len() == 522);
+const WITH_EXTRA: &str = reply!(
+    "gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789gLbFcDnRkV",
+    r#","refresh_token_expires_in":604799"#
+);
+
+const _: () = assert!(REPLY.len() == 522 && WITH_EXTRA.len() == 522);

@@ -17,6 +17,7 @@ use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
+use grantflow::loopback::Visible;
 
 use crate::args::{Args, Command, Format};
 use crate::exit::Failure;
@@ -64,8 +65,8 @@ fn misused(usage: &clap::Error) -> ExitCode {
         let _ = usage.print();
         return ExitCode::SUCCESS;
     }
+    let text = usage.render().to_string();
     if wants_json() {
-        let text = usage.render().to_string();
         let problem = text.split("\n\n").next().unwrap_or_default();
         let problem = problem.strip_prefix("error: ").unwrap_or(problem);
         let words: Vec<&str> = problem.split_whitespace().collect();
@@ -73,7 +74,13 @@ fn misused(usage: &clap::Error) -> ExitCode {
             .hint("see `grantflow --help`")
             .report(Format::Json);
     } else {
-        let _ = usage.print();
+        // It repeats what was typed, which may come from elsewhere.
+        let shown: Vec<String> = text.lines().map(|line| Visible(line).to_string()).collect();
+        match shown.iter().map(String::as_str).eq(text.lines()) {
+            // The same in colours, where those are wanted.
+            true => drop(usage.print()),
+            false => output::note(&shown.join("\n")),
+        }
     }
     ExitCode::from(exit::USAGE)
 }

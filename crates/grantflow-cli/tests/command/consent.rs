@@ -67,6 +67,30 @@ fn t26_a_name_that_a_user_typed_or_stored_reaches_no_terminal_as_it_came() {
 }
 
 #[test]
+fn t26_an_error_shows_what_steers_a_terminal_and_does_not_send_it() {
+    let desk = Desk::new();
+    let hostile = "no\u{1b}]0;x\u{7}such\u{202e}file";
+    for words in [
+        &["login", "--client-secrets", hostile][..],
+        &["token", "--ca-file", hostile],
+        &["curl", "https://api.example/", "--", hostile],
+        &["curl", "https://api.example/", "--", "-s", "--", hostile],
+        &["token", "--store", hostile],
+        &["login", "--issuer", hostile],
+        &[hostile],
+    ] {
+        for format in ["--format=text", "--format=json"] {
+            let words: Vec<&str> = [format].iter().chain(words).copied().collect();
+            let failed = desk.run(&words).fails(2);
+            assert!(
+                !failed.all().contains(['\u{1b}', '\u{202e}']),
+                "{words:?}: {failed:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn t27_the_whole_address_is_pasted_and_a_code_alone_is_refused() {
     let desk = Desk::new();
     let mut login = Running::start(&mut desk.command(&desk.login_words(&["--no-local-server"])));

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use crate::support::{Desk, PATIENCE, Running, parameter};
 
 #[test]
-fn an_interrupt_during_a_refresh_waits_until_the_new_token_is_stored() {
+fn r35_an_interrupt_during_a_refresh_waits_until_the_new_token_is_stored() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let desk = Desk::with_expired();
         desk.server.push_fault(Endpoint::Refresh, Fault::Hold);
@@ -41,7 +41,7 @@ fn an_interrupt_during_a_refresh_waits_until_the_new_token_is_stored() {
 }
 
 #[test]
-fn an_interrupt_during_the_exchange_of_a_code_waits_until_the_grant_is_stored() {
+fn r35_an_interrupt_during_the_exchange_of_a_code_waits_until_the_grant_is_stored() {
     let desk = Desk::new();
     desk.server.push_fault(Endpoint::Token, Fault::Hold);
     let login = Running::start(&mut desk.command(&desk.login_words(&[])));
@@ -55,7 +55,7 @@ fn an_interrupt_during_the_exchange_of_a_code_waits_until_the_grant_is_stored() 
 }
 
 #[test]
-fn an_interrupt_during_a_login_frees_the_port() {
+fn r35_an_interrupt_during_a_login_frees_the_port() {
     let desk = Desk::new();
     let login = Running::start(desk.command(&desk.login_words(&[])).env("BROWSER", "true"));
     let url = login.says("/authorize?").trim().to_owned();
@@ -75,6 +75,18 @@ fn an_interrupt_during_a_login_frees_the_port() {
 }
 
 #[test]
+fn an_interrupt_while_the_server_is_asked_for_its_metadata_ends_at_once() {
+    let desk = Desk::new();
+    desk.server.push_fault(Endpoint::Metadata, Fault::Hold);
+    let login = Running::start(&mut desk.command(&desk.login_words(&[])));
+    assert!(desk.server.wait_until(PATIENCE, |stats| stats.held == 1));
+    login.signal(Signal::INT);
+    // The reply is still held, and nothing is lost with it.
+    assert_eq!(login.end().fails(130).stderr, "");
+    desk.server.release();
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn an_interrupt_while_another_process_refreshes_ends_at_once_and_sends_nothing() {
     let desk = Desk::with_expired();
@@ -91,7 +103,7 @@ fn an_interrupt_while_another_process_refreshes_ends_at_once_and_sends_nothing()
     }
     waiter.signal(Signal::INT);
     // The reply is still held: nothing of the other process was waited for.
-    waiter.end().fails(130);
+    assert_eq!(waiter.end().fails(130).stderr, "");
     assert_eq!(desk.server.stats().refreshes, 1);
     desk.server.release();
     holder.end().ok();

@@ -10,9 +10,11 @@
 //!
 //! - rules of OAuth, which are all in `grantflow-core`: this crate is glue
 
+mod files;
 #[cfg(all(feature = "loopback", feature = "ureq"))]
 mod installed;
 
+pub use files::client_from_file;
 pub use grantflow_core::*;
 #[cfg(all(feature = "loopback", feature = "ureq"))]
 pub use installed::{discover, run_flow, run_flow_with};
@@ -58,6 +60,8 @@ pub mod prelude {
 
 /// The guides, as in the repository's `docs` folder; their code is compiled.
 pub mod guide {
+    #[doc = include_str!("../docs/client-ids.md")]
+    pub mod client_ids {}
     #[doc = include_str!("../docs/concepts.md")]
     pub mod concepts {}
     #[doc = include_str!("../docs/from-oauth2client.md")]

@@ -1,9 +1,9 @@
 //! Programs that a test starts and that end with it.
 
 use std::ffi::OsString;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 /// A program that runs until this is dropped.
@@ -18,7 +18,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts a program.
+    /// Starts a program; what it says on a standard error that the caller had piped is taken for output.
     ///
     /// # Panics
     ///
@@ -33,12 +33,10 @@ impl Running {
             .unwrap_or_else(|error| panic!("{name:?} does not start: {error}"));
         let stdout = child.stdout.take().expect("it is piped");
         let (send, lines) = mpsc::channel();
-        // Reads on to the end, so that the program never waits for a reader.
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                _ = send.send(line);
-            }
-        });
+        read(stdout, send.clone());
+        if let Some(stderr) = child.stderr.take() {
+            read(stderr, send);
+        }
         Self {
             name,
             stdin: child.stdin.take(),
@@ -96,6 +94,16 @@ impl Running {
     pub fn id(&self) -> u32 {
         self.child.id()
     }
+}
+
+/// Reads on to the end, so that the program never waits for a reader.
+fn read(output: impl Read + Send + 'static, to: Sender<String>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            // Nobody listens once the test has ended.
+            _ = to.send(line);
+        }
+    });
 }
 
 impl Drop for Running {

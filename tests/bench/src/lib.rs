@@ -5,11 +5,14 @@
 //! - [`threads`]: how much two pinned threads slow each other
 //! - [`storm`]: a hundred callers and one token endpoint
 //! - [`server`]: that endpoint
+//! - `peers` (feature `peers`): the crates whose builds take minutes
 //! - [`report`]: tables
 
 pub mod cases;
 pub mod clock;
 pub mod interleave;
+#[cfg(feature = "peers")]
+pub mod peers;
 pub mod report;
 pub mod server;
 pub mod storm;

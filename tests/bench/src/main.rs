@@ -21,7 +21,7 @@ cargo xtask bench [--peers] [--footprint] [--rounds N] [GROUP…]
 GROUP is cached-token, token-reply, authorization-url, refresh, threads or storm; none means all of them.
   --peers      with the crates whose builds take minutes
   --footprint  builds small programs and prints their sizes; with --peers those of the peers too; takes minutes
-  --rounds N   how often each case has its turn; 60 unless said otherwise
+  --rounds N   how often each case has its turn; 200 unless said otherwise
 ";
 
 /// Cases of two pinned threads, each limit before ours.
@@ -65,7 +65,7 @@ impl Options {
         let mut options = Self {
             peers: false,
             footprint: false,
-            rounds: 60,
+            rounds: 200,
             groups: Vec::new(),
         };
         let mut args = args.iter();
@@ -98,14 +98,14 @@ fn run(options: &Options) {
     }
     if options.wants("threads") {
         let cached = cases::group("cached-token").expect("a group");
-        match threads::measure(&cached, &PAIRS, 20 * options.rounds) {
+        match threads::measure(&cached, &PAIRS, 6 * options.rounds) {
             Some(slowdowns) => report::threads(&PAIRS, &slowdowns),
             None => println!("\nskipped: two threads need two processors"),
         }
     }
     if options.wants("storm") {
         report::storms();
-        let times = options.rounds.div_ceil(10);
+        let times = options.rounds.div_ceil(20);
         for (name, storm) in [
             ("ours, threads, ureq", storm::threads as fn() -> _),
             ("ours, tasks, reqwest", storm::tasks),
@@ -114,6 +114,8 @@ fn run(options: &Options) {
             report::storm(&format!("{name}: cold"), &cold);
             report::storm(&format!("{name}: expired"), &ended);
         }
+        #[cfg(feature = "peers")]
+        grantflow_bench::peers::storms(times, report::storm);
     }
     if options.footprint {
         footprint::print(options.peers);

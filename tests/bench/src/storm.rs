@@ -39,9 +39,10 @@ impl Storm {
     }
 }
 
-/// The endpoint of a storm: each token is another one, and lives so many seconds.
-pub fn endpoint(lives: u32) -> Server {
+/// The endpoint of a storm: each token is another one, and lives as many seconds as its number says.
+pub fn endpoint(lives: impl Fn(usize) -> u32 + Send + Sync + 'static) -> Server {
     Server::start(TAKES, move |number| {
+        let lives = lives(number);
         format!(
             r#"{{"access_token":"AT{number}","token_type":"Bearer","expires_in":{lives},"refresh_token":"RT{number}"}}"#
         )
@@ -54,7 +55,7 @@ pub fn endpoint(lives: u32) -> Server {
 ///
 /// If a caller gets no token.
 pub fn threads() -> [Storm; 2] {
-    let server = endpoint(1);
+    let server = endpoint(|_| 1);
     let (key, store) = expired(&server);
     let transport = UreqTransport::builder().no_proxy().build().expect("a transport");
     let credentials = blocking::Credentials::new(key, store, transport);
@@ -90,7 +91,7 @@ pub fn by_threads(server: &Server, call: impl Fn() + Sync) -> Storm {
 ///
 /// If a caller gets no token.
 pub fn tasks() -> [Storm; 2] {
-    let server = endpoint(1);
+    let server = endpoint(|_| 1);
     let (key, store) = expired(&server);
     let transport = ReqwestTransport::builder()
         .no_proxy()

@@ -26,7 +26,7 @@ pub(super) fn group() -> Group {
     let blocking = Arc::new(ours_blocking());
     let (limit_2, ours_2, ours_3) = (Arc::clone(&limit), Arc::clone(&ours), Arc::clone(&ours));
     let (blocking_2, blocking_3) = (Arc::clone(&blocking), Arc::clone(&blocking));
-    Group {
+    let group = Group {
         name: "cached-token",
         title: "A cached token of 218 characters as a header",
         cases: vec![
@@ -70,7 +70,17 @@ pub(super) fn group() -> Group {
         })
         .into(),
         clock: Clock::Thread,
-    }
+    };
+    #[cfg(feature = "peers")]
+    let group = Group {
+        cases: group
+            .cases
+            .into_iter()
+            .chain(crate::peers::cached_token())
+            .collect(),
+        ..group
+    };
+    group
 }
 
 /// The least that does the work: one atomic load, both coarse clocks, two compares.

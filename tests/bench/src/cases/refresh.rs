@@ -30,6 +30,8 @@ pub(super) fn group() -> Group {
             .timeout_global(Some(Duration::from_secs(30))),
     );
     let url_2 = url.clone();
+    #[cfg(feature = "peers")]
+    let peer = crate::peers::refresh(&url, REFRESH_TOKEN);
     Group {
         name: "refresh",
         title: "A refresh over ureq, connection kept alive",

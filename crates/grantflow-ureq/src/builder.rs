@@ -34,7 +34,7 @@ impl Builder {
         }
     }
 
-    /// How long a name lookup may take, and then the connection with its TLS handshake; 5 s by default.
+    /// How long the name lookup and the connection with its TLS handshake may take; 5 s by default.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect = limit;
         self

@@ -1,4 +1,4 @@
-//! Marks what fails while connecting: nothing of the request has left then.
+//! Marks what fails while connecting: nothing of the request has left then. Looks names up only where it connects.
 //!
 //! The one place that uses ureq's `unversioned` traits, since ureq's error alone does not tell a reset before the request
 //! from one after it.
@@ -13,7 +13,7 @@ use ureq::{Agent, Error};
 
 /// An agent whose errors say whether the connection was up.
 pub(crate) fn agent(config: Config) -> Agent {
-    Agent::with_parts(config, Connecting::default(), Resolving::default())
+    Agent::with_parts(config, Connecting::default(), Later)
 }
 
 /// A failure before the first byte of the request.
@@ -34,8 +34,13 @@ impl fmt::Display for NotSent {
 
 impl std::error::Error for NotSent {}
 
+/// Looks names up only where a connection is made: ureq asks for an address before each request, in a thread of its own, and
+/// has no use for it where a connection is kept alive.
 #[derive(Debug, Default)]
-struct Connecting(DefaultConnector);
+struct Connecting {
+    connector: DefaultConnector,
+    names: Resolving,
+}
 
 impl Connector for Connecting {
     type Out = <DefaultConnector as Connector>::Out;
@@ -45,7 +50,42 @@ impl Connector for Connecting {
         details: &ConnectionDetails<'_>,
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, Error> {
-        self.0.connect(details, chained).map_err(NotSent::mark)
+        let addrs = if details.addrs.is_empty() && is_looked_up_here(details) {
+            self.names.resolve(details.uri, details.config, details.timeout)?
+        } else {
+            details.addrs.clone()
+        };
+        let details = ConnectionDetails {
+            uri: details.uri,
+            addrs,
+            config: details.config,
+            request_level: details.request_level,
+            // For the address of a proxy, which the connector asks for itself.
+            resolver: &self.names,
+            // Not the time of now: the connection has what the lookup left of the limit.
+            now: details.now,
+            timeout: details.timeout,
+            current_time: details.current_time.clone(),
+            run_connector: details.run_connector.clone(),
+            register_shutdown: details.register_shutdown.clone(),
+        };
+        self.connector.connect(&details, chained).map_err(NotSent::mark)
+    }
+}
+
+/// Whether it is for us to look the host up, and not for a proxy.
+fn is_looked_up_here(details: &ConnectionDetails<'_>) -> bool {
+    let proxy = details.config.proxy();
+    proxy.is_none_or(|proxy| proxy.resolve_target() || proxy.is_no_proxy(details.uri))
+}
+
+/// Leaves the lookup to the connector: ureq asks for addresses here, and hands them to the connector unseen.
+#[derive(Debug)]
+struct Later;
+
+impl Resolver for Later {
+    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        Ok(self.empty())
     }
 }
 

@@ -117,10 +117,12 @@ fn exchange(
     parts.extensions.clear();
     let too_large = || because(TransportErrorKind::Other, "the reply is larger than 1 MiB");
     let cap = MAX_BODY as u64;
-    if body.content_length().is_some_and(|length| length > cap) {
+    let length = body.content_length().unwrap_or(0);
+    if length > cap {
         return Err(too_large());
     }
-    let mut bytes = Vec::new();
+    // Room for all of it, so that a text that grows leaves no copies of a token behind.
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     let read = body.into_reader().take(cap + 1).read_to_end(&mut bytes);
     let body = Body::from(bytes);
     read.map_err(|error| classify(error.into()))?;

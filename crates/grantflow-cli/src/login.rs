@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
-use std::time::Duration;
 
 use grantflow::loopback::{Answers, LoginError, Message, Paste, Prompt, TerminalPrompt, run_flow_with};
 use grantflow::{
@@ -20,9 +19,6 @@ use crate::{guard, logging};
 
 /// Larger than any file that a provider offers.
 const LARGEST_FILE: u64 = 1024 * 1024;
-
-/// As long as a process may hold the lock for a refresh with its second try, and some.
-const LOCK_PATIENCE: Duration = Duration::from_secs(75);
 
 /// Logs in, unless stored credentials serve.
 pub(crate) fn login(args: &Args, login: &Login) -> Result<(), Failure> {
@@ -106,10 +102,12 @@ fn secret(file: &Path) -> Result<Secret, Failure> {
     };
     let unusable = |why: &str| Failure::new(USAGE, format!("cannot read the client secret: {why}"));
     let line = line.map_err(|error| unusable(&error.to_string()))?;
-    if line.expose().is_empty() {
-        return Err(unusable("the first line is empty"));
+    match line.expose() {
+        "" => Err(unusable("the first line is empty")),
+        // RFC 6749 appendix A.2: printable ASCII; servers that take more take letters.
+        text if text.contains(char::is_control) => Err(unusable("it has a control character")),
+        _ => Ok(line),
     }
-    Ok(line)
 }
 
 /// Without a buffer, so that what follows the line stays for the next reader: a redirect that is pasted, say.
@@ -173,7 +171,7 @@ fn allow(store: &dyn Store, key: &Key, origins: &[Origin]) -> Result<Record, Fai
     if allows(&record) {
         return Ok(record);
     }
-    let mut locked = store.lock(key, LOCK_PATIENCE)?;
+    let mut locked = store.lock(key, flow::LOCK_PATIENCE)?;
     let record = locked.record().ok_or_else(nothing)?.clone();
     let record = record.with_origins(origins.iter().cloned());
     locked.save(Change::Put(Box::new(record.clone())))?;

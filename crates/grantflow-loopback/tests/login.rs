@@ -507,3 +507,13 @@ fn no_message_error_or_debug_shows_code_or_state() {
     let said = user.said().join("\n");
     assert!(!said.contains(&state) && !said.contains("gft_"), "{said}");
 }
+
+#[test]
+fn nobody_is_asked_for_a_consent_that_could_not_be_stored() {
+    let server = TestServer::start().unwrap();
+    let place = File::new("nowhere");
+    let store = FileStore::new(place.0.join("missing/parent/credentials.json"));
+    let error = login(&client(&server, "native-app"), "read", &store, &User::is_not_asked()).unwrap_err();
+    assert!(matches!(error, LoginError::Flow(Error::Store(_))), "{error:?}");
+    assert_eq!(server.stats().requests, 0);
+}

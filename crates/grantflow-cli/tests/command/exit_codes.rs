@@ -33,6 +33,7 @@ fn what_cannot_be_used_is_a_usage_error_that_names_it() {
     let issuer = desk.issuer();
     std::fs::write(desk.path("empty"), "\nsecret on the second line\n").unwrap();
     std::fs::write(desk.path("not.json"), "{").unwrap();
+    std::fs::write(desk.path("control"), "a\0b\n").unwrap();
     for (words, named) in [
         (&["login"][..], "--client-secrets"),
         (&["login", "--issuer", issuer], "--client-id"),
@@ -87,6 +88,18 @@ fn what_cannot_be_used_is_a_usage_error_that_names_it() {
                 "none",
             ],
             "client secret",
+        ),
+        (
+            &[
+                "login",
+                "--issuer",
+                issuer,
+                "--client-id",
+                "x",
+                "--client-secret-file",
+                "control",
+            ],
+            "control character",
         ),
         (
             &[

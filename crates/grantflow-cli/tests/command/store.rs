@@ -200,3 +200,17 @@ fn t56_t57_t58_a_place_that_others_could_read_or_replace_is_refused() {
     std::fs::rename(desk.path("elsewhere"), desk.file()).unwrap();
     desk.run(&["token"]).ok();
 }
+
+#[test]
+fn nobody_is_asked_for_a_consent_that_could_not_be_stored() {
+    let desk = Desk::new();
+    for store in [
+        "file:missing/parent/x.json",
+        "file:/proc/x.json",
+        "file:home/a/b/c",
+    ] {
+        let failed = desk.login(&["--store", store]).fails(6);
+        assert!(!failed.stderr.contains("/authorize"), "{store}: {failed:?}");
+    }
+    assert_eq!(desk.server.stats().authorization_requests, 0);
+}

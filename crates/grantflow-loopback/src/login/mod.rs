@@ -4,6 +4,9 @@
 //! stored serves? ─yes─▶ Credentials
 //!      │ no
 //!      ▼
+//! can be stored? ─no─▶ error
+//!      │ yes
+//!      ▼
 //! listen ─▶ URL ─▶ browser ─▶ ExpectAnswer ─┬─ redirect ─┬─▶ checked ─▶ page ─▶ code for token ─▶ stored ─▶ Credentials
 //!                                 ▲         ├─ pasted ───┘
 //!                                 └─────────┴─ another's, or nonsense
@@ -96,7 +99,12 @@ pub fn run_flow_with<S: TryInto<Scopes, Error: Into<Error>>>(
     };
     let key = match look_up(&store, &wanted, login.wall(), options.always_ask)? {
         Stored::Serves(key) => key,
-        Stored::Ask { scopes, instead_of } => login.ask(wanted.with_scopes(scopes), instead_of)?,
+        Stored::Ask { scopes, instead_of } => {
+            let key = wanted.with_scopes(scopes);
+            // Nobody is asked for a consent that could not be stored: a lock is had only where a save could be made.
+            drop(store.lock_for_login(&key, flow::LOCK_PATIENCE)?);
+            login.ask(key, instead_of)?
+        }
     };
     Ok(blocking::Credentials::new(key, store, transport))
 }

@@ -97,7 +97,7 @@ pub(crate) struct Login {
     #[arg(long, value_name = "FILE")]
     pub(crate) client_secrets: Option<PathBuf>,
 
-    /// The authorization server, which is asked for its metadata: https, or http on 127.0.0.1 or [::1]
+    /// The authorization server, which is asked for its metadata: https, or http on `127.0.0.1` or `[::1]`
     #[arg(long, value_name = "URL", requires = "client_id", value_parser = issuer)]
     pub(crate) issuer: Option<Issuer>,
 
@@ -115,11 +115,11 @@ pub(crate) struct Login {
     #[arg(long = "scope", value_name = "SCOPE", num_args = 1..)]
     pub(crate) scopes: Vec<String>,
 
-    /// The redirect address that is registered, where the server wants a path: http://127.0.0.1/cb; its port is replaced
+    /// The redirect address that is registered, where the server wants a path: `http://127.0.0.1/cb`; its port is replaced
     #[arg(long, value_name = "URL", value_parser = redirect_uri)]
     pub(crate) redirect_uri: Option<String>,
 
-    /// An origin that the token may be sent to, such as https://api.example.com or https://*.example.com; may be repeated
+    /// An origin that the token may be sent to, such as `https://api.example.com` or `https://*.example.com`; may be repeated
     ///
     /// Origins are kept with the credentials. Those of known providers need not be named.
     #[arg(long = "origin", value_name = "URL", value_parser = origin)]

@@ -18,6 +18,9 @@ mod sweep;
 #[cfg(target_os = "linux")]
 mod victim;
 
+#[cfg(target_os = "linux")]
+use libtest_mimic::{Arguments, Trial};
+
 #[cfg(not(target_os = "linux"))]
 fn main() {}
 
@@ -43,22 +46,16 @@ fn main() {
             sweep::never_wider,
         ),
     ];
-    let filters: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|word| !word.starts_with('-'))
-        .collect();
-    let chosen =
-        |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
-    let (mut passed, mut failed) = (0, 0);
-    for (name, test) in tests.into_iter().filter(|(name, _)| chosen(name)) {
-        let ok = !strace::is_there(name) || std::panic::catch_unwind(test).is_ok();
-        room::tell(&format!("test {name} ... {}", if ok { "ok" } else { "FAILED" }));
-        *(if ok { &mut passed } else { &mut failed }) += 1;
-    }
-    let result = if failed == 0 { "ok" } else { "FAILED" };
-    room::tell(&format!(
-        "\ntest result: {result}. {passed} passed; {failed} failed; 0 ignored; 0 measured; {} filtered out\n",
-        tests.len() - passed - failed
-    ));
-    std::process::exit(i32::from(failed > 0));
+    // A panic is how a test fails, and how its thread ends.
+    let trials = tests.into_iter().map(|(name, test)| {
+        Trial::test(name, move || {
+            if strace::is_there(name) {
+                test();
+            }
+            Ok(())
+        })
+    });
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    libtest_mimic::run(&arguments, trials.collect()).exit();
 }

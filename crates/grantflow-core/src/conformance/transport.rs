@@ -101,7 +101,7 @@ macro_rules! transport_conformance {
 ///
 /// # Example
 ///
-/// ```ignore
+/// ```text
 /// grantflow_core::async_transport_conformance!(
 ///     my_transport,
 ///     |limits| MyTransport::new(limits.connect, limits.total),

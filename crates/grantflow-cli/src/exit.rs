@@ -65,6 +65,11 @@ impl Failure {
         self.code
     }
 
+    /// Tells it on standard error as what did not end the command: `what`, and then why.
+    pub(crate) fn warn(&self, what: &str) {
+        note(&format!("grantflow: {what}: {}", Visible(&self.message)));
+    }
+
     /// Tells it on standard error; nothing of a server reaches the terminal as it came.
     pub(crate) fn report(&self, format: Format) {
         match format {

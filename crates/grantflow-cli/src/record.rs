@@ -1,6 +1,6 @@
 //! What needs a stored record: `token`, `header`, `info`, `list`, `revoke`.
 
-use grantflow::Store as _;
+use grantflow::{AccessToken, Store as _};
 use serde_json::{Value, json};
 
 use crate::args::Args;
@@ -13,6 +13,7 @@ pub(crate) fn token(args: &Args) -> Result<(), Failure> {
     let session = Session::open(args)?;
     let credentials = session.credentials()?;
     let access = while_waiting("getting an access token", || credentials.access_token())?;
+    warn_if_unsaved(&access);
     let expires_in = access.remaining.map(|left| left.as_secs());
     result(
         args.format,
@@ -36,6 +37,7 @@ pub(crate) fn header(args: &Args) -> Result<(), Failure> {
 pub(crate) fn header_value(session: &Session) -> Result<String, Failure> {
     let credentials = session.credentials()?;
     let header = while_waiting("getting an access token", || credentials.header())?;
+    warn_if_unsaved(&credentials.access_token()?);
     let value = header.to_str().map_err(|_| {
         Failure::new(
             REFUSED,
@@ -43,6 +45,14 @@ pub(crate) fn header_value(session: &Session) -> Result<String, Failure> {
         )
     })?;
     Ok(value.to_owned())
+}
+
+/// The token works, and when it ends a login may be needed: better said now than then.
+fn warn_if_unsaved(access: &AccessToken) {
+    if let Some(why) = &access.unsaved {
+        Failure::from(why.clone())
+            .warn("the new token could not be stored, and a login may be needed when it ends");
+    }
 }
 
 /// Shows what is stored.

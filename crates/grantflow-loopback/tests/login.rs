@@ -513,7 +513,13 @@ fn nobody_is_asked_for_a_consent_that_could_not_be_stored() {
     let server = TestServer::start().unwrap();
     let place = File::new("nowhere");
     let store = FileStore::new(place.0.join("missing/parent/credentials.json"));
-    let error = login(&client(&server, "native-app"), "read", &store, &User::is_not_asked()).unwrap_err();
+    let error = login(
+        &client(&server, "native-app"),
+        "read",
+        &store,
+        &User::is_not_asked(),
+    )
+    .unwrap_err();
     assert!(matches!(error, LoginError::Flow(Error::Store(_))), "{error:?}");
     assert_eq!(server.stats().requests, 0);
 }

@@ -60,6 +60,9 @@ mod tests {
     fn a_file_that_is_not_there_is_named() {
         let error = client_from_file("no/such/client_secrets.json").unwrap_err();
         assert!(matches!(error, Error::ClientSecrets(_)));
-        assert!(error.to_string().contains("no/such/client_secrets.json"), "{error}");
+        assert!(
+            error.to_string().contains("no/such/client_secrets.json"),
+            "{error}"
+        );
     }
 }

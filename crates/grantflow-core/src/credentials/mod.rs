@@ -28,7 +28,7 @@ use std::time::Duration;
 pub use asynchronous::Credentials;
 
 use self::published::Published;
-use crate::{Key, Now, Secret, Token};
+use crate::{Key, Now, Secret, StoreError, Token};
 
 /// An access token, and how long it lives on.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub struct AccessToken {
     pub token: Secret,
     /// What is left of its life; `None` where the server did not say how long it lives.
     pub remaining: Option<Duration>,
+    /// Why the token could not be stored, though it is good: it works until it ends, and then a login may be needed.
+    pub unsaved: Option<StoreError>,
 }
 
 impl AccessToken {
@@ -45,6 +47,7 @@ impl AccessToken {
         Self {
             token: published.grant.token().access_token.clone(),
             remaining: published.remaining(now),
+            unsaved: published.unsaved.clone(),
         }
     }
 }

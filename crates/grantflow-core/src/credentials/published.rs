@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use crate::transport::Ticks;
-use crate::{Error, Now, Origin, Record, Secret, Timestamp, Token};
+use crate::{Error, Now, Origin, Record, Secret, StoreError, Timestamp, Token};
 
 /// The least time between two refreshes, whatever lifetime a server gives.
 const LEAST_LIFE: Duration = Duration::from_secs(1);
@@ -25,6 +25,8 @@ pub(super) struct Published {
     pub(super) grant: Grant,
     /// Whether this token came by a refresh for a 401: if it is refused too, refreshing again is of no use.
     pub(super) after_401: bool,
+    /// Why the token could not be stored, though it is good.
+    pub(super) unsaved: Option<StoreError>,
 }
 
 /// What stands behind a published token.
@@ -98,7 +100,14 @@ impl Published {
             expires,
             grant,
             after_401,
+            unsaved: None,
         })
+    }
+
+    /// The same token, with why it could not be stored.
+    pub(super) fn unsaved(mut self, why: Option<StoreError>) -> Self {
+        self.unsaved = why;
+        self
     }
 
     /// The same token after an early refresh that failed: left alone for a while, and longer if the server asked for it.
@@ -114,6 +123,7 @@ impl Published {
             expires: self.expires,
             grant: self.grant.clone(),
             after_401: self.after_401,
+            unsaved: self.unsaved.clone(),
         }
     }
 

@@ -117,11 +117,8 @@ impl Shared {
         match result {
             Ok(access) => {
                 let after_401 = access.refreshed && matches!(need, Need::NotThis(_));
-                let published = Arc::new(Published::new(
-                    Grant::Stored(Box::new(access.record)),
-                    moment,
-                    after_401,
-                )?);
+                let published = Published::new(Grant::Stored(Box::new(access.record)), moment, after_401)?;
+                let published = Arc::new(published.unsaved(access.unsaved));
                 self.cell.store(Some(Arc::clone(&published)));
                 Ok(published)
             }

@@ -21,7 +21,9 @@ async fn a_grant_lives_through_login_rotation_replay_and_a_second_login() -> Res
     let spent = refresh_token(&credentials.record().await?);
     app.clock.advance(LATER);
     assert_eq!(credentials.authorized(get(&me)).await?.status(), 200);
-    assert_eq!(credentials.record().await?.generation(), 2);
+    app.clock.advance(LATER);
+    assert_eq!(credentials.authorized(get(&me)).await?.status(), 200);
+    assert_eq!(credentials.record().await?.generation(), 3);
 
     let replay = app.run(TokenRequest::refresh(app.client(), spent).flow()).await;
     assert!(
@@ -44,8 +46,8 @@ async fn revoking_ends_the_grant_of_a_confidential_client() -> Result<(), Error>
     let secret = |client: grantflow_core::Client| client.with_secret_basic(CONFIDENTIAL_SECRET);
     let app = AsyncApp::discover(provider.issuer(), "confidential", secret).await?;
     let credentials = app.log_in(&mut Browser::of("bob")).await?;
-    let copy = refresh_token(&credentials.record().await?);
     credentials.refresh().await?;
+    let copy = refresh_token(&credentials.record().await?);
     credentials.revoke().await?;
     let needed = credentials.header().await.expect_err("nothing is left");
     assert!(needed.needs_user(), "{needed}");

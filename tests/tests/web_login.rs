@@ -152,8 +152,13 @@ fn t04_t14_a_redirect_counts_once_and_in_the_browser_that_began_alone() {
     let mut ann = Browser::of("ann");
     let at_the_provider = ann.authorize(&site.home);
     let redirect = ann.authorize(&at_the_provider);
-    let eve = Browser::of("eve").visit(&redirect);
-    assert_eq!((eve.status, site.files("user-")), (400, 0), "{}", eve.body);
+    let stranger = Browser::of("eve").visit(&redirect);
+    let mut eve = Browser::of("eve");
+    eve.authorize(&site.home);
+    let with_a_login_of_her_own = eve.visit(&redirect);
+    for page in [stranger, with_a_login_of_her_own] {
+        assert_eq!((page.status, site.files("user-")), (400, 0), "{}", page.body);
+    }
     let page = ann.visit(&redirect);
     assert!(
         page.status == 200 && page.body.contains("ann@example.com"),
@@ -167,4 +172,7 @@ fn t04_t14_a_redirect_counts_once_and_in_the_browser_that_began_alone() {
     );
     let again = ann.visit(&redirect);
     assert_eq!((again.status, site.files("user-")), (400, 1), "{}", again.body);
+    // A code that is exchanged twice ends what the first exchange gave.
+    let page = ann.visit(&site.home);
+    assert!(page.body.contains("ann@example.com"), "{}", page.body);
 }

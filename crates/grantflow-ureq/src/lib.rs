@@ -10,6 +10,11 @@
 //! - rules of OAuth: `grantflow-core`
 //! - async: `grantflow-reqwest`
 //!
+//! # Logs
+//!
+//! At the level TRACE ureq's own target `ureq_proto` prints the bytes of every message, tokens among them. A program that logs
+//! at TRACE keeps that target at DEBUG, where ureq prints neither.
+//!
 //! # Example
 //!
 //! ```no_run

@@ -2,10 +2,14 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use zeroize::Zeroize;
+
+use crate::Error;
+use crate::error::InvalidInput;
 
 /// Further members of a token reply, such as Salesforce's `instance_url`; `Debug` prints their names only.
 #[derive(Clone, Default)]
@@ -29,6 +33,43 @@ impl Extras {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// With this member, in place of one of the same name: for a grant that comes from elsewhere than a reply.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if the value cannot be written as JSON.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use grantflow_core::Extras;
+    ///
+    /// let extras = Extras::default().with("instance_url", "https://eu.example.com")?;
+    /// assert_eq!(extras.get::<String>("instance_url").as_deref(), Some("https://eu.example.com"));
+    /// # Ok::<(), grantflow_core::Error>(())
+    /// ```
+    pub fn with(self, name: &str, value: impl Serialize) -> Result<Self, Error> {
+        let value = serde_json::value::to_raw_value(&value)
+            .map_err(|_| InvalidInput::new("extra member", "cannot be written as JSON"))?;
+        let mut extras = Self::default();
+        for (known, old) in self.members().iter().filter(|(known, _)| known != name) {
+            extras.push(known, old);
+        }
+        extras.push(name, &value);
+        Ok(extras)
+    }
+
+    /// These, and those of `older` that are not among them.
+    pub(crate) fn or(mut self, older: &Self) -> Self {
+        let names = self.names();
+        for (name, value) in older.members() {
+            if !names.contains(&name) {
+                self.push(&name, value);
+            }
+        }
+        self
     }
 
     /// Adds a member; the text of its value has been read as JSON before.
@@ -103,6 +144,7 @@ impl Drop for Extras {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
@@ -123,5 +165,18 @@ mod tests {
         assert_eq!(extras.get::<u8>("last"), Some(7));
         assert_eq!(extras.get::<String>("absent"), None);
         assert_eq!(format!("{extras:?}"), r#"{"instance_url", "a\"b", "n", "last"}"#);
+    }
+
+    #[test]
+    fn a_member_is_replaced_and_one_that_came_again_wins() {
+        let old = Extras::default().with("a", 1).unwrap().with("b", "x").unwrap();
+        let old = old.with("a", 2).unwrap();
+        assert_eq!(old.names(), ["b", "a"]);
+        let new = Extras::default().with("b", "y").unwrap().or(&old);
+        assert_eq!(
+            (new.get::<String>("b").as_deref(), new.get("a")),
+            (Some("y"), Some(2))
+        );
+        assert_eq!(new.names(), ["b", "a"]);
     }
 }

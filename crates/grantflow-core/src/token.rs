@@ -143,9 +143,7 @@ impl Token {
         if self.scopes.is_none() {
             self.scopes.clone_from(&old.scopes);
         }
-        if self.extras.is_empty() {
-            self.extras = old.extras.clone();
-        }
+        self.extras = self.extras.or(&old.extras);
         self
     }
 }

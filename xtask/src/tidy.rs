@@ -3,6 +3,7 @@
 //! Checks of text are functions of a [`Tree`], so that a test plants a fault without a disk; those that ask cargo take
 //! what cargo said.
 
+mod comparison;
 mod core_tree;
 mod generics;
 mod headers;
@@ -38,6 +39,7 @@ Holds the invariants of the source tree:
   manifests  a reason for each dependency, one place for rust-version
   links      RFC links from the known list, relative links that resolve
   generics   no public type with more than one type parameter
+  comparison each cell of the README's comparison links to a test, and each of its tests has a cell
   wasm       grantflow-core builds for wasm32-unknown-unknown, where that target is installed
 
 All but `wasm` are also a test of xtask, so `cargo xtask test` holds them too.
@@ -83,7 +85,7 @@ pub(crate) struct Report {
 /// A named check of text alone.
 type TextCheck = (&'static str, fn(&Tree) -> Vec<Problem>);
 
-const TEXT_CHECKS: [TextCheck; 9] = [
+const TEXT_CHECKS: [TextCheck; 10] = [
     ("headers", headers::headers),
     ("sizes", headers::sizes),
     ("purity", purity::purity),
@@ -93,6 +95,7 @@ const TEXT_CHECKS: [TextCheck; 9] = [
     ("manifests", manifests::manifests),
     ("links", links::links),
     ("generics", generics::generics),
+    ("comparison", comparison::comparison),
 ];
 
 pub(crate) fn main(args: &[String]) -> Result<bool, String> {

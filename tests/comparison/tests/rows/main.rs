@@ -1,0 +1,5 @@
+//! The rows of the README's comparison, one file each; see the crate's documentation.
+
+mod address;
+mod callers;
+mod restart;

@@ -1,5 +1,7 @@
 //! Which record: everything that makes one grant different from another.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 
 use crate::{Client, Scopes};
@@ -79,6 +81,29 @@ impl Key {
     pub fn with_label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
         self
+    }
+
+    /// With a label made of named parts, in any order: oauth2client's multistore had dictionaries for keys.
+    ///
+    /// The label is their JSON, sorted by name; that of one part named `key` is its value alone.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use grantflow_core::{Client, Key, Scopes};
+    /// # let client = Client::google("cid")?;
+    /// let key = Key::new(&client, Scopes::none()).with_label_parts([("user", "ann"), ("tenant", "7")]);
+    /// assert_eq!(key.label(), r#"{"tenant":"7","user":"ann"}"#);
+    /// # Ok::<(), grantflow_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_label_parts<'a>(self, parts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let parts: BTreeMap<&str, &str> = parts.into_iter().collect();
+        match parts.get("key") {
+            Some(value) if parts.len() == 1 => self.with_label(*value),
+            // Strings always serialize.
+            _ => self.with_label(serde_json::to_string(&parts).unwrap_or_default()),
+        }
     }
 
     /// With other scopes.

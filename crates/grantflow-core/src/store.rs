@@ -47,6 +47,16 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [`StoreError`] if the store cannot list.
     fn keys(&self) -> Result<Vec<Key>, StoreError>;
 
+    /// The records one by one, so that one that cannot be read hides no other. By default it reads those of [`keys`](Self::keys).
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store cannot list; of each record, if that one cannot be read.
+    fn records(&self) -> Result<Box<dyn Iterator<Item = Result<Record, StoreError>> + '_>, StoreError> {
+        let keys = self.keys()?.into_iter();
+        Ok(Box::new(keys.filter_map(|key| self.read(&key).transpose())))
+    }
+
     /// Whether there is room for one record only, so that a record of another key is in the way of a new one.
     fn holds_one_record(&self) -> bool {
         false
@@ -188,6 +198,9 @@ impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
     }
     fn keys(&self) -> Result<Vec<Key>, StoreError> {
         (**self).keys()
+    }
+    fn records(&self) -> Result<Box<dyn Iterator<Item = Result<Record, StoreError>> + '_>, StoreError> {
+        (**self).records()
     }
     fn holds_one_record(&self) -> bool {
         (**self).holds_one_record()

@@ -3,6 +3,7 @@
 //! # In scope
 //!
 //! - [`FileStore`] (feature `file`): one record in one file, whole after every crash, one writer among all processes
+//! - [`MultiStore`] (feature `multistore`): any number of records in one directory, each as safe as that one file
 //! - [`MemoryStore`] (feature `memory`): records that end with the process
 //! - [`OnThread`] (feature `async`): any blocking store as an async one, on every runtime
 //!
@@ -33,8 +34,12 @@
 
 #[cfg(feature = "file")]
 mod file;
+#[cfg(feature = "file")]
+mod form;
 #[cfg(feature = "memory")]
 mod memory;
+#[cfg(feature = "multistore")]
+mod multistore;
 #[cfg(feature = "async")]
 mod on_thread;
 
@@ -42,5 +47,7 @@ mod on_thread;
 pub use file::FileStore;
 #[cfg(feature = "memory")]
 pub use memory::MemoryStore;
+#[cfg(feature = "multistore")]
+pub use multistore::MultiStore;
 #[cfg(feature = "async")]
 pub use on_thread::OnThread;

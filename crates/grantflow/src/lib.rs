@@ -31,7 +31,7 @@ pub mod reqwest {
     pub use grantflow_reqwest::*;
 }
 
-/// The stores (features `file`, `memory`).
+/// The stores (features `file`, `memory`, `multistore`).
 #[cfg(any(feature = "file", feature = "memory"))]
 pub mod store {
     pub use grantflow_store::*;
@@ -54,6 +54,8 @@ pub mod prelude {
     pub use grantflow_store::FileStore;
     #[cfg(feature = "memory")]
     pub use grantflow_store::MemoryStore;
+    #[cfg(feature = "multistore")]
+    pub use grantflow_store::MultiStore;
     #[cfg(feature = "ureq")]
     pub use grantflow_ureq::{Authorize, UreqTransport};
 }

@@ -9,7 +9,7 @@ use super::sys;
 
 /// Why a file was not opened.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     Io(Error),
     /// Others could read or replace it.
     Insecure(&'static str),
@@ -22,14 +22,14 @@ impl From<Error> for Refusal {
 }
 
 impl Refusal {
-    pub(super) fn reading(self, path: &Path) -> StoreError {
+    pub(crate) fn reading(self, path: &Path) -> StoreError {
         match self {
             Self::Io(error) => reading(error, path),
             Self::Insecure(why) => StoreError::new(StoreErrorKind::Insecure(why)).at(path),
         }
     }
 
-    pub(super) fn writing(self, path: &Path) -> StoreError {
+    pub(crate) fn writing(self, path: &Path) -> StoreError {
         match self {
             Self::Io(error) => writing(error, path),
             Self::Insecure(why) => StoreError::new(StoreErrorKind::Insecure(why)).at(path),
@@ -37,7 +37,7 @@ impl Refusal {
     }
 }
 
-pub(super) fn reading(error: Error, path: &Path) -> StoreError {
+pub(crate) fn reading(error: Error, path: &Path) -> StoreError {
     let kind = if sys::is_exhausted(&error) {
         StoreErrorKind::Unavailable
     } else {
@@ -46,7 +46,7 @@ pub(super) fn reading(error: Error, path: &Path) -> StoreError {
     StoreError::new(kind).at(path).because(error)
 }
 
-pub(super) fn writing(error: Error, path: &Path) -> StoreError {
+pub(crate) fn writing(error: Error, path: &Path) -> StoreError {
     let kind = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreErrorKind::Full,
         ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => StoreErrorKind::ReadOnly,
@@ -62,4 +62,13 @@ pub(super) fn locking(error: Error, path: &Path) -> StoreError {
             .because(error);
     }
     writing(error, path)
+}
+
+/// Where it happened, unless the error says so already: a key file is elsewhere than the record.
+pub(crate) fn located(error: StoreError, path: &Path) -> StoreError {
+    if error.path().is_some() {
+        error
+    } else {
+        error.at(path)
+    }
 }

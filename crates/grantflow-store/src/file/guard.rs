@@ -11,27 +11,31 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use grantflow_core::{Change, Key, Locked, Record, StoreError, StoreErrorKind};
 
 use super::lock::Turn;
 use super::place::{Held, Place, Wait, take};
-use super::{envelope, errors, sys};
+use super::{errors, sys};
+use crate::form::Form;
 
 /// What was found under the lock, or saved since.
 #[derive(Debug)]
-pub(super) enum Stored {
+pub(crate) enum Stored {
     Nothing,
     Ours(Box<Record>),
+    /// A record of this other key.
     Other(Box<Key>),
     /// To be set aside by the save of a new login.
     Corrupt,
 }
 
 /// Dropped in the order of its fields: first the kernel's lock, then the turn.
-pub(super) struct Guard<'p> {
-    place: &'p Place,
+pub(crate) struct Guard {
+    place: Arc<Place>,
+    form: Arc<dyn Form>,
     key: Key,
     stored: Stored,
     prepared: Option<Prepared>,
@@ -49,16 +53,17 @@ struct Prepared {
 /// What is reserved at least: records are a few KiB.
 const RESERVED: usize = 64 * 1024;
 
-impl<'p> Guard<'p> {
+impl Guard {
+    /// The guard of what was found under the lock.
     pub(super) fn new(
-        place: &'p Place,
+        (place, form): (&Arc<Place>, &Arc<dyn Form>),
         key: Key,
         stored: Stored,
-        held: Held,
-        turn: Turn,
+        (turn, held): (Turn, Held),
     ) -> Result<Self, StoreError> {
-        let mut guard = Self {
-            place,
+        let guard = Self {
+            place: Arc::clone(place),
+            form: Arc::clone(form),
             key,
             stored,
             prepared: None,
@@ -66,12 +71,30 @@ impl<'p> Guard<'p> {
             _turn: turn,
         };
         guard.remove_saving()?;
-        let length = match &guard.stored {
-            Stored::Ours(record) => envelope::write(record).len(),
-            _ => 0,
-        };
-        guard.prepared = Some(guard.prepare(0, length)?);
         Ok(guard)
+    }
+
+    /// Whether there is a record of another key.
+    pub(crate) fn found_another(&self) -> bool {
+        matches!(self.stored, Stored::Other(_))
+    }
+
+    /// Reserves what the first save needs, so that a full disk is an error before a request leaves.
+    pub(super) fn prepared(mut self, length: usize) -> Result<Self, StoreError> {
+        self.prepared = Some(self.prepare(0, length)?);
+        Ok(self)
+    }
+
+    /// Removes the record; what cannot be read is set aside instead.
+    pub(crate) fn forget(&mut self) -> Result<(), StoreError> {
+        if !matches!(self.stored, Stored::Corrupt) {
+            return self.delete();
+        }
+        let aside = self.set_aside();
+        aside.map_err(|error| errors::writing(error, self.place.path()))?;
+        self.sync()?;
+        self.stored = Stored::Nothing;
+        Ok(())
     }
 
     /// Removes what a killed process left, or a failed save.
@@ -128,24 +151,28 @@ impl<'p> Guard<'p> {
     }
 
     fn write(&mut self, record: &Record) -> Result<(), StoreError> {
-        let text = envelope::write(record);
+        let bytes = self
+            .form
+            .write(record)
+            .map_err(|error| errors::located(error, self.place.path()))?;
         let Prepared { file, slot } = match self.prepared.take() {
             Some(prepared) => prepared,
             None => {
                 self.remove_saving()?;
-                self.prepare(0, text.len())?
+                self.prepare(0, bytes.len())?
             }
         };
         // A record that says that a refresh is under way is followed by a request and a second save: the space for that
         // one is reserved too before the request leaves.
         let next = if record.refresh_state().attempt_started_at.is_some() {
-            Some(self.prepare(slot + 1, text.len())?)
+            Some(self.prepare(slot + 1, bytes.len())?)
         } else {
             None
         };
-        let path = self.place.path();
-        fill(&file, text.as_bytes()).map_err(|error| errors::writing(error, path))?;
-        self.replace(slot).map_err(|error| errors::writing(error, path))?;
+        let place = Arc::clone(&self.place);
+        let failed = |error| errors::writing(error, place.path());
+        fill(&file, &bytes).map_err(failed)?;
+        self.replace(slot).map_err(failed)?;
         self.held.follow(sys::LOCKS_RECORDS.then_some(file));
         self.sync()?;
         self.prepared = next;
@@ -154,21 +181,28 @@ impl<'p> Guard<'p> {
 
     /// Gives the written file its name: from here on what is stored is the new record.
     fn replace(&mut self, slot: usize) -> io::Result<()> {
-        let (dir, from, to) = (&self.held.dir, self.place.saving(slot), self.place.file());
+        let place = Arc::clone(&self.place);
+        let (from, to) = (place.saving(slot), place.file());
         if !matches!(self.stored, Stored::Corrupt) {
-            return dir.rename(from, to);
+            return self.held.dir.rename(from, to);
         }
-        let aside = self.free_name()?;
-        dir.rename(to, &aside)?;
-        let renamed = dir.rename(from, to);
+        let aside = self.set_aside()?;
+        let renamed = self.held.dir.rename(from, to);
         match renamed {
             // It is good now, even if the directory cannot be synced: a second try must not set it aside.
             Ok(()) => self.stored = Stored::Nothing,
             Err(_) => {
-                let _ = dir.rename(&aside, to);
+                let _ = self.held.dir.rename(&aside, to);
             }
         }
         renamed
+    }
+
+    /// Gives what cannot be read a name of its own.
+    fn set_aside(&self) -> io::Result<OsString> {
+        let aside = self.free_name()?;
+        self.held.dir.rename(self.place.file(), &aside)?;
+        Ok(aside)
     }
 
     fn free_name(&self) -> io::Result<OsString> {
@@ -208,13 +242,13 @@ impl<'p> Guard<'p> {
 }
 
 /// Writes the whole file, gives back what was reserved beyond it, and waits until it is on disk.
-fn fill(mut file: &File, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn fill(mut file: &File, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.set_len(bytes.len() as u64)?;
     file.sync_all()
 }
 
-impl Locked for Guard<'_> {
+impl Locked for Guard {
     fn record(&self) -> Option<&Record> {
         match &self.stored {
             Stored::Ours(record) => Some(record),
@@ -232,10 +266,13 @@ impl Locked for Guard<'_> {
     }
 }
 
-impl Drop for Guard<'_> {
+impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(Prepared { slot, .. }) = self.prepared.take() {
             let _ = self.held.dir.remove(self.place.saving(slot));
+        }
+        if matches!(self.stored, Stored::Nothing) {
+            self.held.unsign();
         }
     }
 }

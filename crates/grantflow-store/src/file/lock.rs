@@ -22,7 +22,7 @@ use super::place::{Held, Place, Wait};
 
 /// Who of this process deals with the kernel's lock.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
+pub(crate) struct Turns {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -46,7 +46,7 @@ enum Helper {
 
 /// The turn of one caller; dropping it is the next one's chance.
 #[derive(Debug)]
-pub(super) struct Turn(Arc<Turns>);
+pub(crate) struct Turn(Arc<Turns>);
 
 impl Drop for Turn {
     fn drop(&mut self) {
@@ -66,7 +66,7 @@ impl Deadline {
 
 impl Turns {
     /// Takes the lock, waiting at most `patience`.
-    pub(super) fn lock(
+    pub(crate) fn lock(
         self: &Arc<Self>,
         place: &Arc<Place>,
         patience: Duration,

@@ -8,28 +8,36 @@
 //!
 //! Up to the rename the file is wholly the old one, from it on wholly the new one. The lock file is never removed.
 
-mod envelope;
-mod errors;
+#![cfg_attr(
+    not(feature = "multistore"),
+    allow(dead_code, unused_imports, reason = "the rest is for the store of many")
+)]
+
+pub(crate) mod errors;
 mod guard;
 mod lock;
+mod one;
 mod place;
-mod sys;
+pub(crate) mod sys;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use grantflow_core::{Key, Locked, Protection, Record, Store, StoreError, StoreErrorKind};
+use grantflow_core::{Key, Locked, Protection, Record, Store, StoreError};
 
-use self::guard::{Guard, Stored};
-use self::lock::Turns;
-use self::place::Place;
+use crate::form;
+
+pub(crate) use self::guard::Guard;
+pub(crate) use self::lock::Turns;
+pub(crate) use self::one::{OneRecord, Purpose};
+pub(crate) use self::place::Place;
 
 /// One record in one file.
 ///
 /// The file is JSON in the clear, for its owner alone: mode `0600`, checked at every use, as are the lock file and the owner
-/// and mode of the directory. Anything that lets others read or replace it is [`StoreErrorKind::Insecure`]: a symbolic or
+/// and mode of the directory. Anything that lets others read or replace it is [`StoreErrorKind::Insecure`](grantflow_core::StoreErrorKind::Insecure): a symbolic or
 /// second hard link, a foreign owner, bits for group or others, a directory that others may write to, sticky or not.
 /// The directory's group may write to it, and the directories above it are not looked at.
 /// On systems without Unix modes the file is as private as its directory.
@@ -39,15 +47,15 @@ use self::place::Place;
 /// lock removes.
 ///
 /// A file that cannot be read stays where it is, and every [`read`](Store::read) and [`lock`](Store::lock) answers
-/// [`StoreErrorKind::Corrupt`]; an empty file is no exception. Only the save of a new login
+/// [`StoreErrorKind::Corrupt`](grantflow_core::StoreErrorKind::Corrupt); an empty file is no exception. Only the save of a new login
 /// ([`lock_for_login`](Store::lock_for_login)) renames it to `<file>.corrupt-<milliseconds since 1970>`.
-/// A file of a newer version is left alone by logins too ([`StoreErrorKind::Newer`]).
+/// A file of a newer version is left alone by logins too ([`StoreErrorKind::Newer`](grantflow_core::StoreErrorKind::Newer)).
 ///
 /// Who has to wait for the lock waits on a thread that blocks in the kernel: at most one for each store, and only while
 /// another holds the lock.
 ///
 /// The file holds one record. Under another key than the stored one `read` answers `None`, and a lock can be had, but
-/// [`Change::Put`](grantflow_core::Change::Put) is [`StoreErrorKind::OtherRecord`] and
+/// [`Change::Put`](grantflow_core::Change::Put) is [`StoreErrorKind::OtherRecord`](grantflow_core::StoreErrorKind::OtherRecord) and
 /// [`Change::Delete`](grantflow_core::Change::Delete) deletes nothing;
 /// [`Change::Replace`](grantflow_core::Change::Replace) takes its place if it names the key to forget.
 ///
@@ -65,60 +73,38 @@ use self::place::Place;
 /// # Ok::<(), grantflow_core::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct FileStore {
-    place: Arc<Place>,
-    turns: Arc<Turns>,
-}
+pub struct FileStore(OneRecord);
 
 impl FileStore {
     /// The store in this file; nothing is touched yet. Clones share their turns, other stores on the same file the kernel's lock.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self {
-            place: Arc::new(Place::new(path.into())),
-            turns: Arc::default(),
-        }
+        let place = Arc::new(Place::new(path.into()));
+        Self(OneRecord::new(place, form::plain(), Arc::default()))
     }
 
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.place.path()
-    }
-
-    fn guard(&self, key: &Key, patience: Duration, login: bool) -> Result<Box<dyn Locked + '_>, StoreError> {
-        let (turn, held) = self.turns.lock(&self.place, patience)?;
-        let stored = match self.place.load(&held.dir) {
-            Ok(None) => Stored::Nothing,
-            Ok(Some(record)) if record.key() == key => Stored::Ours(Box::new(record)),
-            Ok(Some(record)) => Stored::Other(Box::new(record.key().clone())),
-            Err(error) if login && error.kind() == StoreErrorKind::Corrupt => Stored::Corrupt,
-            Err(error) => return Err(error),
-        };
-        let guard = Guard::new(&self.place, key.clone(), stored, held, turn)?;
-        Ok(Box::new(guard))
+        self.0.path()
     }
 }
 
 impl Store for FileStore {
     fn read(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        Ok(self.place.read()?.filter(|record| record.key() == key))
+        Ok(self.0.read()?.filter(|record| record.key() == key))
     }
 
     fn lock(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
-        self.guard(key, patience, false)
+        Ok(Box::new(self.0.lock(key, patience, Purpose::Refresh)?))
     }
 
     fn lock_for_login(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
-        self.guard(key, patience, true)
+        Ok(Box::new(self.0.lock(key, patience, Purpose::Login)?))
     }
 
     fn keys(&self) -> Result<Vec<Key>, StoreError> {
-        Ok(self
-            .place
-            .read()?
-            .iter()
-            .map(|record| record.key().clone())
-            .collect())
+        let record = self.0.read()?;
+        Ok(record.iter().map(|record| record.key().clone()).collect())
     }
 
     fn holds_one_record(&self) -> bool {
@@ -126,7 +112,7 @@ impl Store for FileStore {
     }
 
     fn protection(&self) -> Protection {
-        Protection::Plaintext
+        self.0.protection()
     }
 }
 

@@ -5,17 +5,19 @@ use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use grantflow_core::{Record, StoreError, StoreErrorKind};
+use grantflow_core::{StoreError, StoreErrorKind};
 use zeroize::Zeroizing;
 
-use super::sys::{self, Access, Dir};
-use super::{envelope, errors};
+use super::errors;
+use super::sys::{self, Access, Dir, Way};
+use crate::form::MAX_LENGTH;
 
 /// A file by its directory and the names in it.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     path: PathBuf,
     dir: PathBuf,
+    way: Way,
     /// Whether the path ends in a name at all; `..` does not.
     named: bool,
     file: OsString,
@@ -25,7 +27,7 @@ pub(super) struct Place {
 
 /// How long to wait for a lock of the kernel.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Wait {
+pub(crate) enum Wait {
     /// Not at all.
     Never,
     /// Until it is free.
@@ -34,8 +36,8 @@ pub(super) enum Wait {
 
 /// The locks, held; dropping it gives them back.
 #[derive(Debug)]
-pub(super) struct Held {
-    pub(super) dir: Dir,
+pub(crate) struct Held {
+    pub(crate) dir: Dir,
     lock: File,
     record: Option<File>,
 }
@@ -44,11 +46,21 @@ pub(super) struct Held {
 const RETRIES: u32 = 10_000;
 
 impl Place {
-    pub(super) fn new(path: PathBuf) -> Self {
+    /// A file anywhere.
+    pub(crate) fn new(path: PathBuf) -> Self {
         let dir = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
+        Self::at(path, dir, Way::AnyLinks)
+    }
+
+    /// A file in a directory of the store's own.
+    pub(crate) fn within(dir: &Path, name: &str) -> Self {
+        Self::at(dir.join(name), dir.to_owned(), Way::NoLink)
+    }
+
+    fn at(path: PathBuf, dir: PathBuf, way: Way) -> Self {
         let file = path.file_name().unwrap_or_default().to_owned();
         let beside = |ending: &str| {
             let mut name = file.clone();
@@ -57,6 +69,7 @@ impl Place {
         };
         Self {
             dir,
+            way,
             lock: beside(".lock"),
             saving: [beside(".saving-0"), beside(".saving-1")],
             named: path.file_name().is_some(),
@@ -65,26 +78,26 @@ impl Place {
         }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(super) fn file(&self) -> &OsStr {
+    pub(crate) fn file(&self) -> &OsStr {
         &self.file
     }
 
-    pub(super) fn saving(&self, slot: usize) -> &OsStr {
+    pub(crate) fn saving(&self, slot: usize) -> &OsStr {
         &self.saving[slot % 2]
     }
 
     /// Where a file that cannot be read is set aside.
-    pub(super) fn aside(&self, millis: u128) -> OsString {
+    pub(crate) fn aside(&self, millis: u128) -> OsString {
         let mut name = self.file.clone();
         name.push(format!(".corrupt-{millis}"));
         name
     }
 
-    pub(super) fn lock_path(&self) -> PathBuf {
+    pub(crate) fn lock_path(&self) -> PathBuf {
         self.dir.join(&self.lock)
     }
 
@@ -94,35 +107,39 @@ impl Place {
         self.named.then_some(()).ok_or_else(error)
     }
 
+    /// Opens the directory; `None` if it is not there.
+    fn directory(&self) -> Result<Option<Dir>, StoreError> {
+        Dir::open(&self.dir, self.way).map_err(|refusal| refusal.reading(&self.dir))
+    }
+
     /// Reads without any lock.
-    pub(super) fn read(&self) -> Result<Option<Record>, StoreError> {
+    pub(crate) fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         self.named()?;
-        match Dir::open(&self.dir).map_err(|refusal| refusal.reading(&self.dir))? {
+        match self.directory()? {
             Some(dir) => self.load(&dir),
             None => Ok(None),
         }
     }
 
-    pub(super) fn load(&self, dir: &Dir) -> Result<Option<Record>, StoreError> {
+    pub(crate) fn load(&self, dir: &Dir) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         let opened = dir.open_file(&self.file, Access::Read);
         let Some(file) = opened.map_err(|refusal| refusal.reading(&self.path))? else {
             return Ok(None);
         };
         let bytes = whole(&file).map_err(|error| errors::reading(error, &self.path))?;
-        envelope::read(&bytes)
-            .map(Some)
-            .map_err(|error| error.at(&self.path))
+        Ok(Some(bytes))
     }
 
     /// Takes the locks; `None` if another holds them and is not waited for.
     ///
     /// The lock file alone would do, were it never removed. Since others may remove it, the record's own file is locked too,
     /// and the next one before it gets its name: two who hold different lock files still exclude each other.
-    pub(super) fn acquire(&self, wait: Wait) -> Result<Option<Held>, StoreError> {
+    pub(crate) fn acquire(&self, wait: Wait) -> Result<Option<Held>, StoreError> {
         self.named()?;
         let path = self.lock_path();
         for _ in 0..RETRIES {
-            let dir = Dir::open_or_create(&self.dir).map_err(|refusal| refusal.writing(&self.dir))?;
+            let dir =
+                Dir::open_or_create(&self.dir, self.way).map_err(|refusal| refusal.writing(&self.dir))?;
             let lock = dir
                 .open_lock(&self.lock)
                 .map_err(|refusal| refusal.writing(&path))?;
@@ -174,8 +191,8 @@ impl Place {
     }
 
     /// The process that signed the lock file last, if it lives.
-    pub(super) fn holder(&self) -> Option<u32> {
-        let dir = Dir::open(&self.dir).ok().flatten()?;
+    pub(crate) fn holder(&self) -> Option<u32> {
+        let dir = self.directory().ok().flatten()?;
         let mut file = dir.open_file(&self.lock, Access::Read).ok().flatten()?;
         let mut text = [0; 16];
         let length = file.read(&mut text).ok()?;
@@ -189,8 +206,13 @@ impl Place {
 }
 
 impl Held {
+    /// Gives back the block that our process id takes, for a record that is no more: its lock file stays.
+    pub(crate) fn unsign(&self) {
+        let _ = self.lock.set_len(0);
+    }
+
     /// Holds the file that has just become the record's, locked before.
-    pub(super) fn follow(&mut self, record: Option<File>) {
+    pub(crate) fn follow(&mut self, record: Option<File>) {
         self.record = record;
     }
 }
@@ -206,7 +228,7 @@ impl Drop for Held {
 }
 
 /// Takes the kernel's lock of one file.
-pub(super) fn take(file: &File, wait: Wait) -> io::Result<bool> {
+pub(crate) fn take(file: &File, wait: Wait) -> io::Result<bool> {
     loop {
         let taken = match wait {
             Wait::Never => match file.try_lock() {
@@ -233,9 +255,9 @@ fn sign(mut lock: &File) {
 }
 
 fn whole(file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
-    let length = usize::try_from(file.metadata()?.len().min(envelope::MAX_FILE)).unwrap_or(0);
+    let length = usize::try_from(file.metadata()?.len().min(MAX_LENGTH)).unwrap_or(0);
     // Enough from the start, so that no copy of the secrets is left behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(length + 1));
-    file.take(envelope::MAX_FILE + 1).read_to_end(&mut bytes)?;
+    file.take(MAX_LENGTH + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -64,15 +64,16 @@ impl Drop for Room {
 /// A store together with its room.
 #[derive(Debug)]
 pub(crate) struct InRoom {
-    store: FileStore,
+    store: Box<dyn Store>,
     _room: Room,
 }
 
 impl InRoom {
-    pub(crate) fn new(below: &str) -> Self {
+    /// The store that `open` makes of a path in a room of its own.
+    pub(crate) fn new<S: Store + 'static>(below: &str, open: impl FnOnce(PathBuf) -> S) -> Self {
         let room = Room::new();
         Self {
-            store: FileStore::new(room.join(below)),
+            store: Box::new(open(room.join(below))),
             _room: room,
         }
     }
@@ -90,6 +91,12 @@ impl Store for InRoom {
     }
     fn keys(&self) -> Result<Vec<Key>, StoreError> {
         self.store.keys()
+    }
+    fn records(&self) -> Result<Box<dyn Iterator<Item = Result<Record, StoreError>> + '_>, StoreError> {
+        self.store.records()
+    }
+    fn holds_one_record(&self) -> bool {
+        self.store.holds_one_record()
     }
     fn protection(&self) -> Protection {
         self.store.protection()

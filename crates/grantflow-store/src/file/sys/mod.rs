@@ -6,13 +6,22 @@ mod portable;
 mod unix;
 
 #[cfg(not(unix))]
-pub(super) use portable::{Dir, LOCKS_RECORDS, has_no_locks, is_exhausted, lives, reserve};
+pub(crate) use portable::{Dir, LOCKS_RECORDS, has_no_locks, is_exhausted, lives, reserve};
 #[cfg(unix)]
-pub(super) use unix::{Dir, LOCKS_RECORDS, has_no_locks, is_exhausted, lives, reserve};
+pub(crate) use unix::{Dir, LOCKS_RECORDS, has_no_locks, is_exhausted, lives, reserve};
+
+/// Which ways to a directory are allowed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Way {
+    /// A directory of the caller's, by links too.
+    AnyLinks,
+    /// A directory of the store's own: its name is no link.
+    NoLink,
+}
 
 /// What a file is opened for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Access {
+pub(crate) enum Access {
     Read,
     /// Reading and writing; on network file systems an exclusive lock needs it.
     Write,
@@ -24,6 +33,10 @@ fn fill_with_zeros(mut file: &std::fs::File, length: u64) -> std::io::Result<()>
     std::io::copy(&mut std::io::repeat(0).take(length), &mut file)?;
     file.rewind()
 }
+
+/// A directory in the way of a name is told apart from a file that is no directory.
+const NO_DIRECTORY: &str = "it is not a directory; give the store a directory of its own";
+const LINKED_DIRECTORY: &str = "it is a symbolic link; give the store the directory itself";
 
 #[cfg(test)]
 mod tests;

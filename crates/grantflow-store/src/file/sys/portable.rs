@@ -3,26 +3,32 @@
 //! Privacy is that of the directory; symbolic links are refused by a look before opening. Names cannot be synced here, and
 //! locks keep readers out, so the lock file alone is locked.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::super::errors::Refusal;
-use super::Access;
+use super::{Access, LINKED_DIRECTORY, NO_DIRECTORY, Way};
 
 /// Whether locks leave readers alone, so that the record's own file may be locked.
-pub(in super::super) const LOCKS_RECORDS: bool = false;
+pub(crate) const LOCKS_RECORDS: bool = false;
 
 /// A directory, by its path.
 #[derive(Debug)]
-pub(in super::super) struct Dir(PathBuf);
+pub(crate) struct Dir(PathBuf);
 
 impl Dir {
     /// Looks for it; `None` if it is not there.
-    pub(in super::super) fn open(path: &Path) -> Result<Option<Self>, Refusal> {
-        match fs::metadata(path) {
+    pub(crate) fn open(path: &Path, way: Way) -> Result<Option<Self>, Refusal> {
+        let found = match way {
+            Way::AnyLinks => fs::metadata(path),
+            Way::NoLink => fs::symlink_metadata(path),
+        };
+        match found {
             Ok(found) if found.is_dir() => Ok(Some(Self(path.to_owned()))),
+            Ok(found) if found.is_symlink() => Err(Refusal::Insecure(LINKED_DIRECTORY)),
+            Ok(_) if way == Way::NoLink => Err(Refusal::Insecure(NO_DIRECTORY)),
             Ok(_) => Err(io::Error::from(ErrorKind::NotADirectory).into()),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
@@ -30,15 +36,15 @@ impl Dir {
     }
 
     /// Looks for it, creating the last directory of the path if need be.
-    pub(in super::super) fn open_or_create(path: &Path) -> Result<Self, Refusal> {
-        if let Some(dir) = Self::open(path)? {
+    pub(crate) fn open_or_create(path: &Path, way: Way) -> Result<Self, Refusal> {
+        if let Some(dir) = Self::open(path, way)? {
             return Ok(dir);
         }
         match fs::create_dir(path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error.into()),
             _ => {}
         }
-        Self::open(path)?.ok_or_else(|| io::Error::from(ErrorKind::NotFound).into())
+        Self::open(path, way)?.ok_or_else(|| io::Error::from(ErrorKind::NotFound).into())
     }
 
     fn look(&self, name: &OsStr) -> Result<Option<PathBuf>, Refusal> {
@@ -53,7 +59,7 @@ impl Dir {
     }
 
     /// Opens a file; `None` if it is not there.
-    pub(in super::super) fn open_file(&self, name: &OsStr, access: Access) -> Result<Option<File>, Refusal> {
+    pub(crate) fn open_file(&self, name: &OsStr, access: Access) -> Result<Option<File>, Refusal> {
         let Some(path) = self.look(name)? else {
             return Ok(None);
         };
@@ -66,7 +72,7 @@ impl Dir {
     }
 
     /// Opens the lock file, creating it if need be.
-    pub(in super::super) fn open_lock(&self, name: &OsStr) -> Result<File, Refusal> {
+    pub(crate) fn open_lock(&self, name: &OsStr) -> Result<File, Refusal> {
         self.look(name)?;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -74,27 +80,27 @@ impl Dir {
     }
 
     /// Creates a file that is not there.
-    pub(in super::super) fn create_new(&self, name: &OsStr) -> io::Result<File> {
+    pub(crate) fn create_new(&self, name: &OsStr) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
         options.open(self.0.join(name))
     }
 
     /// Whether the name is still that of the open file: these systems let nobody remove a file that is open and locked.
-    pub(in super::super) fn names(&self, name: &OsStr, _: &File) -> io::Result<bool> {
+    pub(crate) fn names(&self, name: &OsStr, _: &File) -> io::Result<bool> {
         self.has(name)
     }
 
-    pub(in super::super) fn has(&self, name: &OsStr) -> io::Result<bool> {
+    pub(crate) fn has(&self, name: &OsStr) -> io::Result<bool> {
         fs::exists(self.0.join(name))
     }
 
-    pub(in super::super) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+    pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         fs::rename(self.0.join(from), self.0.join(to))
     }
 
     /// Removes a file; absent is fine.
-    pub(in super::super) fn remove(&self, name: &OsStr) -> io::Result<()> {
+    pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
         match fs::remove_file(self.0.join(name)) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -102,31 +108,36 @@ impl Dir {
     }
 
     /// Names cannot be synced: the file system's journal has them.
-    pub(in super::super) fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(())
     }
 
-    pub(in super::super) fn reopen(&mut self) -> io::Result<()> {
+    /// The names in it, one after the other, in no order.
+    pub(crate) fn names_within(&self) -> io::Result<impl Iterator<Item = io::Result<OsString>> + use<>> {
+        Ok(fs::read_dir(&self.0)?.map(|entry| Ok(entry?.file_name())))
+    }
+
+    pub(crate) fn reopen(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
 /// Reserves space, so that a full disk shows before it matters.
-pub(in super::super) fn reserve(file: &File, length: u64) -> io::Result<()> {
+pub(crate) fn reserve(file: &File, length: u64) -> io::Result<()> {
     super::fill_with_zeros(file, length)
 }
 
 /// Whether the process is there: not known without unsafe code, so a lock file is believed.
-pub(in super::super) fn lives(_: u32) -> bool {
+pub(crate) fn lives(_: u32) -> bool {
     true
 }
 
 /// Whether this place has no locks.
-pub(in super::super) fn has_no_locks(error: &io::Error) -> bool {
+pub(crate) fn has_no_locks(error: &io::Error) -> bool {
     error.kind() == ErrorKind::Unsupported
 }
 
 /// Whether the process or the system ran out of something that comes back.
-pub(in super::super) fn is_exhausted(error: &io::Error) -> bool {
+pub(crate) fn is_exhausted(error: &io::Error) -> bool {
     error.kind() == ErrorKind::OutOfMemory
 }

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::io::{Read as _, Write as _};
 
 use super::super::errors::Refusal;
-use super::{Access, portable};
+use super::{Access, Way, portable};
 
 fn directory(name: &str) -> std::path::PathBuf {
     let path = std::env::temp_dir().join(format!("grantflow-sys-{name}-{}", std::process::id()));
@@ -16,9 +16,9 @@ fn directory(name: &str) -> std::path::PathBuf {
 #[test]
 fn a_file_of_the_portable_form_is_made_filled_renamed_and_removed() {
     let path = directory("portable");
-    assert!(portable::Dir::open(&path).unwrap().is_none());
-    let mut dir = portable::Dir::open_or_create(&path).unwrap();
-    assert!(portable::Dir::open(&path).unwrap().is_some());
+    assert!(portable::Dir::open(&path, Way::AnyLinks).unwrap().is_none());
+    let mut dir = portable::Dir::open_or_create(&path, Way::AnyLinks).unwrap();
+    assert!(portable::Dir::open(&path, Way::AnyLinks).unwrap().is_some());
     let (old, new) = (OsStr::new("old"), OsStr::new("new"));
     assert!(dir.open_file(old, Access::Read).unwrap().is_none());
 
@@ -44,6 +44,8 @@ fn a_file_of_the_portable_form_is_made_filled_renamed_and_removed() {
     dir.remove(new).unwrap();
     drop(dir.open_lock(new).unwrap());
     assert!(dir.has(new).unwrap());
+    let names: Vec<_> = dir.names_within().unwrap().map(Result::unwrap).collect();
+    assert_eq!(names, [new]);
     std::fs::remove_dir_all(&path).unwrap();
 }
 
@@ -60,7 +62,7 @@ fn errors_of_the_portable_form_are_told_apart() {
     let path = directory("portable-file");
     std::fs::write(&path, "").unwrap();
     assert!(
-        matches!(portable::Dir::open(&path), Err(Refusal::Io(_))),
+        matches!(portable::Dir::open(&path, Way::AnyLinks), Err(Refusal::Io(_))),
         "a file is no directory"
     );
     std::fs::remove_file(&path).unwrap();
@@ -70,7 +72,7 @@ fn errors_of_the_portable_form_are_told_apart() {
 #[test]
 fn t57_the_portable_form_opens_no_link_and_no_directory() {
     let path = directory("portable-links");
-    let dir = portable::Dir::open_or_create(&path).unwrap();
+    let dir = portable::Dir::open_or_create(&path, Way::AnyLinks).unwrap();
     std::os::unix::fs::symlink("elsewhere", path.join("link")).unwrap();
     std::fs::create_dir(path.join("directory")).unwrap();
     for name in ["link", "directory"] {

@@ -1,10 +1,11 @@
 //! Unix: every name is looked up in a directory that is held open, no symbolic link is followed, and owner and mode are those
 //! of what was opened, not of what a name meant a moment before.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
@@ -12,14 +13,14 @@ use rustix::io::Errno;
 use rustix::process::{Pid, geteuid};
 
 use super::super::errors::Refusal;
-use super::Access;
+use super::{Access, LINKED_DIRECTORY, NO_DIRECTORY, Way};
 
 /// Whether locks leave readers alone, so that the record's own file may be locked.
-pub(in super::super) const LOCKS_RECORDS: bool = true;
+pub(crate) const LOCKS_RECORDS: bool = true;
 
 /// A directory, held open.
 #[derive(Debug)]
-pub(in super::super) struct Dir(OwnedFd);
+pub(crate) struct Dir(OwnedFd);
 
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 const PRIVATE_DIR: Mode = Mode::RWXU;
@@ -29,9 +30,16 @@ const NO_TRICKS: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags::
 
 impl Dir {
     /// Opens it; `None` if it is not there.
-    pub(in super::super) fn open(path: &Path) -> Result<Option<Self>, Refusal> {
-        let dir = match rustix::fs::open(path, DIRECTORY, Mode::empty()) {
+    pub(crate) fn open(path: &Path, way: Way) -> Result<Option<Self>, Refusal> {
+        let flags = match way {
+            Way::AnyLinks => DIRECTORY,
+            Way::NoLink => DIRECTORY | OFlags::NOFOLLOW,
+        };
+        let dir = match rustix::fs::open(path, flags, Mode::empty()) {
             Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::NOTDIR | Errno::LOOP | Errno::MLINK) if way == Way::NoLink => {
+                return Err(no_directory(path));
+            }
             dir => Self(dir.map_err(io::Error::from)?),
         };
         let stat = rustix::fs::fstat(&dir.0).map_err(io::Error::from)?;
@@ -45,19 +53,19 @@ impl Dir {
     }
 
     /// Opens it, creating the last directory of the path if need be.
-    pub(in super::super) fn open_or_create(path: &Path) -> Result<Self, Refusal> {
-        if let Some(dir) = Self::open(path)? {
+    pub(crate) fn open_or_create(path: &Path, way: Way) -> Result<Self, Refusal> {
+        if let Some(dir) = Self::open(path, way)? {
             return Ok(dir);
         }
         match rustix::fs::mkdir(path, PRIVATE_DIR) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(io::Error::from(error).into()),
         }
-        Self::open(path)?.ok_or_else(|| io::Error::from(ErrorKind::NotFound).into())
+        Self::open(path, way)?.ok_or_else(|| io::Error::from(ErrorKind::NotFound).into())
     }
 
     /// Opens a file; `None` if it is not there.
-    pub(in super::super) fn open_file(&self, name: &OsStr, access: Access) -> Result<Option<File>, Refusal> {
+    pub(crate) fn open_file(&self, name: &OsStr, access: Access) -> Result<Option<File>, Refusal> {
         let flags = match access {
             Access::Read => OFlags::RDONLY,
             Access::Write => OFlags::RDWR,
@@ -69,20 +77,20 @@ impl Dir {
     }
 
     /// Opens the lock file, creating it if need be.
-    pub(in super::super) fn open_lock(&self, name: &OsStr) -> Result<File, Refusal> {
+    pub(crate) fn open_lock(&self, name: &OsStr) -> Result<File, Refusal> {
         let flags = OFlags::RDWR | OFlags::CREATE | NO_TRICKS;
         private(rustix::fs::openat(&self.0, name, flags, PRIVATE_FILE))
     }
 
     /// Creates a file that is not there.
-    pub(in super::super) fn create_new(&self, name: &OsStr) -> io::Result<File> {
+    pub(crate) fn create_new(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | NO_TRICKS;
         let file = rustix::fs::openat(&self.0, name, flags, PRIVATE_FILE)?;
         Ok(file.into())
     }
 
     /// Whether the name is still that of the open file.
-    pub(in super::super) fn names(&self, name: &OsStr, file: &File) -> io::Result<bool> {
+    pub(crate) fn names(&self, name: &OsStr, file: &File) -> io::Result<bool> {
         let ours = rustix::fs::fstat(file)?;
         match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(named) => Ok(named.st_dev == ours.st_dev && named.st_ino == ours.st_ino),
@@ -91,7 +99,7 @@ impl Dir {
         }
     }
 
-    pub(in super::super) fn has(&self, name: &OsStr) -> io::Result<bool> {
+    pub(crate) fn has(&self, name: &OsStr) -> io::Result<bool> {
         match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(_) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
@@ -99,12 +107,12 @@ impl Dir {
         }
     }
 
-    pub(in super::super) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+    pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::renameat(&self.0, from, &self.0, to)?)
     }
 
     /// Removes a file; absent is fine.
-    pub(in super::super) fn remove(&self, name: &OsStr) -> io::Result<()> {
+    pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
         match rustix::fs::unlinkat(&self.0, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(error.into()),
@@ -112,15 +120,28 @@ impl Dir {
     }
 
     /// Waits until the names are on disk.
-    pub(in super::super) fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(rustix::io::retry_on_intr(|| rustix::fs::fsync(&self.0))?)
     }
 
+    /// The names in it, one after the other, in no order.
+    pub(crate) fn names_within(&self) -> io::Result<impl Iterator<Item = io::Result<OsString>> + use<>> {
+        let entries = rustix::fs::Dir::read_from(&self.0)?;
+        Ok(entries.map(|entry| Ok(OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned())))
+    }
+
     /// Opens the same directory once more.
-    pub(in super::super) fn reopen(&mut self) -> io::Result<()> {
+    pub(crate) fn reopen(&mut self) -> io::Result<()> {
         self.0 = rustix::fs::openat(&self.0, ".", DIRECTORY, Mode::empty())?;
         Ok(())
     }
+}
+
+/// Why what stands there is not opened as a directory.
+fn no_directory(path: &Path) -> Refusal {
+    let is_link =
+        rustix::fs::lstat(path).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
+    Refusal::Insecure(if is_link { LINKED_DIRECTORY } else { NO_DIRECTORY })
 }
 
 fn mode(stat: &Stat) -> Mode {
@@ -152,7 +173,7 @@ fn private(opened: rustix::io::Result<OwnedFd>) -> Result<File, Refusal> {
 
 /// Reserves space, so that a full disk shows before it matters.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(in super::super) fn reserve(file: &File, length: u64) -> io::Result<()> {
+pub(crate) fn reserve(file: &File, length: u64) -> io::Result<()> {
     use rustix::fs::{FallocateFlags, fallocate};
     match rustix::io::retry_on_intr(|| fallocate(file, FallocateFlags::empty(), 0, length)) {
         Err(Errno::OPNOTSUPP | Errno::NOSYS) => super::fill_with_zeros(file, length),
@@ -162,12 +183,12 @@ pub(in super::super) fn reserve(file: &File, length: u64) -> io::Result<()> {
 
 /// Reserves space, so that a full disk shows before it matters.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(in super::super) fn reserve(file: &File, length: u64) -> io::Result<()> {
+pub(crate) fn reserve(file: &File, length: u64) -> io::Result<()> {
     super::fill_with_zeros(file, length)
 }
 
 /// Whether the process is there.
-pub(in super::super) fn lives(pid: u32) -> bool {
+pub(crate) fn lives(pid: u32) -> bool {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     // EPERM: it is there, and another user's.
     pid.is_some_and(|pid| matches!(rustix::process::test_kill_process(pid), Ok(()) | Err(Errno::PERM)))
@@ -178,14 +199,14 @@ fn errno(error: &io::Error) -> Option<Errno> {
 }
 
 /// Whether this place has no locks: NFS without its lock service, some FUSE file systems.
-pub(in super::super) fn has_no_locks(error: &io::Error) -> bool {
+pub(crate) fn has_no_locks(error: &io::Error) -> bool {
     // `ENOLCK` has no `ErrorKind`, and `ENOTSUP` and `EOPNOTSUPP` differ on some systems.
     let no_locks = [Errno::NOLCK, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOSYS];
     errno(error).is_some_and(|errno| no_locks.contains(&errno))
 }
 
 /// Whether the process or the system ran out of something that comes back: files, memory, threads.
-pub(in super::super) fn is_exhausted(error: &io::Error) -> bool {
+pub(crate) fn is_exhausted(error: &io::Error) -> bool {
     let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::AGAIN];
     errno(error).is_some_and(|errno| exhausted.contains(&errno))
 }

@@ -1,0 +1,91 @@
+//! One record in one file: its place, the form of its bytes, and the turns of those who lock it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use grantflow_core::{Key, Protection, Record, StoreError, StoreErrorKind};
+
+use super::errors;
+use super::guard::{Guard, Stored};
+use super::lock::Turns;
+use super::place::Place;
+use super::sys::Dir;
+use crate::form::Form;
+
+/// A file that holds one record, in one form.
+#[derive(Clone, Debug)]
+pub(crate) struct OneRecord {
+    place: Arc<Place>,
+    form: Arc<dyn Form>,
+    turns: Arc<Turns>,
+}
+
+/// What a lock is taken for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Purpose {
+    /// To read and change what is there.
+    Refresh,
+    /// To put something new in the place of whatever is there, unless it is of a newer version.
+    Login,
+    /// To forget what is there. Nothing is reserved, so that a full disk is no obstacle.
+    Removal,
+}
+
+impl OneRecord {
+    pub(crate) fn new(place: Arc<Place>, form: Arc<dyn Form>, turns: Arc<Turns>) -> Self {
+        Self { place, form, turns }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.place.path()
+    }
+
+    pub(crate) fn protection(&self) -> Protection {
+        self.form.protection()
+    }
+
+    /// Reads without any lock.
+    pub(crate) fn read(&self) -> Result<Option<Record>, StoreError> {
+        let Some(bytes) = self.place.read()? else {
+            return Ok(None);
+        };
+        self.decode(&bytes).map(Some)
+    }
+
+    /// Reads from the open directory; with the record comes the number of its bytes.
+    pub(crate) fn load(&self, dir: &Dir) -> Result<Option<(Record, usize)>, StoreError> {
+        let Some(bytes) = self.place.load(dir)? else {
+            return Ok(None);
+        };
+        Ok(Some((self.decode(&bytes)?, bytes.len())))
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<Record, StoreError> {
+        self.form
+            .read(bytes)
+            .map_err(|error| errors::located(error, self.path()))
+    }
+
+    /// Waits for the lock and reads under it.
+    pub(crate) fn lock(&self, key: &Key, patience: Duration, purpose: Purpose) -> Result<Guard, StoreError> {
+        let (turn, held) = self.turns.lock(&self.place, patience)?;
+        let (stored, length) = match self.load(&held.dir) {
+            Ok(None) => (Stored::Nothing, 0),
+            Ok(Some((record, length))) if record.key() == key => (Stored::Ours(Box::new(record)), length),
+            Ok(Some((record, _))) => (Stored::Other(Box::new(record.key().clone())), 0),
+            Err(error) if purpose != Purpose::Refresh && error.kind() == StoreErrorKind::Corrupt => {
+                (Stored::Corrupt, 0)
+            }
+            Err(error) => return Err(error),
+        };
+        let guard = Guard::new((&self.place, &self.form), key.clone(), stored, (turn, held))?;
+        if purpose == Purpose::Removal {
+            return Ok(guard);
+        }
+        self.form
+            .prepare()
+            .map_err(|error| errors::located(error, self.path()))?;
+        guard.prepared(length)
+    }
+}

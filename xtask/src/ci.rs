@@ -137,13 +137,11 @@ fn lint(workspace: &Workspace, package: &Package, args: &[&str]) -> Cmd {
         .args(["--no-deps", "--", "-D", "warnings"])
 }
 
-/// Formatted, and true. Loopback is reached without the environment's proxies, which some of the crates heed even there.
+/// Formatted, and true. Not `--locked`: the lock file pins the other crates, and a new dependency of ours joins it by itself.
+/// Loopback is reached without the environment's proxies, which some of the crates heed even there.
 fn comparison(workspace: &Workspace) -> Vec<Cmd> {
     let cargo = |command: &str| Cmd::cargo(&workspace.root, command).args(["--manifest-path", COMPARISON]);
-    vec![
-        cargo("fmt --check"),
-        cargo("test --locked").env("NO_PROXY", "127.0.0.1"),
-    ]
+    vec![cargo("fmt --check"), cargo("test").env("NO_PROXY", "127.0.0.1")]
 }
 
 fn tests(gate: &mut Gate) -> Option<Outcome> {

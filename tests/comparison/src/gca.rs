@@ -14,19 +14,19 @@ use crate::grant::Grant;
 /// If it does not take the grant.
 #[must_use]
 pub fn open(grant: &Grant, door: &Door) -> AccessTokenCredentials {
-    open_json(grant.authorized_user(), door)
+    open_json(grant.authorized_user(), &door.token_uri())
 }
 
-/// The same of an `authorized_user` as JSON.
+/// The same of an `authorized_user` as JSON, at a token endpoint that takes JSON.
 ///
 /// # Panics
 ///
 /// If it does not take it.
 #[must_use]
-pub fn open_json(json: serde_json::Value, door: &Door) -> AccessTokenCredentials {
+pub fn open_json(json: serde_json::Value, token_uri: &str) -> AccessTokenCredentials {
     // Again and again is fine: the first one stays.
     _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = user_account::Builder::new(json).with_token_uri(door.token_uri());
+    let builder = user_account::Builder::new(json).with_token_uri(token_uri);
     builder
         .build_access_token_credentials()
         .expect("an authorized user")

@@ -14,6 +14,7 @@
 //! - Speed and size: `tests/bench`.
 //! - Anything that needs the network.
 
+pub mod child;
 pub mod door;
 pub mod gca;
 pub mod grant;
@@ -22,6 +23,7 @@ pub mod ours;
 pub mod tame;
 pub mod yup;
 
+pub use child::Asks;
 pub use door::Door;
 pub use grant::Grant;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use grantflow::prelude::*;
-use grantflow::{Provenance, Record, Store as _, StoreExt as _, Timestamp, Token};
+use grantflow::{Provenance, Record, Store as _, StoreExt as _, Timestamp, Token, Transport};
 
 use crate::SCOPE;
 use crate::grant::{CLIENT, Grant, SECRET};
@@ -28,7 +28,17 @@ pub fn client(issuer: &str) -> Client {
 /// If it cannot be stored.
 #[must_use]
 pub fn stored(grant: &Grant, file: &Path) -> blocking::Credentials {
-    let client = client(grant.server.issuer());
+    stored_at(grant, grant.server.issuer(), file)
+}
+
+/// The same, as if `issuer` had given it.
+///
+/// # Panics
+///
+/// If it cannot be stored.
+#[must_use]
+pub fn stored_at(grant: &Grant, issuer: &str, file: &Path) -> blocking::Credentials {
+    let client = client(issuer);
     let mut token = Token::bearer("ended", Timestamp::from_unix_seconds(0));
     token.expires_at = Some(Timestamp::from_unix_seconds(3600));
     token.refresh_token = Some(Secret::new(grant.refresh_token.as_str()));
@@ -52,7 +62,17 @@ pub fn stored(grant: &Grant, file: &Path) -> blocking::Credentials {
 /// If nothing is stored.
 #[must_use]
 pub fn open(file: &Path) -> blocking::Credentials {
+    open_with(file, UreqTransport::new().expect("a transport"))
+}
+
+/// The same with a transport of one's own.
+///
+/// # Panics
+///
+/// If nothing is stored.
+#[must_use]
+pub fn open_with(file: &Path, transport: impl Transport + 'static) -> blocking::Credentials {
     let store = FileStore::new(file);
     let key = store.keys().expect("a readable file").pop().expect("a record");
-    blocking::Credentials::new(key, store, UreqTransport::new().expect("a transport"))
+    blocking::Credentials::new(key, store, transport)
 }

@@ -15,8 +15,18 @@ use crate::grant::{Grant, agent};
 /// If it does not take the grant.
 #[must_use]
 pub fn open(grant: &Grant) -> EndUserCredentials {
-    let json = grant.authorized_user().to_string();
-    EndUserCredentials::new(EndUserCredentialsInfo::deserialize(json).expect("an authorized user"))
+    open_json(&grant.authorized_user())
+}
+
+/// The same of an `authorized_user` as JSON.
+///
+/// # Panics
+///
+/// If it does not take it.
+#[must_use]
+pub fn open_json(json: &serde_json::Value) -> EndUserCredentials {
+    let user = EndUserCredentialsInfo::deserialize(json.to_string());
+    EndUserCredentials::new(user.expect("an authorized user"))
 }
 
 /// A request that it wants sent, and what it needs to read the reply.

@@ -5,6 +5,7 @@
 //! - [`FileStore`] (feature `file`): one record in one file, whole after every crash, one writer among all processes
 //! - [`MultiStore`] (feature `multistore`): any number of records in one directory, each as safe as that one file
 //! - [`MemoryStore`] (feature `memory`): records that end with the process
+//! - [`import`] (feature `import`): files of oauth2client, gcloud and google-auth become records, and records such files
 //! - [`OnThread`] (feature `async`): any blocking store as an async one, on every runtime
 //!
 //! # Out of scope
@@ -36,6 +37,8 @@
 mod file;
 #[cfg(feature = "file")]
 mod form;
+#[cfg(feature = "import")]
+pub mod import;
 #[cfg(feature = "memory")]
 mod memory;
 #[cfg(feature = "multistore")]

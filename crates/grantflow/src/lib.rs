@@ -31,8 +31,8 @@ pub mod reqwest {
     pub use grantflow_reqwest::*;
 }
 
-/// The stores (features `file`, `memory`, `multistore`).
-#[cfg(any(feature = "file", feature = "memory"))]
+/// The stores (features `file`, `memory`, `multistore`), and files of other libraries (feature `import`).
+#[cfg(any(feature = "file", feature = "import", feature = "memory"))]
 pub mod store {
     pub use grantflow_store::*;
 }

@@ -1,0 +1,9 @@
+//! Files of other libraries, in and out. The samples were written by the libraries and versions that their names say; what today's
+//! Python makes of the same is tested in the workspace's `tests/`.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod export;
+mod hostile;
+mod read;
+mod samples;

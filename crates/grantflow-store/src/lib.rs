@@ -4,6 +4,7 @@
 //!
 //! - [`FileStore`] (feature `file`): one record in one file, whole after every crash, one writer among all processes
 //! - [`MultiStore`] (feature `multistore`): any number of records in one directory, each as safe as that one file
+//! - [`Encrypted`] (feature `encrypted`): the records of one of these two, sealed
 //! - [`MemoryStore`] (feature `memory`): records that end with the process
 //! - [`import`] (feature `import`): files of oauth2client, gcloud and google-auth become records, and records such files
 //! - [`OnThread`] (feature `async`): any blocking store as an async one, on every runtime
@@ -33,6 +34,8 @@
 //! # Ok::<(), grantflow_core::Error>(())
 //! ```
 
+#[cfg(feature = "encrypted")]
+mod encrypted;
 #[cfg(feature = "file")]
 mod file;
 #[cfg(feature = "file")]
@@ -46,6 +49,8 @@ mod multistore;
 #[cfg(feature = "async")]
 mod on_thread;
 
+#[cfg(feature = "encrypted")]
+pub use encrypted::{DataKey, Encrypted, GivenKeys, KeyFile, KeyId, KeySource, Resealed, Sealable};
 #[cfg(feature = "file")]
 pub use file::FileStore;
 #[cfg(feature = "memory")]

@@ -22,6 +22,14 @@ pub enum StoreErrorKind {
     Corrupt,
     /// What is stored was written by a newer version of this library.
     Newer,
+    /// What is stored is sealed, and cannot be opened: its data key is not at hand, or it was changed after it was sealed.
+    /// Nothing was changed, and no login sets it aside.
+    Undecryptable {
+        /// The data key that it names; shown as 16 hexadecimal digits.
+        key_id: u64,
+    },
+    /// What keeps the data keys of a sealed store cannot be read. No sealed record was touched.
+    DataKey,
     /// Another process or thread held the lock for too long.
     LockTimeout {
         /// The process that holds it, where the store knows.
@@ -111,6 +119,13 @@ impl fmt::Display for StoreError {
         match self.kind {
             StoreErrorKind::Corrupt => f.write_str("the stored record cannot be read")?,
             StoreErrorKind::Newer => f.write_str("the stored record was written by a newer version")?,
+            StoreErrorKind::Undecryptable { key_id } => {
+                write!(
+                    f,
+                    "the stored record cannot be opened with the data key {key_id:016x}"
+                )?;
+            }
+            StoreErrorKind::DataKey => f.write_str("the data keys of the store cannot be read")?,
             StoreErrorKind::LockTimeout { holder: Some(pid) } => {
                 write!(f, "process {pid} holds the store's lock for too long")?;
             }

@@ -242,7 +242,7 @@ impl Guard {
 }
 
 /// Writes the whole file, gives back what was reserved beyond it, and waits until it is on disk.
-pub(super) fn fill(mut file: &File, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn fill(mut file: &File, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.set_len(bytes.len() as u64)?;
     file.sync_all()

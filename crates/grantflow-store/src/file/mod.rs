@@ -9,8 +9,12 @@
 //! Up to the rename the file is wholly the old one, from it on wholly the new one. The lock file is never removed.
 
 #![cfg_attr(
-    not(feature = "multistore"),
-    allow(dead_code, unused_imports, reason = "the rest is for the store of many")
+    not(all(feature = "multistore", feature = "encrypted")),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "the rest is for other stores of this crate"
+    )
 )]
 
 pub(crate) mod errors;
@@ -29,10 +33,10 @@ use grantflow_core::{Key, Locked, Protection, Record, Store, StoreError};
 
 use crate::form;
 
-pub(crate) use self::guard::Guard;
+pub(crate) use self::guard::{Guard, fill};
 pub(crate) use self::lock::Turns;
 pub(crate) use self::one::{OneRecord, Purpose};
-pub(crate) use self::place::Place;
+pub(crate) use self::place::{Held, Place};
 
 /// One record in one file.
 ///
@@ -82,6 +86,12 @@ impl FileStore {
         Self(OneRecord::new(place, form::plain(), Arc::default()))
     }
 
+    /// The same file in another form.
+    #[cfg(feature = "encrypted")]
+    fn in_form(&self, form: Arc<dyn form::Form>) -> Self {
+        Self(self.0.in_form(form))
+    }
+
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -113,6 +123,13 @@ impl Store for FileStore {
 
     fn protection(&self) -> Protection {
         self.0.protection()
+    }
+}
+
+#[cfg(feature = "encrypted")]
+impl From<FileStore> for crate::Sealable {
+    fn from(store: FileStore) -> Self {
+        Self::new(move |form| store.in_form(form))
     }
 }
 

@@ -37,6 +37,11 @@ impl OneRecord {
         Self { place, form, turns }
     }
 
+    /// The same file in another form.
+    pub(crate) fn in_form(&self, form: Arc<dyn Form>) -> Self {
+        Self { form, ..self.clone() }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.place.path()
     }

@@ -8,10 +8,11 @@
 
 mod plain;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use grantflow_core::{Protection, Record, StoreError};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 /// How long the bytes of a record may be; none comes near it, since a reply is at most 1 MiB.
@@ -37,4 +38,15 @@ pub(crate) trait Form: fmt::Debug + Send + Sync {
 /// In the clear: for places that keep what is theirs from others.
 pub(crate) fn plain() -> Arc<dyn Form> {
     Arc::new(plain::Plain)
+}
+
+/// SHA-256 in hex, against damage, not against people.
+pub(crate) fn checksum(text: &str) -> String {
+    Sha256::digest(text)
+        .iter()
+        .fold(String::with_capacity(64), |mut hex, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
 }

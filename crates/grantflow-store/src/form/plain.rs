@@ -8,15 +8,12 @@
 //! against attackers: without it a flipped bit inside a token would be taken for a token. The envelope never grows: whatever
 //! else a later version has to say belongs into the record, or raises the number.
 
-use std::fmt::Write as _;
-
 use grantflow_core::{Protection, Record, StoreError, StoreErrorKind};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{Form, MAX_LENGTH};
+use super::{Form, MAX_LENGTH, checksum};
 
 const VERSION: u32 = 1;
 
@@ -89,14 +86,4 @@ fn unreadable(bytes: &[u8]) -> StoreErrorKind {
         }
         _ => StoreErrorKind::Corrupt,
     }
-}
-
-fn checksum(text: &str) -> String {
-    Sha256::digest(text)
-        .iter()
-        .fold(String::with_capacity(64), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
 }

@@ -165,6 +165,13 @@ impl Store for MultiStore {
     }
 }
 
+#[cfg(feature = "encrypted")]
+impl From<MultiStore> for crate::Sealable {
+    fn from(store: MultiStore) -> Self {
+        Self::new(move |form| MultiStore::in_form(store.path().to_owned(), form))
+    }
+}
+
 impl fmt::Debug for MultiStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MultiStore")

@@ -18,6 +18,18 @@ conformance!(multistore, || InRoom::new(
     grantflow_store::MultiStore::new
 ));
 
+#[cfg(feature = "encrypted")]
+conformance!(sealed_file, || InRoom::new(
+    "credentials.json",
+    crate::room::sealed_file
+));
+
+#[cfg(all(feature = "encrypted", feature = "multistore"))]
+conformance!(sealed_multistore, || InRoom::new(
+    "credentials",
+    crate::room::sealed_multistore
+));
+
 #[cfg(feature = "async")]
 mod on_a_thread {
     use grantflow_core::async_conformance;
@@ -35,5 +47,17 @@ mod on_a_thread {
     async_conformance!(multistore, || OnThread::new(InRoom::new(
         "credentials",
         grantflow_store::MultiStore::new
+    )));
+
+    #[cfg(feature = "encrypted")]
+    async_conformance!(sealed_file, || OnThread::new(InRoom::new(
+        "credentials.json",
+        crate::room::sealed_file
+    )));
+
+    #[cfg(all(feature = "encrypted", feature = "multistore"))]
+    async_conformance!(sealed_multistore, || OnThread::new(InRoom::new(
+        "credentials",
+        crate::room::sealed_multistore
     )));
 }

@@ -103,6 +103,22 @@ impl Store for InRoom {
     }
 }
 
+/// Where the data keys of the stores in a room are.
+#[cfg(feature = "encrypted")]
+pub(crate) fn key_file(path: &Path) -> grantflow_store::KeyFile {
+    grantflow_store::KeyFile::new(path.with_file_name("data-key.json"))
+}
+
+#[cfg(feature = "encrypted")]
+pub(crate) fn sealed_file(path: PathBuf) -> grantflow_store::Encrypted {
+    grantflow_store::Encrypted::new(FileStore::new(&path), key_file(&path))
+}
+
+#[cfg(all(feature = "encrypted", feature = "multistore"))]
+pub(crate) fn sealed_multistore(path: PathBuf) -> grantflow_store::Encrypted {
+    grantflow_store::Encrypted::new(grantflow_store::MultiStore::new(&path), key_file(&path))
+}
+
 #[cfg(unix)]
 pub(crate) fn chmod(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt as _;

@@ -12,6 +12,7 @@ pub mod chromium;
 pub mod clock;
 pub mod form;
 pub mod login;
+pub mod oauth2client;
 pub mod provider;
 pub mod skip;
 pub mod watched;

@@ -20,7 +20,7 @@ use runner::{Case, Verdict};
 pub(crate) const HELP: &str = "\
 cargo xtask test [OPTIONS] [FILTER…]
 
-Installs what the suites need and is missing (apt packages as root; npm peers in tests/peers), builds the workspace with
+Installs what the suites need and is missing (apt packages as root; npm and PyPI peers in tests/peers), builds the workspace with
 all features, runs its tests with `cargo nextest` where that is installed and with `cargo test` elsewhere, then the doc
 tests. With a FILTER, only tests whose name has it in it, and no doc tests.
 

@@ -51,7 +51,7 @@ impl Tree {
                 let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir()); // a link is none
                 if !is_dir {
                     tree.read(root, &path)?;
-                } else if !["target", "node_modules", ".git"].contains(&name.as_str()) {
+                } else if !["target", "node_modules", "venv", ".git"].contains(&name.as_str()) {
                     dirs.push(path);
                 }
             }

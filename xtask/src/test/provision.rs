@@ -1,27 +1,40 @@
 //! What the suites need beyond cargo, installed where that is possible and said loudly where it is not.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Skip;
 use crate::cmd::{Cmd, is_installed};
 
 /// Program, and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 4] = [
+const PROGRAMS: [(&str, &str); 5] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("strace", "strace"),
     ("curl", "curl"),
+    ("python3", "python3-venv"),
 ];
 
 const PEERS: &str = "tests/peers";
 
+/// What Python needs to make a `venv` with pip in it, which Debian has in a package of its own.
+const VENV: [&str; 2] = ["-c", "import ensurepip, venv"];
+
 pub(super) fn provision(root: &Path, skipped: &mut Vec<Skip>) -> Result<(), String> {
     programs(root, skipped)?;
-    peers(root, skipped)
+    peers(root, skipped)?;
+    python_peers(root, skipped)
 }
 
 fn programs(root: &Path, skipped: &mut Vec<Skip>) -> Result<(), String> {
-    let missing = || PROGRAMS.iter().filter(|(program, _)| !is_installed(program));
+    let has_venv = || {
+        is_installed("python3")
+            && Cmd::new(root, "python3")
+                .args(VENV)
+                .capture()
+                .is_ok_and(|output| output.ok)
+    };
+    let is_there = |program: &str| is_installed(program) && (program != "python3" || has_venv());
+    let missing = || PROGRAMS.iter().filter(|(program, _)| !is_there(program));
     let packages: Vec<&str> = missing().map(|(_, package)| *package).collect();
     if packages.is_empty() {
         return Ok(());
@@ -62,23 +75,73 @@ fn is_root(root: &Path) -> bool {
         .is_ok_and(|id| id.trim() == "0")
 }
 
+/// The peers that have this file, and their names.
+fn peers_with(root: &Path, file: &str) -> Vec<(PathBuf, String)> {
+    let Ok(entries) = std::fs::read_dir(root.join(PEERS)) else {
+        return Vec::new(); // no peers yet
+    };
+    let mut peers: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|peer| peer.join(file).is_file())
+        .map(|peer| {
+            let name = peer
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            (peer, name)
+        })
+        .collect();
+    peers.sort();
+    peers
+}
+
+/// Each peer from PyPI, as its requirements pin it, in a `venv` of its own.
+fn python_peers(root: &Path, skipped: &mut Vec<Skip>) -> Result<(), String> {
+    for (peer, name) in peers_with(root, "requirements.txt") {
+        // A copy of the requirements, put there when all of them were installed.
+        let (wanted, installed) = (peer.join("requirements.txt"), peer.join("venv/requirements.txt"));
+        let same = std::fs::read(&wanted).ok() == std::fs::read(&installed).ok();
+        if same && peer.join("venv/bin/python").is_file() {
+            continue;
+        }
+        let place = format!("{PEERS}/{name}");
+        let reason = if !is_installed("python3") {
+            "python3 is not installed"
+        } else if !Cmd::new(root, "python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(format!("{place}/venv"))
+            .run()?
+        {
+            "`python3 -m venv` failed; its output above says why"
+        } else if !Cmd::new(root, &peer.join("venv/bin/python").display().to_string())
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--require-hashes",
+            ])
+            .args(["--only-binary", ":all:", "-r"])
+            .arg(format!("{place}/requirements.txt"))
+            .run()?
+        {
+            "`pip install` failed; its output above says why"
+        } else {
+            std::fs::copy(&wanted, &installed)
+                .map_err(|e| format!("cannot write {}: {e}", installed.display()))?;
+            continue;
+        };
+        skipped.push(Skip::new(&format!("provision {name}"), reason).said());
+    }
+    Ok(())
+}
+
 /// Each peer from npm, as its lock file pins it.
 fn peers(root: &Path, skipped: &mut Vec<Skip>) -> Result<(), String> {
-    let Ok(entries) = std::fs::read_dir(root.join(PEERS)) else {
-        return Ok(()); // no peers yet
-    };
-    let mut peers: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    peers.sort();
-    for peer in peers
-        .iter()
-        .filter(|peer| peer.join("package-lock.json").is_file())
-    {
-        let name = peer
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        if is_current(peer) {
+    for (peer, name) in peers_with(root, "package-lock.json") {
+        if is_current(&peer) {
             continue;
         }
         let reason = if !is_installed("npm") {

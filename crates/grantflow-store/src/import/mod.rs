@@ -15,6 +15,8 @@ mod export;
 mod format;
 mod grant;
 mod kept;
+#[cfg(unix)]
+mod lock;
 mod members;
 mod user;
 
@@ -29,6 +31,8 @@ use zeroize::Zeroizing;
 pub use self::error::{ForeignFileError, NotTaken, Problem};
 pub use self::export::{Export, ExportFormat};
 pub use self::format::Format;
+#[cfg(unix)]
+pub use self::lock::FastenersLock;
 use self::members::Wiped;
 
 /// How long a file may be: thousands of credentials; each is one or two KiB.
@@ -116,7 +120,7 @@ impl Import {
     /// Reads a file, which stays as it is.
     ///
     /// A Python process that writes the file in place at this moment may leave half of it to be read, which is an error here
-    /// and nothing else; the old library's own lock keeps it out.
+    /// and nothing else; [`FastenersLock`] keeps out those that use `multiprocess_file_storage`.
     ///
     /// # Errors
     ///

@@ -5,5 +5,7 @@
 
 mod export;
 mod hostile;
+#[cfg(unix)]
+mod lock;
 mod read;
 mod samples;

@@ -1,0 +1,118 @@
+"""oauth2client 4.1.3 and google-auth, told what to do by lines of JSON on standard input.
+
+Each line is {"do": name, ...}; each answer is one line, {"ok": value} or {"error": class}. The process ends with its input.
+"""
+
+import datetime
+import json
+import logging
+import sys
+import warnings
+
+# Python 3.13 took the old name of `warning` away, which oauth2client calls while it holds its locks.
+if not hasattr(logging.Logger, "warn"):
+    logging.Logger.warn = logging.Logger.warning
+warnings.simplefilter("ignore")
+logging.disable(logging.CRITICAL)
+
+import fasteners
+import google.auth.credentials
+import google.oauth2.credentials
+import httplib2
+from oauth2client import client, file
+from oauth2client.contrib import multiprocess_file_storage
+
+locks = {}
+storages = {}
+
+
+def load(command):
+    """What it makes of a credential's JSON."""
+    return json.loads(client.Credentials.new_from_json(command["json"]).to_json())
+
+
+def make(command):
+    """Writes a credential of a class with these arguments into a file.Storage."""
+    arguments = dict(command["arguments"])
+    if arguments.get("token_expiry"):
+        arguments["token_expiry"] = datetime.datetime.strptime(arguments["token_expiry"], "%Y-%m-%dT%H:%M:%S.%f")
+    if isinstance(arguments.get("scopes"), list):
+        arguments["scopes"] = set(arguments["scopes"])
+    credential = getattr(client, command["class"])(**arguments)
+    credential.invalid = command.get("invalid", False)
+    storage(command).put(credential)
+    return json.loads(credential.to_json())
+
+
+def storage(command):
+    if "key" in command:
+        place = (command["file"], command["key"])
+        if place not in storages:
+            storages[place] = multiprocess_file_storage.MultiprocessFileStorage(*place)
+        return storages[place]
+    return file.Storage(command["file"])
+
+
+def get(command):
+    """What a storage gives; null where it has nothing."""
+    credential = storage(command).get()
+    return json.loads(credential.to_json()) if credential else None
+
+
+def delete(command):
+    storage(command).delete()
+
+
+def token(command):
+    """An access token as an application gets it: the credential of before, if there is one, refreshed if it has ended."""
+    place = storage(command)
+    credential = getattr(place, "_of_the_peer", None)
+    if credential is None:
+        credential = place._of_the_peer = place.get()
+    return credential.get_access_token(httplib2.Http()).access_token
+
+
+def google_auth(command):
+    """What google-auth makes of the same."""
+    credential = google.oauth2.credentials.Credentials.from_authorized_user_info(json.loads(command["json"]))
+    return dict(json.loads(credential.to_json()), quota_project_id=credential.quota_project_id)
+
+
+def application_default(command):
+    """What oauth2client makes of application default credentials."""
+    return json.loads(client.GoogleCredentials.from_stream(command["file"]).to_json())
+
+
+def lock(command):
+    """Takes the lock as multiprocess_file_storage does; whether it was had in time."""
+    lock = locks.setdefault(command["file"], fasteners.InterProcessLock(command["file"] + ".lock"))
+    return lock.acquire(timeout=command["seconds"])
+
+
+def unlock(command):
+    locks.pop(command["file"]).release()
+
+
+def count(command):
+    """Adds one to the number in a file, many times, each time under the lock."""
+    lock = fasteners.InterProcessLock(command["file"] + ".lock")
+    for _ in range(command["times"]):
+        with lock:
+            with open(command["file"]) as number:
+                value = int(number.read())
+            with open(command["file"], "w") as number:
+                number.write(str(value + 1))
+
+
+TASKS = {
+    task.__name__: task
+    for task in (load, make, get, delete, token, google_auth, application_default, lock, unlock, count)
+}
+
+for line in sys.stdin:
+    command = json.loads(line)
+    try:
+        answer = {"ok": TASKS[command["do"]](command)}
+    except Exception as error:  # The test says what it expects.
+        answer = {"error": "%s: %s" % (type(error).__name__, error)}
+    print(json.dumps(answer), flush=True)

@@ -10,6 +10,7 @@ mod policy;
 mod spdx;
 
 use crate::cmd::Cmd;
+use crate::simulate;
 use crate::test::{self, Outcome, Skip, tally};
 use crate::tidy;
 use crate::tree::Tree;
@@ -30,6 +31,7 @@ The gate every change passes, or only the steps named. Each prints the command i
   tidy          cargo xtask tidy
   guide         README.md is the facade's crate documentation
   dependencies  licences, sources and bans, by the policy in deny.toml
+  simulate      20,000 histories of a token's life, and every planted bug is found
   canary        the secret-leak test was among the tests that passed
   comparison    the tests behind the README's comparison with other crates, a workspace of their own
 
@@ -41,10 +43,11 @@ The gate every change passes, or only the steps named. Each prints the command i
   semver        cargo semver-checks, against the last release
   mutants       cargo mutants, on the core
   fuzz          each target of tests/fuzz for a minute (needs a nightly toolchain)
+  histories     a million histories of a token's life
   bench         cargo xtask bench
 ";
 
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     "lock",
     "fmt",
     "clippy",
@@ -54,6 +57,7 @@ const STEPS: [&str; 11] = [
     "tidy",
     "guide",
     "dependencies",
+    "simulate",
     "canary",
     "comparison",
 ];
@@ -85,6 +89,7 @@ pub(crate) fn main(args: &[String]) -> Result<bool, String> {
     gate.step("dependencies", "cargo xtask ci dependencies", |_| {
         dependencies::dependencies(&workspace, &tree)
     });
+    gate.commands("simulate", || vec![simulate::command(simulate::GATE)]);
     gate.step("canary", "cargo xtask ci test canary", |skipped| {
         canary(&tree, outcome.as_ref(), skipped)
     });

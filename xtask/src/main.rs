@@ -1,9 +1,10 @@
-//! The one door to tests, checks and benchmarks: `cargo xtask test | ci | tidy | bench`.
+//! The one door to tests, checks and benchmarks: `cargo xtask test | ci | tidy | simulate | bench`.
 //!
 //! ```text
 //! main ─┬─▶ tidy    reads the tree, `cargo metadata`, `cargo tree`
 //!       ├─▶ test    provision ─▶ build ─▶ run ─▶ rows covered, target/report.json
 //!       ├─▶ ci      the gate: fmt, clippy, test, features, docs, tidy, dependencies
+//!       ├─▶ simulate  tests/simulation, in release mode
 //!       └─▶ bench   tests/bench, a workspace of its own
 //! ```
 #![expect(
@@ -17,6 +18,7 @@ mod ci;
 mod cmd;
 mod paths;
 mod scan;
+mod simulate;
 mod test;
 mod tidy;
 mod tree;
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         "test" => test::main(rest),
         "ci" => ci::main(rest),
         "tidy" => tidy::main(rest),
+        "simulate" => simulate::main(rest),
         "bench" => bench::main(rest),
         other => Err(format!(
             "`{other}` is no command of xtask; see `cargo xtask --help`"
@@ -72,6 +75,7 @@ cargo xtask <command>
   test [FILTER…]   builds and runs every test, and counts the threat, fault, vector and quirk rows they hold
   ci [--full]      the gate every change passes; --full adds what takes long to run or to install
   tidy             the invariants of the source tree
+  simulate [ARG…]  histories of a token's life in a simulated world, by the thousand or one again
   bench [ARG…]     the benchmarks in tests/bench
 
 Each command explains itself with --help.

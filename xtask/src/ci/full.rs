@@ -5,10 +5,20 @@ use std::path::Path;
 use super::gate::Gate;
 use crate::bench;
 use crate::cmd::{Cmd, has_cargo_tool};
+use crate::simulate;
 use crate::tree::{Tree, dir_of};
 use crate::workspace::Workspace;
 
-pub(super) const STEPS: [&str; 7] = ["deny", "oldest", "minimal", "semver", "mutants", "fuzz", "bench"];
+pub(super) const STEPS: [&str; 8] = [
+    "deny",
+    "oldest",
+    "minimal",
+    "semver",
+    "mutants",
+    "fuzz",
+    "histories",
+    "bench",
+];
 
 const FUZZ: &str = "tests/fuzz";
 const FUZZ_SECONDS: u32 = 60;
@@ -34,6 +44,7 @@ pub(super) fn full(workspace: &Workspace, tree: &Tree, gate: &mut Gate) {
         gate.commands("mutants", || vec![Cmd::cargo(root, mutants).arg(output)]);
     }
     fuzz(root, gate);
+    gate.commands("histories", || vec![simulate::command(simulate::FULL)]);
     gate.step("bench", "cargo xtask bench", |_| bench::main(&[]));
 }
 

@@ -1,0 +1,288 @@
+//! One history: a world from a seed, faults until all calls are made, then peace, and a last question to everybody.
+
+use std::sync::Arc;
+
+use grantflow_core::{Credentials, Timestamp};
+
+use crate::caller::{Caller, Handle, client, key_of, record_of};
+use crate::chronicle::What;
+use crate::depot::{SimStore, Slot};
+use crate::dice::Dice;
+use crate::executor::{Executor, Role};
+use crate::host::SimHost;
+use crate::ledger::{Losses, Violation};
+use crate::plant::{Plant, PlantedStore, PlantedTransport};
+use crate::scenario::{Faults, Scenario};
+use crate::world::{Due, EPOCH_MILLIS, Micros, SECOND, Who, World};
+
+/// What a history was, and whether the invariants held.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct History {
+    /// Its seed.
+    pub seed: u64,
+    /// The conditions, for people.
+    pub scenario: String,
+    /// The first invariant that did not hold.
+    pub violation: Option<Violation>,
+    /// How many polls of tasks it took.
+    pub polls: u64,
+    /// How many calls of handles there were.
+    pub calls: u64,
+    /// How many of them were dropped.
+    pub cancelled: u64,
+    /// How often the server granted new tokens.
+    pub refreshes: u64,
+    /// How many requests there were.
+    pub requests: u64,
+    /// How often a process died.
+    pub crashes: u64,
+    /// The longest wait of a caller, in microseconds of virtual time.
+    pub longest_wait: u64,
+    /// Refresh tokens that were lost in a way that nobody can prevent.
+    pub losses: Losses,
+    /// Everything that happened, a line each.
+    pub text: String,
+}
+
+/// Longer than a server may ask to be left alone.
+const PEACE: Micros = 2 * 3600 * SECOND;
+/// Far more than any history needs: whoever gets there turns in circles.
+const MOST_POLLS: u64 = 200_000;
+
+/// Runs the history of a seed.
+pub(crate) fn run(seed: u64, allowed: Faults, plant: Option<Plant>, with_text: bool) -> History {
+    let mut dice = Dice::new(seed);
+    let scenario = Scenario::draw(&mut dice, allowed);
+    let described = scenario.to_string();
+    let world = World::new(scenario, dice);
+    let mut run = Run {
+        executor: Executor::new(Arc::clone(&world)),
+        handles: Vec::new(),
+        world,
+        plant,
+    };
+    run.play();
+    let polls = run.executor.polls;
+    let state = run.world.state();
+    let ledger = &state.ledger;
+    History {
+        seed,
+        scenario: described,
+        violation: ledger.violation.clone(),
+        polls,
+        calls: ledger.calls,
+        cancelled: ledger.cancelled,
+        refreshes: state.server.commits,
+        requests: ledger.asks.len() as u64,
+        crashes: ledger.crashes,
+        longest_wait: ledger.longest_wait,
+        losses: ledger.losses,
+        text: if with_text {
+            state.chronicle.text()
+        } else {
+            String::new()
+        },
+    }
+}
+
+struct Run {
+    world: Arc<World>,
+    executor: Executor,
+    /// Of each process.
+    handles: Vec<Vec<Handle>>,
+    plant: Option<Plant>,
+}
+
+impl Run {
+    fn play(&mut self) {
+        self.furnish();
+        let processes = self.world.state().processes.len();
+        for process in 0..processes {
+            self.handles.push(Vec::new());
+            self.start(process);
+        }
+        let done = self.go_on(|run| run.executor.callers() == 0 && run.all_called()) && self.settle();
+        if done {
+            self.verify(processes);
+        }
+    }
+
+    /// No more faults: whatever is under way comes to its end.
+    fn settle(&mut self) -> bool {
+        self.world.state().heal();
+        let done = self.go_on(|_| false);
+        self.world.state().now += PEACE;
+        done
+    }
+
+    fn verify(&mut self, processes: usize) {
+        self.world.state().remark(What::Verifies);
+        // The first one may log in where that is needed; for all others that must do.
+        for process in 0..processes {
+            let caller = self.caller(process);
+            let who = caller.host.who;
+            self.executor.add(who, Role::Caller, caller.verify(process == 0));
+            if !self.go_on(|_| false) {
+                return;
+            }
+        }
+        let mut state = self.world.state();
+        if self.executor.callers() > 0 {
+            state.violated("I4", "a caller waits for ever".to_owned());
+        }
+        state.check_end();
+    }
+
+    /// Records of logins that lie some time back.
+    fn furnish(&mut self) {
+        let mut state = self.world.state();
+        let client = client(&state.scenario);
+        let slots = if state.scenario.second_key { 2 } else { 1 };
+        for slot in 0..slots {
+            let lifetimes = state.scenario.lifetimes;
+            let lifetime = state.dice.pick(lifetimes);
+            let grant = state.server.login(slot, lifetime, 0);
+            let age = lifetime.unwrap_or(0) as i64 * state.scenario.first_age as i64;
+            let issued_at = Timestamp::from_unix_millis(EPOCH_MILLIS - age);
+            let record = record_of(&state.scenario, key_of(&client, slot), grant, issued_at, lifetime);
+            state.depot.slots.push(Slot::new(record.key().clone(), record));
+            state.server.saved(grant);
+            state.server.aged(grant, age.unsigned_abs() * 1000);
+            state.ledger.ended_by_user.push(false);
+        }
+    }
+
+    /// Opens the handles of a process in its present life, and lets its tasks call.
+    fn start(&mut self, process: usize) {
+        let who = {
+            let mut state = self.world.state();
+            let who = Who {
+                process,
+                life: state.processes[process].life,
+            };
+            state.note(who, What::Restarts);
+            who
+        };
+        self.handles[process] = self.open(who);
+        self.resume(process);
+    }
+
+    fn open(&self, who: Who) -> Vec<Handle> {
+        let host = SimHost {
+            world: Arc::clone(&self.world),
+            who,
+        };
+        let store = self.store(who);
+        let (of_first, slots) = {
+            let state = self.world.state();
+            (state.scenario.handles, state.depot.slots.len())
+        };
+        let of_slots = (0..of_first).map(|_| 0).chain(1..slots);
+        of_slots
+            .map(|slot| {
+                let mut state = self.world.state();
+                let number = state.opened(who, slot);
+                let key = state.depot.slots[slot].key.clone();
+                drop(state);
+                let transport = PlantedTransport::new(host.clone(), self.plant);
+                Handle {
+                    credentials: Credentials::new(key, store.clone(), transport),
+                    number,
+                    slot,
+                }
+            })
+            .collect()
+    }
+
+    fn store(&self, who: Who) -> PlantedStore {
+        let store = SimStore {
+            world: Arc::clone(&self.world),
+            who,
+        };
+        PlantedStore::new(store, self.plant)
+    }
+
+    fn caller(&self, process: usize) -> Caller {
+        let who = Who {
+            process,
+            life: self.world.state().processes[process].life,
+        };
+        Caller {
+            host: SimHost {
+                world: Arc::clone(&self.world),
+                who,
+            },
+            store: self.store(who),
+            handles: self.handles[process].clone(),
+        }
+    }
+
+    /// Lets the tasks of a process call.
+    fn resume(&mut self, process: usize) {
+        let tasks = self.world.state().scenario.tasks;
+        for task in 0..tasks {
+            let caller = self.caller(process);
+            self.executor.add(caller.host.who, Role::Caller, caller.run(task));
+        }
+    }
+
+    fn all_called(&self) -> bool {
+        let state = self.world.state();
+        state
+            .processes
+            .iter()
+            .all(|process| process.calls_left.iter().all(|left| *left == 0))
+    }
+
+    /// Goes on until it is enough, or until nothing is left to do; `false` if an invariant did not hold.
+    fn go_on(&mut self, enough: impl Fn(&Self) -> bool) -> bool {
+        loop {
+            if self.executor.poll_one() {
+                let mut state = self.world.state();
+                if self.executor.polls > MOST_POLLS {
+                    state.violated("I4", "turns in circles".to_owned());
+                }
+                if state.ledger.violation.is_some() {
+                    return false;
+                }
+                continue;
+            }
+            if enough(self) {
+                return true;
+            }
+            let Some(due) = self.world.state().next_due() else {
+                return true;
+            };
+            self.happen(due);
+            if self.world.state().ledger.violation.is_some() {
+                return false;
+            }
+        }
+    }
+
+    fn happen(&mut self, due: Due) {
+        match due {
+            Due::Wake(waker) => waker.wake(),
+            Due::Arrive(ask) => self.world.state().arrive(ask),
+            Due::Deliver(ask) => self.world.state().deliver(ask),
+            Due::LeaseEnds { slot, guard } => self.world.state().lease_ends(slot, guard),
+            Due::Resume(process) => {
+                if self.world.state().processes[process].alive {
+                    self.resume(process);
+                }
+            }
+            Due::Restart(process) => {
+                {
+                    let mut state = self.world.state();
+                    let process = &mut state.processes[process];
+                    process.life += 1;
+                    process.alive = true;
+                    process.tasks_unsafe = false;
+                    process.spawn_refused_until = 0;
+                }
+                self.start(process);
+            }
+        }
+    }
+}

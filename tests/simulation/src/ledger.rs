@@ -1,0 +1,156 @@
+//! The invariants I1–I8, held against everything that happens.
+//!
+//! | | what is checked | where |
+//! |---|---|---|
+//! | I1 | a new refresh token is stored before its access token is seen, or its lock is kept until it is stored | [`calls`], [`end`] |
+//! | I2 | what is stored never goes back, and nothing comes back that was deleted or revoked | [`saves`] |
+//! | I3 | one refresh per expiry, under the lock, with the stored token; a spent one only after a lost reply | [`asks`] |
+//! | I4 | no wait is longer than 75 s for the lock and 60 s for the refresh | [`calls`] |
+//! | I5 | a token that lives is handed out, whatever fails | [`calls`] |
+//! | I6 | after faults that pass, nobody has to log in, but for losses that nobody can prevent, which are counted | [`asks`], [`end`] |
+//! | I7 | nobody touches another key's record | [`saves`], [`end`] |
+//! | I8 | nothing panics | the executor |
+
+mod asks;
+mod calls;
+mod end;
+mod saves;
+
+use crate::chronicle::What;
+use crate::network::Ask;
+use crate::server::Grant;
+use crate::world::{Cause, Micros, SECOND, State, Who};
+
+pub(crate) use calls::{Begun, Failure};
+
+/// A wait for the lock and a refresh, as DESIGN section 4 has them.
+pub(crate) const LOCK_AND_REFRESH: Micros = (75 + 60) * SECOND;
+
+/// An invariant that did not hold.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Violation {
+    /// Which one: `I1` to `I8`.
+    pub invariant: &'static str,
+    /// What was seen.
+    pub what: String,
+}
+
+/// How a refresh token can be lost that nobody can save: the window between the server's commit and the save.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Losses {
+    /// The reply never came.
+    pub reply_lost: u64,
+    /// The process died between the reply and the save.
+    pub crash: u64,
+    /// The runtime or the task was ended from outside between the reply and the save, or the caller who had to refresh itself.
+    pub task_ended: u64,
+    /// A request that was given up arrived after the next one.
+    pub late: u64,
+    /// A lease was lost, so that two refreshed at once.
+    pub lease: u64,
+}
+
+impl Losses {
+    /// All of them.
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        self.reply_lost + self.crash + self.task_ended + self.late + self.lease
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.reply_lost += other.reply_lost;
+        self.crash += other.crash;
+        self.task_ended += other.task_ended;
+        self.late += other.late;
+        self.lease += other.lease;
+    }
+}
+
+/// All that is known for sure of a history.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub(crate) violation: Option<Violation>,
+    pub(crate) asks: Vec<Ask>,
+    /// Who was refused by the API with which token.
+    pub(crate) refused_by_api: Vec<(Who, Grant)>,
+    /// Explicit demands for a new token, and the token that was stored then.
+    demands: Vec<Demand>,
+    pub(crate) handles: Vec<HandleLog>,
+    /// A lease was lost while its holder believed in it: from then on two may refresh at once.
+    pub(crate) lease_lost: bool,
+    jump_refreshes: u64,
+    pub(crate) losses: Losses,
+    pub(crate) calls: u64,
+    pub(crate) cancelled: u64,
+    pub(crate) crashes: u64,
+    pub(crate) longest_wait: Micros,
+    /// Somebody revoked, deleted or logged in: from then on it is no fault that a login is needed.
+    pub(crate) ended_by_user: Vec<bool>,
+}
+
+/// A call of `refresh()`.
+#[derive(Clone, Copy, Debug)]
+struct Demand {
+    who: Who,
+    slot: usize,
+    stored: Option<Grant>,
+    done: bool,
+}
+
+/// What a handle has given.
+#[derive(Clone, Debug)]
+pub(crate) struct HandleLog {
+    pub(crate) who: Who,
+    pub(crate) slot: usize,
+    newest: Option<Grant>,
+    /// The family that this handle has revoked.
+    revoked: Option<u32>,
+}
+
+impl State {
+    pub(crate) fn violated(&mut self, invariant: &'static str, what: String) {
+        if self.ledger.violation.is_none() {
+            self.remark(What::Violated(format!("{invariant}: {what}").into()));
+            self.ledger.violation = Some(Violation { invariant, what });
+        }
+    }
+
+    /// A new handle of this life; its number.
+    pub(crate) fn opened(&mut self, who: Who, slot: usize) -> usize {
+        self.ledger.handles.push(HandleLog {
+            who,
+            slot,
+            newest: None,
+            revoked: None,
+        });
+        self.ledger.handles.len() - 1
+    }
+
+    /// Whoever got a reply and has not stored it yet never will: what held it is gone.
+    pub(crate) fn break_windows_of(&mut self, who: Who, slot: Option<usize>, cause: Cause) {
+        if cause == Cause::Crash {
+            self.ledger.crashes += 1;
+        }
+        let mut broken = 0_u32;
+        for family in &mut self.server.families {
+            if slot.is_some_and(|slot| slot != family.slot) {
+                continue;
+            }
+            for issue in &mut family.issues {
+                if issue.delivered == Some(who) && !issue.saved && issue.window.is_none() {
+                    issue.window = Some(cause);
+                    broken += 1;
+                }
+            }
+        }
+        let owned = !self.processes[who.process].tasks_unsafe && !self.ledger.lease_lost;
+        if broken > 0 && cause == Cause::Cancel && owned {
+            self.violated(
+                "I1",
+                "a caller that was dropped took a refresh with it".to_owned(),
+            );
+        }
+    }
+}

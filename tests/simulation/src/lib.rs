@@ -1,0 +1,35 @@
+//! The life of a token in a simulated world.
+//!
+//! The flows, the flight and the handle of `grantflow-core` run as they are; the world around them is a model: virtual
+//! time, processes with tasks, an authorization server, a store, and faults before and after every effect.
+//! One seed is one history, the same on every machine.
+//!
+//! # In scope
+//!
+//! - the invariants I1–I8, held on every history
+//! - replay of any history by its seed
+//! - planted bugs, each of which has to be found
+//!
+//! # Out of scope
+//!
+//! - real files, locks, sockets and clocks: the suites in `tests/` and the stores' own
+
+mod caller;
+pub mod campaign;
+mod chronicle;
+mod depot;
+mod dice;
+mod executor;
+mod history;
+mod host;
+mod ledger;
+mod network;
+mod pending;
+mod plant;
+mod scenario;
+mod server;
+mod world;
+
+pub use history::History;
+pub use ledger::{Losses, Violation};
+pub use plant::Plant;

@@ -1,0 +1,405 @@
+//! The way of a request to the server and back, and all that can happen to it there.
+//!
+//! ```text
+//! departs ─┬─▶ no connection
+//!          ├─▶ lost on its way ──────────────────────────┐
+//!          └─▶ arrives ▸ the server acts ─┬─▶ reply lost ─┴─▶ reset or time-out
+//!                                         └─▶ reply
+//! ```
+//!
+//! What the server does happens at its own time, whether the sender still waits, gave up, or died.
+
+use std::task::{Poll, Waker};
+
+use grantflow_core::transport::REQUEST_TIMEOUT;
+use grantflow_core::{Body, Request, Response, TransportError, TransportErrorKind};
+use http::header;
+
+use crate::chronicle::What;
+use crate::scenario::Fault;
+use crate::server::{Ended, Grant, Rules, Verdict, access_of, refresh_of};
+use crate::world::{Due, MILLI, Micros, SECOND, State, Who};
+
+/// Where tokens are refreshed, revoked and used.
+pub(crate) const TOKEN: &str = "https://server.example.com/token";
+pub(crate) const REVOKE: &str = "https://server.example.com/revoke";
+pub(crate) const API: &str = "https://api.example.com/";
+
+/// What a request wants.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Aim {
+    Refresh,
+    Revoke,
+    Api,
+}
+
+/// What became of a request, as far as its sender knows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum End {
+    /// The sender waits.
+    Open,
+    Granted(Grant),
+    /// `invalid_grant`.
+    Refused,
+    /// The server said that it has done nothing, or could not be reached.
+    Transient,
+    /// It left, and no answer that can be read came.
+    Ambiguous,
+    /// The sender is gone.
+    Forgotten,
+    /// Any reply of the API or to a revocation.
+    Replied,
+}
+
+/// A request.
+#[derive(Debug)]
+pub(crate) struct Ask {
+    pub(crate) who: Who,
+    pub(crate) aim: Aim,
+    pub(crate) with: Grant,
+    pub(crate) departed: Micros,
+    pub(crate) end: End,
+    way: Way,
+    verdict: Option<Verdict>,
+    status: u16,
+    answer: Option<Result<Response, TransportError>>,
+    waker: Option<Waker>,
+}
+
+/// What will happen on the way.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Way {
+    Good,
+    NoConnection,
+    RequestLost,
+    ReplyLost,
+    TimeOut,
+    Throttled { status: u16, seconds: Option<u64> },
+    Broken { acts: bool },
+    Portal,
+}
+
+impl State {
+    /// A request leaves.
+    pub(crate) fn depart(&mut self, who: Who, request: &Request) -> usize {
+        let (aim, with) = aim_of(request);
+        let Some(with) = with else {
+            self.violated("I2", "sends a token that no server has issued".to_owned());
+            return self.ask(who, aim, Grant { family: 0, number: 0 }, Way::NoConnection, 0, 0);
+        };
+        let to = match aim {
+            Aim::Refresh => "refresh",
+            Aim::Revoke => "revoke",
+            Aim::Api => "the API",
+        };
+        let ask = self.server_asks();
+        self.note(who, What::Departs { ask, to, with });
+        let rtt = self.dice.between(2, 400) * MILLI;
+        let (mut arrives, mut back) = (rtt / 2, rtt);
+        let mut way = self.way(aim);
+        match way {
+            Way::NoConnection => back = self.dice.between(1, 5000) * MILLI,
+            Way::RequestLost | Way::ReplyLost if self.dice.chance(500) => {
+                back += self.dice.below(20) * SECOND
+            }
+            Way::RequestLost | Way::ReplyLost => back = micros(REQUEST_TIMEOUT),
+            Way::Good if self.has(Fault::Slow) && self.dice.chance(self.scenario.mishaps) => {
+                arrives = self.dice.below(45) * SECOND;
+                back = arrives + self.dice.below(15) * SECOND;
+            }
+            _ => {}
+        }
+        if back > micros(REQUEST_TIMEOUT) {
+            back = micros(REQUEST_TIMEOUT);
+            way = Way::TimeOut;
+        }
+        let ask = self.ask(who, aim, with, way, arrives, back);
+        if aim == Aim::Refresh {
+            self.check_departure(ask);
+        }
+        ask
+    }
+
+    fn server_asks(&self) -> usize {
+        self.ledger.asks.len()
+    }
+
+    fn ask(&mut self, who: Who, aim: Aim, with: Grant, way: Way, arrives: Micros, back: Micros) -> usize {
+        let ask = self.ledger.asks.len();
+        self.ledger.asks.push(Ask {
+            who,
+            aim,
+            with,
+            departed: self.now,
+            end: End::Open,
+            way,
+            verdict: None,
+            status: 0,
+            answer: None,
+            waker: None,
+        });
+        if !matches!(way, Way::NoConnection | Way::RequestLost | Way::Portal) {
+            self.at(self.now + arrives, Due::Arrive(ask));
+        }
+        self.at(self.now + back, Due::Deliver(ask));
+        ask
+    }
+
+    fn way(&mut self, aim: Aim) -> Way {
+        if self.now < self.server.down_until && aim != Aim::Api {
+            return Way::NoConnection;
+        }
+        if !self.faults_on || !self.dice.chance(self.scenario.mishaps) {
+            return Way::Good;
+        }
+        let fault = self.dice.pick(&[
+            Fault::Throttle,
+            Fault::ServerError,
+            Fault::RequestLost,
+            Fault::ReplyLost,
+            Fault::Portal,
+        ]);
+        if !self.has(fault) {
+            return Way::Good;
+        }
+        match fault {
+            Fault::Throttle => Way::Throttled {
+                status: self.dice.pick(&[429, 503]),
+                seconds: self.dice.pick(&[None, Some(0), Some(2), Some(40), Some(400)]),
+            },
+            Fault::ServerError => Way::Broken {
+                acts: self.dice.chance(500),
+            },
+            Fault::RequestLost => Way::RequestLost,
+            Fault::ReplyLost => Way::ReplyLost,
+            _ => Way::Portal,
+        }
+    }
+
+    /// A request is at the server.
+    pub(crate) fn arrive(&mut self, ask: usize) {
+        let Ask { aim, with, way, .. } = self.ledger.asks[ask];
+        if matches!(way, Way::Throttled { .. } | Way::Broken { acts: false }) {
+            return;
+        }
+        let status = match aim {
+            Aim::Api => {
+                let refuses = self.now < self.server.api_refuses_until;
+                if refuses || !self.server.accepts(with, self.now) {
+                    401
+                } else {
+                    200
+                }
+            }
+            Aim::Revoke => {
+                if self.server.revoke(with) {
+                    self.remark(What::FamilyEnds {
+                        family: with.family,
+                        why: "revoked",
+                    });
+                }
+                200
+            }
+            Aim::Refresh => self.refresh_arrives(ask, with),
+        };
+        self.ledger.asks[ask].status = status;
+    }
+
+    fn refresh_arrives(&mut self, ask: usize, with: Grant) -> u16 {
+        let rules = Rules {
+            rotates: self.scenario.rotates,
+            grace: self.scenario.grace,
+            lifetime: self.dice.pick(self.scenario.lifetimes),
+        };
+        let verdict = self.server.refresh(with, rules, self.now);
+        self.ledger.asks[ask].verdict = Some(verdict);
+        match verdict {
+            Verdict::Granted(grant) => {
+                self.remark(What::Commits { ask, grant });
+                200
+            }
+            Verdict::ReplayOf(grant) => {
+                self.remark(What::FamilyEnds {
+                    family: grant.family,
+                    why: "a spent refresh token was used again",
+                });
+                self.check_replay(ask, grant);
+                400
+            }
+            Verdict::InvalidGrant => 400,
+        }
+    }
+
+    /// The sender learns the end, if it is still there.
+    pub(crate) fn deliver(&mut self, at: usize) {
+        if self.ledger.asks[at].end != End::Open {
+            return;
+        }
+        let good = self.reply_to(at);
+        let ask = &mut self.ledger.asks[at];
+        let lost = |kind| Err(TransportError::new(kind));
+        ask.answer = Some(match ask.way {
+            Way::NoConnection => Err(TransportError::new(TransportErrorKind::Connect).before_sending()),
+            Way::RequestLost | Way::ReplyLost => lost(TransportErrorKind::Other),
+            Way::TimeOut => lost(TransportErrorKind::Timeout),
+            Way::Throttled { status, seconds } => {
+                ask.status = status;
+                Ok(throttled(status, seconds))
+            }
+            Way::Broken { .. } => {
+                ask.status = 500;
+                Ok(reply(
+                    500,
+                    "text/html",
+                    "<h1>Internal Server Error</h1>".to_owned(),
+                ))
+            }
+            Way::Portal => {
+                ask.status = 200;
+                Ok(reply(
+                    200,
+                    "text/html",
+                    "<h1>Welcome to our hotel</h1>".to_owned(),
+                ))
+            }
+            Way::Good => Ok(good),
+        });
+        let ask = &mut self.ledger.asks[at];
+        if let Some(waker) = ask.waker.take() {
+            waker.wake();
+        }
+        let (who, status) = (ask.who, ask.status);
+        match ask.answer {
+            Some(Ok(_)) => self.note(who, What::Answers { ask: at, status }),
+            _ => {
+                let how = match ask.way {
+                    Way::NoConnection => "no connection",
+                    Way::TimeOut => "timed out",
+                    _ => "no reply",
+                };
+                self.note(who, What::GivesUp { ask: at, how });
+            }
+        }
+    }
+
+    /// What the server answers where nothing goes wrong.
+    fn reply_to(&self, ask: usize) -> Response {
+        let ask = &self.ledger.asks[ask];
+        let body = match (ask.aim, ask.verdict) {
+            (Aim::Refresh, Some(Verdict::Granted(grant))) => self.token_reply(grant),
+            (Aim::Refresh, _) => r#"{"error":"invalid_grant"}"#.to_owned(),
+            _ => "{}".to_owned(),
+        };
+        reply(ask.status.max(100), "application/json", body)
+    }
+
+    fn token_reply(&self, grant: Grant) -> String {
+        let issue = self.server.issue(grant);
+        let lifetime = issue.and_then(|issue| {
+            let age = self.now.saturating_sub(issue.issued) / SECOND;
+            Some(issue.lifetime?.saturating_sub(age))
+        });
+        let mut body = format!(
+            r#"{{"token_type":"Bearer","access_token":"{}""#,
+            grant.access_token()
+        );
+        if let Some(lifetime) = lifetime {
+            body.push_str(&format!(r#","expires_in":{lifetime}"#));
+        }
+        if self.scenario.rotates {
+            body.push_str(&format!(r#","refresh_token":"{}""#, grant.refresh_token()));
+        }
+        body.push('}');
+        body
+    }
+
+    /// The answer, once it is there.
+    pub(crate) fn answer(&mut self, at: usize, waker: &Waker) -> Poll<Result<Response, TransportError>> {
+        let ask = &mut self.ledger.asks[at];
+        let Some(answer) = ask.answer.take() else {
+            ask.waker = Some(waker.clone());
+            return Poll::Pending;
+        };
+        ask.end = match (ask.aim, ask.way, ask.verdict) {
+            (Aim::Api | Aim::Revoke, ..) => End::Replied,
+            (_, Way::NoConnection | Way::Throttled { .. }, _) => End::Transient,
+            (_, Way::Good, Some(Verdict::Granted(grant))) => End::Granted(grant),
+            (_, Way::Good, _) => End::Refused,
+            _ => End::Ambiguous,
+        };
+        let (who, departed, with, end) = (ask.who, ask.departed, ask.with, ask.end);
+        if ask.aim == Aim::Api && ask.status == 401 {
+            self.ledger.refused_by_api.push((who, with));
+        }
+        let now = self.now;
+        if let End::Granted(grant) = end
+            && let Some(issue) = self.server.issue_mut(grant)
+        {
+            issue.asked = departed;
+            issue.longest_way = issue.longest_way.max(now - departed);
+            issue.delivered_at = now;
+            issue.delivered = Some(who);
+            issue.window = None;
+        }
+        Poll::Ready(answer)
+    }
+
+    /// The sender goes, perhaps before the end.
+    pub(crate) fn forget(&mut self, at: usize) {
+        let ask = &mut self.ledger.asks[at];
+        if ask.end == End::Open {
+            ask.end = End::Forgotten;
+            ask.answer = None;
+            ask.waker = None;
+        }
+    }
+
+    /// Whether the slot's family ended at the server, and how.
+    pub(crate) fn family_end(&self, slot: usize) -> Option<Ended> {
+        let newest = self
+            .server
+            .families
+            .iter()
+            .rev()
+            .find(|family| family.slot == slot);
+        newest.and_then(|family| family.ended)
+    }
+}
+
+/// What a request wants, and the token in it.
+fn aim_of(request: &Request) -> (Aim, Option<Grant>) {
+    let body = || std::str::from_utf8(request.body().as_bytes()).unwrap_or_default();
+    let member = |name: &str| {
+        let pairs = body().split('&').filter_map(|pair| pair.split_once('='));
+        pairs.filter(|(n, _)| *n == name).map(|(_, value)| value).next()
+    };
+    match request.uri().path() {
+        "/token" => (Aim::Refresh, member("refresh_token").and_then(refresh_of)),
+        "/revoke" => (Aim::Revoke, member("token").and_then(refresh_of)),
+        _ => {
+            let header = request.headers().get(header::AUTHORIZATION);
+            let token = header.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+            (Aim::Api, token.and_then(access_of))
+        }
+    }
+}
+
+fn reply(status: u16, media_type: &'static str, body: String) -> Response {
+    let mut reply = Response::new(Body::from(body));
+    *reply.status_mut() = http::StatusCode::from_u16(status).expect("the model has three-digit codes only");
+    let value = http::HeaderValue::from_static(media_type);
+    reply.headers_mut().insert(header::CONTENT_TYPE, value);
+    reply
+}
+
+fn throttled(status: u16, seconds: Option<u64>) -> Response {
+    let mut reply = reply(status, "text/plain", "later".to_owned());
+    if let Some(seconds) = seconds {
+        reply.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    reply
+}
+
+fn micros(time: std::time::Duration) -> Micros {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

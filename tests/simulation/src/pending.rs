@@ -1,0 +1,16 @@
+//! What the core does not do yet, by name: left out until it does.
+
+/// The record says before a request leaves that an attempt is under way.
+pub(crate) const JOURNAL: bool = false;
+/// The lock is kept until a failed save is done.
+pub(crate) const KEPT_LOCK: bool = false;
+/// A token that ends at once is left alone for a second by those who waited for the lock, too.
+pub(crate) const LEAST_LIFE: bool = false;
+/// A token without an end that was won by a 401 is given up some time after it was refused.
+pub(crate) const ENDLESS_AFTER_401: bool = false;
+/// Who only wants a valid token gets the one that lives, when another caller's refresh fails.
+pub(crate) const BRIDGED_PASSENGERS: bool = false;
+/// A record that was deleted and logged in anew counts from one again, and is not taken for the one that ended.
+pub(crate) const ANEW: bool = false;
+/// A clock that is set back twice gives a token no more life than it had.
+pub(crate) const SET_BACK_TWICE: bool = false;

@@ -1,0 +1,72 @@
+//! Bugs on purpose, around the store and the transport: each has to be found.
+//!
+//! The product has no hooks for them: they stand between it and the model, where a bug of the product would show.
+
+mod store;
+mod transport;
+
+use std::fmt;
+
+pub(crate) use store::PlantedStore;
+pub(crate) use transport::PlantedTransport;
+
+/// A bug to plant.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Plant {
+    /// The record is taken as it was read before the lock.
+    NoRereadUnderLock,
+    /// A new token is handed out, and stored a moment later.
+    PublishBeforeSave,
+    /// After a lost reply the request is made once more, whoever holds the lock.
+    RetryOutsideLock,
+    /// A record that was deleted or revoked is remembered, and stored again.
+    WriteBackDeleted,
+    /// A token that was replaced is taken for a newer one.
+    AdoptOlder,
+    /// The lock is given back though the save failed, which is tried again later.
+    UnlockBeforeSaved,
+}
+
+impl Plant {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::NoRereadUnderLock,
+        Self::PublishBeforeSave,
+        Self::RetryOutsideLock,
+        Self::WriteBackDeleted,
+        Self::AdoptOlder,
+        Self::UnlockBeforeSaved,
+    ];
+
+    /// Whether the core keeps the promise that this one breaks.
+    #[must_use]
+    pub fn can_be_found(self) -> bool {
+        self != Self::UnlockBeforeSaved || crate::pending::KEPT_LOCK
+    }
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoRereadUnderLock => "no-reread-under-lock",
+            Self::PublishBeforeSave => "publish-before-save",
+            Self::RetryOutsideLock => "retry-outside-lock",
+            Self::WriteBackDeleted => "write-back-deleted",
+            Self::AdoptOlder => "adopt-older",
+            Self::UnlockBeforeSaved => "unlock-before-saved",
+        }
+    }
+
+    /// The bug of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|plant| plant.name() == name)
+    }
+}
+
+impl fmt::Display for Plant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,77 @@
+//! The simulation itself: it holds, it repeats, and it finds what is wrong.
+
+#![expect(clippy::print_stdout, reason = "counts are part of the proof")]
+
+use grantflow_simulation::{Plant, campaign};
+
+#[test]
+fn r01_r09_no_history_breaks_an_invariant() {
+    let totals = campaign::run(0, 500, None);
+    let failures: Vec<_> = totals
+        .failures
+        .iter()
+        .map(|it| (it.seed, &it.violation))
+        .collect();
+    assert_eq!(failures, []);
+    assert_eq!(totals.histories, 500);
+    // Something has happened in them.
+    assert!(
+        totals.crashes > 0 && totals.cancelled > 0 && totals.refreshes > 500,
+        "{totals}"
+    );
+    println!("{totals}");
+}
+
+#[test]
+fn a_seed_gives_the_same_history_byte_for_byte() {
+    for seed in 0..100 {
+        let (first, again) = (campaign::replay(seed, None), campaign::replay(seed, None));
+        assert!(first.text.lines().count() > 5, "seed {seed}: {}", first.text);
+        assert_eq!(first.text, again.text, "seed {seed}");
+    }
+    assert_ne!(campaign::replay(1, None).text, campaign::replay(2, None).text);
+}
+
+/// The plant, its invariants, and so many seeds at most.
+fn finds(plant: Plant, invariants: &[&str]) {
+    let history = campaign::find(plant, 0, 2000).unwrap_or_else(|| panic!("{plant} is not found"));
+    let violation = history
+        .violation
+        .as_ref()
+        .expect("a history that was found has a violation");
+    println!(
+        "{plant}: found after {} seeds: {}",
+        history.seed + 1,
+        violation.what
+    );
+    assert!(
+        invariants.contains(&violation.invariant),
+        "{violation:?}\n{}",
+        history.text
+    );
+}
+
+#[test]
+fn a_missing_second_read_under_the_lock_is_found() {
+    finds(Plant::NoRereadUnderLock, &["I3"]);
+}
+
+#[test]
+fn a_token_that_is_published_before_it_is_saved_is_found() {
+    finds(Plant::PublishBeforeSave, &["I1"]);
+}
+
+#[test]
+fn a_second_try_outside_the_lock_is_found() {
+    finds(Plant::RetryOutsideLock, &["I3"]);
+}
+
+#[test]
+fn a_deleted_record_that_comes_back_is_found() {
+    finds(Plant::WriteBackDeleted, &["I2", "I3"]);
+}
+
+#[test]
+fn an_older_token_that_is_adopted_is_found() {
+    finds(Plant::AdoptOlder, &["I2", "I3"]);
+}

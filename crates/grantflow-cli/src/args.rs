@@ -8,6 +8,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 use grantflow::loopback::{LoginArgs, LoopbackHost};
 use grantflow::{Issuer, Origin};
 
+use crate::export::ExportArgs;
+use crate::import::ImportArgs;
+
 /// OAuth 2.0 from the command line: log in once, then call APIs with tokens that refresh themselves.
 ///
 /// Begin with `grantflow demo`, which shows everything on a server of its own, or with `grantflow login`.
@@ -75,6 +78,15 @@ pub(crate) enum Command {
     ///
     /// They are made unusable here first. If the server cannot be asked they stay so, and another `grantflow revoke` finishes.
     Revoke,
+    /// Copy credentials of oauth2client, gcloud or google-auth into the store
+    ///
+    /// The format is recognised by the content: file.Storage, multiprocess_file_storage, multistore_file, application default
+    /// credentials, google-auth. The file stays as it is. What cannot be taken is listed with the reason.
+    #[command(after_help = crate::import::EXAMPLES)]
+    Import(Box<ImportArgs>),
+    /// Write stored credentials for oauth2client or google-auth
+    #[command(after_help = crate::export::EXAMPLES)]
+    Export(Box<ExportArgs>),
     /// Watch the whole story on an embedded authorization server
     ///
     /// Login, store, call, expiry, 16 threads at once, another process, revocation: each step with what it proves. Nothing of
@@ -190,7 +202,7 @@ pub(crate) fn why_no_address(text: &str, error: &grantflow::Error) -> String {
     error.to_string()
 }
 
-fn origin(text: &str) -> Result<Origin, String> {
+pub(crate) fn origin(text: &str) -> Result<Origin, String> {
     Origin::new(text).map_err(|error| why_no_address(text, &error))
 }
 

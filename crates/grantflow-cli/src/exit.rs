@@ -6,10 +6,11 @@ use std::fmt;
 use grantflow::error::ReplyProblem;
 use grantflow::loopback::Visible;
 use grantflow::{Error, StoreError, StoreErrorKind};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::Format;
 use crate::output::{note, one_line};
+use crate::select::as_options;
 
 pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
@@ -38,6 +39,8 @@ pub(crate) struct Failure {
     code: u8,
     message: String,
     hint: Option<String>,
+    /// What could have been meant, as the parts of keys.
+    candidates: Vec<Value>,
 }
 
 impl Failure {
@@ -46,7 +49,14 @@ impl Failure {
             code,
             message: message.to_string(),
             hint: None,
+            candidates: Vec::new(),
         }
+    }
+
+    /// Adds what could have been meant.
+    pub(crate) fn candidates(mut self, candidates: impl IntoIterator<Item = Value>) -> Self {
+        self.candidates.extend(candidates);
+        self
     }
 
     /// Adds what to do about it.
@@ -75,12 +85,18 @@ impl Failure {
         match format {
             Format::Text => {
                 note(&format!("grantflow: {}", Visible(&self.message)));
+                for candidate in &self.candidates {
+                    note(&format!("  {}", Visible(&as_options(candidate))));
+                }
                 if let Some(hint) = &self.hint {
                     note(&format!("  {}", Visible(hint)));
                 }
             }
             Format::Json => {
-                let error = json!({"error": self.message, "hint": self.hint, "exit_code": self.code});
+                let mut error = json!({"error": self.message, "hint": self.hint, "exit_code": self.code});
+                if !self.candidates.is_empty() {
+                    error["candidates"] = Value::Array(self.candidates.clone());
+                }
                 note(&one_line(&error));
             }
         }

@@ -6,11 +6,14 @@ mod args;
 mod curl;
 mod demo;
 mod exit;
+mod export;
 mod guard;
+mod import;
 mod logging;
 mod login;
 mod output;
 mod record;
+mod select;
 mod session;
 
 use std::ffi::OsStr;
@@ -49,6 +52,8 @@ fn perform(args: &Args) -> Result<(), Failure> {
         Command::Info => record::info(args),
         Command::List => record::list(args),
         Command::Revoke => record::revoke(args),
+        Command::Import(import) => import::import(args, import),
+        Command::Export(export) => export::export(args, export),
         Command::Demo(demo) => demo::demo(args, demo),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -14,3 +14,4 @@ mod journey;
 mod output;
 mod secrets;
 mod store;
+mod transfer;

@@ -1,0 +1,133 @@
+//! `grantflow export`: stored credentials, written for another library.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use grantflow::blocking::Credentials;
+use grantflow::loopback::Visible;
+use grantflow::store::import::{Export, ExportFormat};
+use grantflow::{Error, NotAuthorized, Record, Store as _};
+use serde_json::json;
+
+use crate::args::Args;
+use crate::exit::Failure;
+use crate::import::may_rotate;
+use crate::output::{describe, note, result, while_waiting};
+use crate::select::{Selector, ambiguous};
+use crate::session::Session;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExportArgs {
+    /// The format to write
+    #[arg(long = "as", value_name = "FORMAT")]
+    library: Library,
+
+    /// The file to write; it is readable by its owner only
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// Write the access token alone, refreshed first if it has to be; the other program can then not refresh it
+    #[arg(long)]
+    access_token_only: bool,
+
+    /// Take the place of a file that is there already
+    #[arg(long)]
+    replace: bool,
+
+    // Last, since its heading counts for all that follow.
+    #[command(flatten)]
+    selector: Selector,
+}
+
+/// Who is to read the file.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Library {
+    /// oauth2client's file.Storage: one credential
+    Oauth2client,
+    /// oauth2client's multiprocess_file_storage: any number, each under its label
+    Oauth2clientMultiprocess,
+    /// google-auth, and GOOGLE_APPLICATION_CREDENTIALS: one credential of Google
+    GoogleAuth,
+}
+
+pub(crate) const EXAMPLES: &str = "Examples:
+  grantflow export --as oauth2client credentials.json
+  grantflow export --as oauth2client --access-token-only --replace credentials.json";
+
+/// How long to wait for a Python process that writes the file.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Writes what is stored.
+pub(crate) fn export(args: &Args, export: &ExportArgs) -> Result<(), Failure> {
+    let session = Session::open(args)?;
+    let mut keys = session.store.keys()?;
+    keys.retain(|key| export.selector.fits(key));
+    if keys.is_empty() {
+        return Err(Error::from(NotAuthorized::NothingStored).into());
+    }
+    if export.library != Library::Oauth2clientMultiprocess && keys.len() > 1 {
+        let what = format!(
+            "the format holds one credential, and the store has {}",
+            keys.len()
+        );
+        return Err(ambiguous(&what, &keys));
+    }
+    if export.access_token_only {
+        for key in &keys {
+            let credentials = Credentials::new(key.clone(), session.store.clone(), session.transport.clone());
+            while_waiting("getting an access token", || credentials.access_token())?;
+        }
+    }
+    let records: Vec<Record> = keys
+        .iter()
+        .filter_map(|key| session.store.read(key).transpose())
+        .collect::<Result<_, _>>()?;
+    let mut writer = Export::new(match export.library {
+        Library::Oauth2client => ExportFormat::FileStorage,
+        Library::Oauth2clientMultiprocess => ExportFormat::MultiprocessFileStorage,
+        Library::GoogleAuth => ExportFormat::AuthorizedUser,
+    });
+    if export.access_token_only {
+        writer = writer.access_token_only();
+    }
+    if export.replace {
+        writer = writer.replacing();
+    }
+    write(export, writer, &records)?;
+    let location = &session.location;
+    let describe = |record: &Record| describe(record, &session.store, location, session.now());
+    let value = json!({
+        "file": export.file.display().to_string(),
+        "access_token_only": export.access_token_only,
+        "exported": records.iter().map(describe).collect::<Vec<_>>(),
+        "store": location,
+    });
+    let rotates = value["exported"].as_array().into_iter().flatten().any(may_rotate);
+    if !export.access_token_only && rotates {
+        note(
+            "grantflow: the refresh token is in two places now, and where each refresh gives a new one, the second to refresh is logged out: use one of the two only",
+        );
+    }
+    let count = if records.len() == 1 {
+        "one credential".to_owned()
+    } else {
+        format!("{} credentials", records.len())
+    };
+    let text = format!("{count} of {location} written to {}", export.file.display());
+    result(args.format, &Visible(&text).to_string(), &value)
+}
+
+/// Writes the file: under Python's lock, where it replaces one that Python processes may be using.
+fn write(export: &ExportArgs, writer: Export, records: &[Record]) -> Result<(), Failure> {
+    #[cfg(unix)]
+    let _held = if export.replace && export.library == Library::Oauth2clientMultiprocess {
+        Some(grantflow::store::import::FastenersLock::beside(
+            &export.file,
+            PATIENCE,
+        )?)
+    } else {
+        None
+    };
+    Ok(writer.write(&export.file, records)?)
+}

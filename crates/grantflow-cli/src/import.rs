@@ -1,0 +1,298 @@
+//! `grantflow import`: credentials of other libraries, copied into a store.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use grantflow::error::StoreErrorKind;
+use grantflow::loopback::Visible;
+use grantflow::store::import::{Format, Found, Import};
+use grantflow::{Change, Key, Origin, Record, Store};
+use serde_json::{Value, json};
+
+use crate::args::Args;
+use crate::exit::{Failure, USAGE};
+use crate::output::{describe, note, result};
+use crate::select::{Selector, ambiguous};
+use crate::session::Session;
+
+/// How long to wait for a Python process that writes the file, or for another process at the store.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ImportArgs {
+    /// The file; `-` is standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// Store it as a login without options does: without account, user agent and label
+    #[arg(long)]
+    plain_key: bool,
+
+    /// Take the place of what is stored already
+    #[arg(long)]
+    replace: bool,
+
+    /// An origin that the token may be sent to, such as `https://api.example.com`; may be repeated
+    ///
+    /// Those of Google need not be named.
+    #[arg(long = "origin", value_name = "URL", value_parser = crate::args::origin)]
+    origins: Vec<Origin>,
+
+    // Last, since its heading counts for all that follow.
+    #[command(flatten)]
+    selector: Selector,
+}
+
+pub(crate) const EXAMPLES: &str = "Examples:
+  grantflow import credentials.json
+  grantflow import ~/.config/gcloud/application_default_credentials.json --store file:adc.json
+  python3 -c 'import keyring; print(keyring.get_password(\"app\", \"ann\"))' | grantflow import -";
+
+/// Copies what is in the file into the store.
+pub(crate) fn import(args: &Args, import: &ImportArgs) -> Result<(), Failure> {
+    let session = Session::open(args)?;
+    let read = read(&import.file, &session)?;
+    let (format, readable_by_others) = (read.format(), read.is_readable_by_others());
+    let (mut records, mut not_taken) = (Vec::new(), Vec::new());
+    for found in read.into_found() {
+        let (name, class) = (found.name.clone(), found.class.clone());
+        match taken(found, import) {
+            Ok(record) if import.selector.fits(record.key()) => records.push((name, class, record)),
+            Ok(_) => {}
+            Err(why) => not_taken.push(json!({"name": name, "class": class, "why": why})),
+        }
+    }
+    if records.is_empty() {
+        return Err(nothing(&import.file, &not_taken));
+    }
+    let keys = || records.iter().map(|(_, _, record)| record.key());
+    if session.store.holds_one_record() && records.len() > 1 {
+        let what = format!(
+            "{} holds one record, and the file has {}",
+            session.location,
+            records.len()
+        );
+        return Err(ambiguous(&what, keys()));
+    }
+    session.make_directory()?;
+    let mut all = Vec::new();
+    for (name, class, record) in records {
+        let (record, stored) = store(&session.store, record, import.replace)?;
+        let mut description = describe(&record, &session.store, &session.location, session.now());
+        description["name"] = name.into();
+        description["class"] = class.into();
+        description["stored"] = stored.into();
+        all.push(description);
+    }
+    let value = json!({
+        "file": import.file.display().to_string(),
+        "format": format.name(),
+        "readable_by_others": readable_by_others,
+        "taken": all,
+        "not_taken": not_taken,
+        "store": session.location,
+    });
+    warn(&value);
+    result(args.format, &text(&value), &value)
+}
+
+/// The record under its own key, or under a plain one.
+fn taken(found: Found, import: &ImportArgs) -> Result<Record, String> {
+    let plain = |record: &Record| Key::new(record.client(), record.key().scopes().clone());
+    let key = found.taken.as_ref().ok().filter(|_| import.plain_key).map(plain);
+    let record = match key {
+        Some(key) => found.record_under(key),
+        None => found.taken,
+    };
+    let record = record.map_err(|why| why.to_string())?;
+    Ok(record.with_origins(import.origins.iter().cloned()))
+}
+
+/// Reads the file: once more under Python's lock, where it is of those that have one.
+fn read(file: &Path, session: &Session) -> Result<Import, Failure> {
+    let now = session.now();
+    if file == Path::new("-") {
+        use std::io::Read as _;
+        let mut content = Vec::new();
+        let read = std::io::stdin().lock().take(64 << 20).read_to_end(&mut content);
+        read.map_err(|error| Failure::new(USAGE, format!("cannot read standard input: {error}")))?;
+        return Ok(Import::parse(&content, now)?);
+    }
+    let first = Import::read(file, now);
+    #[cfg(unix)]
+    {
+        let mut lock = file.as_os_str().to_owned();
+        lock.push(".lock");
+        // Nobody holds a lock that is not there, and making one would leave it.
+        let other = first
+            .as_ref()
+            .is_ok_and(|first| first.format() != Format::MultiprocessFileStorage);
+        if !other && Path::new(&lock).is_file() {
+            let _held = grantflow::store::import::FastenersLock::beside(file, PATIENCE)?;
+            return Ok(Import::read(file, now)?);
+        }
+    }
+    Ok(first?)
+}
+
+/// Stores a record, unless its grant is there already; what is stored then, and what was done.
+fn store(store: &dyn Store, record: Record, replace: bool) -> Result<(Record, &'static str), Failure> {
+    let key = record.key().clone();
+    let mut locked = store.lock(&key, PATIENCE)?;
+    let old = locked.record().cloned();
+    let others = if store.holds_one_record() {
+        store.keys()?
+    } else {
+        Vec::new()
+    };
+    let other = others.into_iter().find(|other| *other != key);
+    if let Some(old) = &old
+        && is_of_the_same_grant(old, &record)
+        && !replace
+    {
+        return Ok((old.clone(), "kept"));
+    }
+    if !replace && let Some(in_the_way) = old.as_ref().map(Record::key).or(other.as_ref()) {
+        let what = "the store holds other credentials already";
+        return Err(Failure::new(USAGE, what)
+            .candidates([crate::select::candidate(in_the_way)])
+            .hint("name another place with --store, or replace them with --replace"));
+    }
+    let (record, stored) = match &old {
+        Some(old) => (record.succeeding(old), "replaced"),
+        None if other.is_some() => (record, "replaced"),
+        None => (record, "new"),
+    };
+    let boxed = Box::new(record.clone());
+    let change = match other {
+        Some(forget) => Change::Replace {
+            record: boxed,
+            forget: Box::new(forget),
+        },
+        None => Change::Put(boxed),
+    };
+    locked.save(change)?;
+    Ok((record, stored))
+}
+
+/// Whether the two have the same refresh token, or the same access token and none.
+fn is_of_the_same_grant(old: &Record, new: &Record) -> bool {
+    let (old, new) = (old.token(), new.token());
+    match (&old.refresh_token, &new.refresh_token) {
+        (Some(old), Some(new)) => old.eq_ct(new),
+        (None, None) => old.access_token.eq_ct(&new.access_token),
+        _ => false,
+    }
+}
+
+fn nothing(file: &Path, not_taken: &[Value]) -> Failure {
+    let why = |one: &Value| {
+        let words = ["name", "class", "why"].map(|part| one[part].as_str().unwrap_or_default());
+        words
+            .iter()
+            .filter(|word| !word.is_empty())
+            .copied()
+            .collect::<Vec<_>>()
+            .join(": ")
+    };
+    let what = match not_taken {
+        [] => "there are no such credentials".to_owned(),
+        all => all.iter().map(why).collect::<Vec<_>>().join("; "),
+    };
+    Failure::new(
+        USAGE,
+        format!("nothing was taken from {}: {what}", file.display()),
+    )
+}
+
+/// What the user should know, on standard error in either form.
+fn warn(value: &Value) {
+    let file = value["file"].as_str().unwrap_or_default();
+    if value["readable_by_others"] == true {
+        note(&format!(
+            "grantflow: others could read {}: revoke these credentials if somebody did",
+            Visible(file)
+        ));
+    }
+    if value["taken"].as_array().into_iter().flatten().any(may_rotate) {
+        note(&format!(
+            "grantflow: stop the programs that use {}: where each refresh gives a new refresh token, the second to refresh is logged out",
+            if file == "-" {
+                "these credentials".to_owned()
+            } else {
+                Visible(file).to_string()
+            }
+        ));
+    }
+}
+
+/// Whether the server may give a new refresh token at each refresh, and refuse the old one; Google does not.
+pub(crate) fn may_rotate(description: &Value) -> bool {
+    description["refreshable"] == true && description["issuer"] != "https://accounts.google.com"
+}
+
+/// A line a credential.
+fn text(value: &Value) -> String {
+    let word = |value: &Value| Visible(value.as_str().unwrap_or_default()).to_string();
+    let mut lines = vec![format!("{} ({})", word(&value["file"]), word(&value["format"]))];
+    for one in value["taken"].as_array().into_iter().flatten() {
+        let named = ["name", "account", "client_id"].map(|part| word(&one[part]));
+        let named = named
+            .iter()
+            .find(|name| !name.is_empty())
+            .cloned()
+            .unwrap_or_default();
+        let end = match one["expires_at"].as_str() {
+            Some(end) => format!("{} until {}", word(&one["state"]), Visible(end)),
+            None => word(&one["state"]),
+        };
+        lines.push(format!(
+            "taken      {named}  {}  {end}  {}",
+            word(&one["class"]),
+            word(&one["stored"])
+        ));
+    }
+    for one in value["not_taken"].as_array().into_iter().flatten() {
+        lines.push(format!(
+            "not taken  {}  {}  {}",
+            word(&one["name"]),
+            word(&one["class"]),
+            word(&one["why"])
+        ));
+    }
+    lines.push(format!(
+        "stored in {}; the file is as it was",
+        word(&value["store"])
+    ));
+    lines.join("\n")
+}
+
+/// What is wrong with the file, and what to do about it.
+impl From<grantflow::store::import::ForeignFileError> for Failure {
+    fn from(error: grantflow::store::import::ForeignFileError) -> Self {
+        use grantflow::store::import::Problem;
+        use std::error::Error as _;
+        let mut message = error.to_string();
+        if let Some(cause) = error.source() {
+            message = format!("{message}: {cause}");
+        }
+        let code = match error.problem() {
+            Problem::Lock(_) => crate::exit::STORE,
+            _ => USAGE,
+        };
+        let failure = Self::new(code, message);
+        match error.problem() {
+            Problem::Exists => failure.hint("replace it with --replace"),
+            Problem::ClientSecrets => failure.hint("it is for `grantflow login --client-secrets`"),
+            Problem::Ours => failure.hint("name it with --store file:PATH"),
+            Problem::Pickle => {
+                failure.hint("in Python: open('credentials.json', 'w').write(credentials.to_json())")
+            }
+            Problem::NotOne(_) => failure.hint("use --as oauth2client-multiprocess for several"),
+            Problem::Lock(error) if matches!(error.kind(), StoreErrorKind::LockTimeout { .. }) => {
+                failure.hint("a Python program uses the file: stop it, or try again")
+            }
+            _ => failure,
+        }
+    }
+}

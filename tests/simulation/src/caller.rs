@@ -19,6 +19,9 @@ use crate::scenario::{Fault, Scenario};
 use crate::server::{Grant, access_of};
 use crate::world::{Cause, SECOND};
 
+/// How long a program waits at its end.
+const FAREWELL: Duration = Duration::from_secs(100);
+
 /// A handle, and its number in the ledger.
 #[derive(Clone)]
 pub(crate) struct Handle {
@@ -44,6 +47,34 @@ impl Caller {
             let (handle, call) = self.choose();
             self.call(&handle, call).await;
         }
+        self.finish().await;
+    }
+
+    /// The last task of a program lets everything settle before the program ends.
+    async fn finish(&self) {
+        let (last, exits) = {
+            let mut state = self.host.world.state();
+            let exits = state.has(Fault::Exit);
+            let process = &mut state.processes[self.host.who.process];
+            process.callers -= 1;
+            let last = process.callers == 0;
+            (
+                last,
+                exits && last && !std::mem::replace(&mut process.exited, true),
+            )
+        };
+        if !last || !exits {
+            return;
+        }
+        for handle in &self.handles {
+            if !handle.credentials.settle(FAREWELL).await {
+                return;
+            }
+        }
+        self.host.live().await;
+        let mut state = self.host.world.state();
+        state.note(self.host.who, crate::chronicle::What::Exits);
+        state.end_process(self.host.who, Cause::Exit);
     }
 
     fn take_call(&self, task: usize) -> bool {
@@ -94,7 +125,12 @@ impl Caller {
             Call::Settle => {
                 let time = Duration::from_secs(self.host.world.state().dice.between(1, 100));
                 let settled = self.cancellable(begun, handle.credentials.settle(time)).await;
-                settled.map(|_| Ok((None, false)))
+                settled.map(|all| {
+                    if all {
+                        self.host.world.state().check_settled(begun);
+                    }
+                    Ok((None, false))
+                })
             }
             Call::Record => {
                 let record = self.cancellable(begun, handle.credentials.record()).await;

@@ -189,7 +189,9 @@ struct SimLocked {
 impl SimLocked {
     fn give_back(&mut self) {
         self.open = false;
-        self.store.world.state().unlock(self.slot, self.guard);
+        let mut state = self.store.world.state();
+        state.check_unlock(self.store.who, self.slot);
+        state.unlock(self.slot, self.guard);
     }
 }
 

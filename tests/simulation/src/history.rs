@@ -220,7 +220,12 @@ impl Run {
 
     /// Lets the tasks of a process call.
     fn resume(&mut self, process: usize) {
-        let tasks = self.world.state().scenario.tasks;
+        let tasks = {
+            let mut state = self.world.state();
+            let tasks = state.scenario.tasks;
+            state.processes[process].callers = tasks;
+            tasks
+        };
         for task in 0..tasks {
             let caller = self.caller(process);
             self.executor.add(caller.host.who, Role::Caller, caller.run(task));

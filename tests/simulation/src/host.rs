@@ -40,13 +40,19 @@ impl AsyncTransport for SimHost {
 
     fn spawn(&self, task: Task) -> Result<(), Task> {
         let mut state = self.world.state();
+        // This effect cannot be waited in: whoever dies here is not polled again.
+        if state.is_alive(self.who) {
+            state.strike(self.who, Effect::Spawn, Side::Before);
+        }
         if state.is_alive(self.who) && state.now < state.processes[self.who.process].spawn_refused_until {
             state.note(self.who, What::SpawnRefused);
             return Err(task);
         }
         state.note(self.who, What::Does(Effect::Spawn));
-        // Before the task's first poll and after this one there are places enough to die at.
         state.spawned.push((self.who, task));
+        if state.is_alive(self.who) {
+            state.strike(self.who, Effect::Spawn, Side::After);
+        }
         Ok(())
     }
 

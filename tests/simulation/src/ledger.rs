@@ -128,11 +128,30 @@ impl State {
         self.ledger.handles.len() - 1
     }
 
+    /// The lock is given back in good order: what was granted is stored, or nobody was there who could go on trying.
+    pub(crate) fn check_unlock(&mut self, who: Who, slot: usize) {
+        if !self.is_alive(who) || self.ledger.lease_lost || !self.has_unsaved(who, slot) {
+            return;
+        }
+        if self.processes[who.process].tasks_unsafe {
+            self.break_windows_of(who, Some(slot), Cause::GaveUp);
+        } else {
+            self.violated(
+                "I1",
+                "gives the lock back, and what was granted is not stored".to_owned(),
+            );
+        }
+    }
+
+    /// Whether this process has got a token of this record that it has not stored yet.
+    pub(crate) fn has_unsaved(&self, who: Who, slot: usize) -> bool {
+        let families = self.server.families.iter().filter(|family| family.slot == slot);
+        let mut issues = families.flat_map(|family| &family.issues);
+        issues.any(|issue| issue.delivered == Some(who) && !issue.saved && issue.window.is_none())
+    }
+
     /// Whoever got a reply and has not stored it yet never will: what held it is gone.
     pub(crate) fn break_windows_of(&mut self, who: Who, slot: Option<usize>, cause: Cause) {
-        if cause == Cause::Crash {
-            self.ledger.crashes += 1;
-        }
         let mut broken = 0_u32;
         for family in &mut self.server.families {
             if slot.is_some_and(|slot| slot != family.slot) {
@@ -151,6 +170,10 @@ impl State {
                 "I1",
                 "a caller that was dropped took a refresh with it".to_owned(),
             );
+        }
+        if broken > 0 && cause == Cause::Exit && !self.ledger.lease_lost {
+            let what = "a program that had let all settle took a refresh with it";
+            self.violated("I1", what.to_owned());
         }
     }
 }

@@ -71,6 +71,8 @@ faults! {
     Revoke = "revoke",
     /// Somebody deletes the record.
     Delete = "delete",
+    /// A program ends as soon as its calls are made and settled, and is started again.
+    Exit = "exit",
     /// Somebody logs in anew.
     Login = "login",
 }

@@ -53,6 +53,10 @@ pub(crate) struct Process {
     pub(crate) tasks_unsafe: bool,
     /// How often its clock was set.
     pub(crate) jumps: u64,
+    /// Tasks of it that make calls.
+    pub(crate) callers: usize,
+    /// Whether it has ended in good order once.
+    pub(crate) exited: bool,
     /// Calls that its tasks have still to make.
     pub(crate) calls_left: Vec<u32>,
 }
@@ -64,6 +68,10 @@ pub(crate) enum Cause {
     RuntimeDrop,
     Abort,
     Cancel,
+    /// A caller had to refresh itself, and cannot try to save for ever.
+    GaveUp,
+    /// The program has ended, after it had let everything settle.
+    Exit,
 }
 
 impl Cause {
@@ -73,6 +81,8 @@ impl Cause {
             Self::RuntimeDrop => "the runtime was dropped before it was saved",
             Self::Abort => "the task was aborted before it was saved",
             Self::Cancel => "the caller that had to refresh itself was dropped before it was saved",
+            Self::GaveUp => "the caller that had to refresh itself could not save it",
+            Self::Exit => "the program ended before it was saved",
         }
     }
 }
@@ -265,6 +275,8 @@ impl State {
             spawn_refused_until: 0,
             tasks_unsafe: false,
             jumps: 0,
+            callers: 0,
+            exited: false,
             calls_left: vec![self.scenario.calls; tasks],
         }
     }
@@ -308,7 +320,7 @@ impl State {
     }
 
     /// Perhaps a fault, of the kinds that this history has.
-    fn strike(&mut self, who: Who, effect: Effect, side: Side) -> Struck {
+    pub(crate) fn strike(&mut self, who: Who, effect: Effect, side: Side) -> Struck {
         const AMBIENT: &[Fault] = &[
             Fault::Crash,
             Fault::RuntimeDrop,
@@ -426,10 +438,16 @@ impl State {
 
     /// The process is gone at once: nothing of it runs any more, not even what tidies up.
     fn kill(&mut self, who: Who) {
+        self.ledger.crashes += 1;
+        self.end_process(who, Cause::Crash);
+    }
+
+    /// The process ends; some time later somebody starts it again.
+    pub(crate) fn end_process(&mut self, who: Who, cause: Cause) {
         self.processes[who.process].alive = false;
-        self.doomed.push(Doom::Process(who.process, Cause::Crash));
+        self.doomed.push(Doom::Process(who.process, cause));
         self.free_locks_of(who);
-        self.break_windows_of(who, None, Cause::Crash);
+        self.break_windows_of(who, None, cause);
         let again = self.now + self.dice.pick(&[1, 50, 2000, 20_000, 100_000]) * MILLI;
         self.at(again, Due::Restart(who.process));
     }

@@ -214,9 +214,7 @@ impl State {
                 (Some(_), Some(cause)) => {
                     match cause {
                         Cause::Crash => self.ledger.losses.crash += 1,
-                        Cause::RuntimeDrop | Cause::Abort | Cause::Cancel => {
-                            self.ledger.losses.task_ended += 1
-                        }
+                        _ => self.ledger.losses.task_ended += 1,
                     }
                     cause.name()
                 }

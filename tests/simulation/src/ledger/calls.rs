@@ -12,6 +12,9 @@ use crate::world::{MILLI, Micros, SECOND, State};
 /// How long reads and saves of the store, and their retries, may take beside the lock and the refresh.
 const STORE_TIME: Micros = 10 * SECOND;
 
+/// The longest `settle` that callers ask for.
+const LONGEST_SETTLE: Micros = 100 * SECOND;
+
 /// A call under way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Begun {
@@ -93,6 +96,28 @@ impl State {
         }
     }
 
+    /// `settle` says that nothing is in the air: then what was granted before is stored.
+    pub(crate) fn check_settled(&mut self, begun: Begun) {
+        let log = self.ledger.handles[begun.handle].clone();
+        let alone = self.scenario.handles == 1 && self.is_alive(log.who) && !self.ledger.lease_lost;
+        let families = self
+            .server
+            .families
+            .iter()
+            .filter(|family| family.slot == log.slot);
+        let mut issues = families.flat_map(|family| &family.issues);
+        let waits = issues.any(|issue| {
+            let open = issue.delivered == Some(log.who) && !issue.saved && issue.window.is_none();
+            open && issue.delivered_at < begun.at
+        });
+        if alone && waits {
+            self.violated(
+                "I1",
+                "says that all is settled, and a token waits to be stored".to_owned(),
+            );
+        }
+    }
+
     fn ended(&mut self, begun: Begun) {
         if let Some(demand) = begun.demand {
             self.ledger.demands[demand].done = true;
@@ -112,7 +137,11 @@ impl State {
         } else {
             0
         };
-        let bound = flights * (LOCK_AND_REFRESH + STORE_TIME) + requests;
+        let bound = match begun.call {
+            // A little more than was asked for.
+            Call::Settle => LONGEST_SETTLE + STORE_TIME,
+            _ => flights * (LOCK_AND_REFRESH + STORE_TIME) + requests,
+        };
         if waited > bound {
             self.violated("I4", format!("{:?} took {} s", begun.call, waited / SECOND));
         }
@@ -154,7 +183,7 @@ impl State {
         if clocks_agree && issue.delivered_at < begun.at && end.is_some_and(|end| begun.at > end) {
             return self.violated("I5", format!("hands out {grant}, which has ended"));
         }
-        if log.revoked >= Some(grant.family) {
+        if log.revoked >= Some(grant.family) && !self.ledger.lease_lost {
             self.violated(
                 "I2",
                 format!("hands out {grant} after it was revoked by this handle"),

@@ -340,8 +340,17 @@ impl State {
             issue.delivered_at = now;
             issue.delivered = Some(who);
             issue.window = None;
+            self.granted_under_lock(who, grant);
         }
         Poll::Ready(answer)
+    }
+
+    fn granted_under_lock(&mut self, who: Who, grant: Grant) {
+        let slot = self.server.family(grant).map(|family| family.slot);
+        let holder = slot.and_then(|slot| self.depot.slots[slot].holder.as_mut());
+        if let Some(holder) = holder.filter(|holder| holder.who == who) {
+            holder.asks = 0;
+        }
     }
 
     /// The sender goes, perhaps before the end.

@@ -9,6 +9,8 @@ use crate::world::{Cause, Micros, SECOND, State, Who};
 /// Tokens are refreshed from 80 % of their life on, and after a second at least.
 const EARLIEST_PERCENT: u64 = 80;
 const LEAST_LIFE_SECONDS: u64 = 1;
+/// Requests of one refresh.
+const MOST_TRIES: u32 = 4;
 /// What rounding of times to milliseconds may cost.
 const ROUNDING: Micros = 2_000;
 /// How far a stored token may be in the future before it is refreshed, and how long `Retry-After` counts, in milliseconds.
@@ -43,9 +45,48 @@ impl State {
                 self.check_earlier(with, *end);
             }
         }
-        self.check_stored(who, slot, with, earlier.is_empty());
+        self.check_tries(slot);
+        self.check_stored(who, slot, with);
+        let in_doubt = |(_, end): &(Who, End)| matches!(end, End::Ambiguous | End::Forgotten);
         if earlier.is_empty() {
             self.check_reason(who, slot, with);
+        } else if earlier.iter().any(in_doubt) && self.scenario.rotates && !self.scenario.grace_known {
+            self.check_doubt(who, slot, with);
+        }
+    }
+
+    /// A server in trouble is asked four times at most.
+    fn check_tries(&mut self, slot: usize) {
+        let Some(holder) = &mut self.depot.slots[slot].holder else {
+            return;
+        };
+        holder.asks += 1;
+        if holder.asks > MOST_TRIES {
+            let asks = holder.asks;
+            self.violated("I3", format!("asks {asks} times under one lock"));
+        }
+    }
+
+    /// A refresh token that may be spent is sent again only when nothing is left to lose: the access token has ended, was
+    /// refused, or another one was asked for.
+    fn check_doubt(&mut self, who: Who, slot: usize, with: Grant) {
+        let stored = self.depot.slots[slot].record.as_ref();
+        let Some(end) = stored.and_then(|record| record.token().expires_at) else {
+            return;
+        };
+        let lives = end.unix_millis() > self.wall(who.process) + 1;
+        let refused = self.ledger.refused_by_api.contains(&(who, with));
+        let demanded = self
+            .ledger
+            .demands
+            .iter()
+            .any(|demand| demand.who == who && demand.slot == slot);
+        let jumped = self.processes.iter().any(|process| process.jumps > 0);
+        if JOURNAL && lives && !refused && !demanded && !jumped {
+            self.violated(
+                "I5",
+                format!("sends {with} again, which may be spent, while its access token lives"),
+            );
         }
     }
 
@@ -81,8 +122,7 @@ impl State {
     }
 
     /// What is sent is what is stored, and nothing stored forbids it.
-    fn check_stored(&mut self, who: Who, slot: usize, with: Grant, first: bool) {
-        let _ = first;
+    fn check_stored(&mut self, who: Who, slot: usize, with: Grant) {
         let wall = self.wall(who.process);
         let Some(stored) = &self.depot.slots[slot].record else {
             return self.violated("I3", "refreshes what is deleted".to_owned());

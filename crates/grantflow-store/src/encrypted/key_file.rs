@@ -109,7 +109,8 @@ impl KeySource for KeyFile {
     }
 }
 
-fn text(keys: &[DataKey]) -> Zeroizing<Vec<u8>> {
+/// The bytes of a file with these keys.
+pub(super) fn text(keys: &[DataKey]) -> Zeroizing<Vec<u8>> {
     // Enough from the start, so that no copy of the keys is left behind.
     let mut list = Zeroizing::new(String::with_capacity(keys.len() * 48 + 2));
     for key in keys {

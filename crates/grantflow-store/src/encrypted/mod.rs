@@ -113,7 +113,7 @@ impl Encrypted {
         let source = self.form.source();
         let before = source.keys()?.first().map(DataKey::id);
         let keys = source.add(DataKey::generate()?, before)?;
-        self.form.take(&keys)?;
+        self.form.learn(&keys)?;
         let newest = keys.first().map(DataKey::id);
         newest.ok_or_else(|| StoreError::new(StoreErrorKind::DataKey))
     }
@@ -124,7 +124,7 @@ impl Encrypted {
     ///
     /// [`StoreError`] if the keys cannot be read or the records not be listed; what is wrong with one record is in the result.
     pub fn reseal(&self, patience: Duration) -> Result<Resealed, StoreError> {
-        self.form.take(&self.form.source().keys()?)?;
+        self.form.learn(&self.form.source().keys()?)?;
         let mut result = Resealed::default();
         let mut keys = Vec::new();
         for record in self.store.records()? {
@@ -188,3 +188,6 @@ impl fmt::Debug for Encrypted {
         f.debug_tuple("Encrypted").field(&self.store).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

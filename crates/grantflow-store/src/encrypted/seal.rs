@@ -67,13 +67,13 @@ pub(super) struct Sealed {
 }
 
 /// A data key, ready for use.
-struct Opener {
+pub(super) struct Opener {
     id: KeyId,
     key: LessSafeKey,
 }
 
 impl Opener {
-    fn new(key: &DataKey) -> Result<Self, StoreError> {
+    pub(super) fn new(key: &DataKey) -> Result<Self, StoreError> {
         let unbound = UnboundKey::new(&AES_256_GCM, key.expose());
         // The length is right by its type.
         let unbound = unbound.map_err(|_| StoreError::new(StoreErrorKind::DataKey))?;
@@ -83,7 +83,12 @@ impl Opener {
         })
     }
 
-    fn seal(&self, record: &Record, nonce: [u8; NONCE_LEN]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    /// Seals with a nonce that was never used with this key before.
+    pub(super) fn seal(
+        &self,
+        record: &Record,
+        nonce: [u8; NONCE_LEN],
+    ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         let json = record.expose_json();
         let json = json.expose();
         let mut text = Zeroizing::new(Vec::with_capacity(json.len() + AES_256_GCM.tag_len()));
@@ -144,11 +149,7 @@ impl Sealed {
     }
 
     /// Takes the keys of the source, the one that seals first. What is known besides still opens.
-    pub(super) fn take(&self, keys: &[DataKey]) -> Result<(), StoreError> {
-        self.learn(keys).map(drop)
-    }
-
-    fn learn(&self, keys: &[DataKey]) -> Result<Vec<Arc<Opener>>, StoreError> {
+    pub(super) fn learn(&self, keys: &[DataKey]) -> Result<Vec<Arc<Opener>>, StoreError> {
         let mut learned: Vec<Arc<Opener>> = Vec::with_capacity(keys.len());
         for key in keys {
             learned.push(Arc::new(Opener::new(key)?));

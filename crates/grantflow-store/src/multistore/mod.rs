@@ -41,7 +41,8 @@ use crate::form::{self, Form};
 /// records. The whole directory may be removed while nobody uses it.
 ///
 /// [`Change::Replace`](grantflow_core::Change::Replace) makes the new record durable first, then waits for the lock of the one
-/// to forget, at most ten seconds. Where that fails the error says so, and both records are there: a login is never lost.
+/// to forget, as long as the caller was ready to wait for its own. Where that fails the error says so, and both records are
+/// there: a login is never lost.
 ///
 /// # Example
 ///
@@ -141,12 +142,12 @@ impl Store for MultiStore {
 
     fn lock(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
         let guard = self.guard(key, patience, Purpose::Refresh)?;
-        Ok(Box::new(Replacing::new(self, guard)))
+        Ok(Box::new(Replacing::new(self, guard, patience)))
     }
 
     fn lock_for_login(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
         let guard = self.guard(key, patience, Purpose::Login)?;
-        Ok(Box::new(Replacing::new(self, guard)))
+        Ok(Box::new(Replacing::new(self, guard, patience)))
     }
 
     fn keys(&self) -> Result<Vec<Key>, StoreError> {

@@ -7,8 +7,8 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::room::{Room, skip};
-use crate::victim::{FILE, TASK};
+use crate::room::{Kind, Room, skip};
+use crate::victim::{DIR, KIND, TASK};
 
 /// Whether system calls can be traced here; if not, the suite is reported as skipped.
 pub(crate) fn is_there(suite: &str) -> bool {
@@ -51,7 +51,7 @@ impl Call {
 
 impl Run {
     /// Runs a task under strace with these arguments.
-    pub(crate) fn new<S: AsRef<OsStr>>(arguments: &[S], task: &str, file: &Path) -> Self {
+    pub(crate) fn new<S: AsRef<OsStr>>(arguments: &[S], task: &str, (kind, dir): (Kind, &Path)) -> Self {
         let room = Room::new();
         let log = room.join("log");
         let output = Command::new("strace")
@@ -60,7 +60,8 @@ impl Run {
             .args(arguments)
             .arg(std::env::current_exe().unwrap())
             .env(TASK, task)
-            .env(FILE, file)
+            .env(KIND, kind.name())
+            .env(DIR, dir)
             .stdin(Stdio::null())
             .output()
             .unwrap();
@@ -78,11 +79,11 @@ impl Run {
     }
 
     /// Runs a task with one fault: `KILL`, or the name of an error.
-    pub(crate) fn with(fault: &str, call: &Call, task: &str, file: &Path) -> Self {
+    pub(crate) fn with(fault: &str, call: &Call, task: &str, place: (Kind, &Path)) -> Self {
         let what = if fault == "KILL" { "signal" } else { "error" };
         let (name, number) = (&call.name, call.number);
         let inject = format!("inject={name}:{what}={fault}:when={number}");
-        Self::new(&["-e", &format!("trace={name}"), "-e", &inject], task, file)
+        Self::new(&["-e", &format!("trace={name}"), "-e", &inject], task, place)
     }
 
     pub(crate) fn says(&self, what: &str) -> bool {

@@ -5,7 +5,7 @@ use std::fs;
 
 use grantflow_core::{Change, Store as _, StoreErrorKind, StoreExt as _};
 
-use crate::room::{PATIENCE, Room, attempt, json, key, record, tell};
+use crate::room::{Kind, PATIENCE, Room, attempt, json, key, other, record, tell};
 use crate::strace::{Call, Run};
 
 /// Errors of a full disk, a full quota, a dying disk, one that became read-only, and a place without locks.
@@ -29,6 +29,7 @@ const NOT_FILES: [&str; 12] = [
 
 /// A sweep: how a room is made, what the victim does in it, and what may be found there afterwards.
 struct Sweep {
+    of: Kind,
     task: &'static str,
     furnish: fn(&Room),
     /// What is stored, in a word; none for what must never be.
@@ -40,14 +41,14 @@ struct Sweep {
 
 impl Sweep {
     fn room(&self) -> Room {
-        let room = Room::new();
+        let room = Room::of(self.of);
         (self.furnish)(&room);
         room
     }
 
     fn run(&self) {
         let room = self.room();
-        let whole = Run::new(&["-e", "trace=all"], self.task, &room.file());
+        let whole = Run::new(&["-e", "trace=all"], self.task, (self.of, &room));
         assert!(whole.says("flow ok"), "without faults it succeeds: {whole:?}");
         assert_eq!((self.found)(&room), Some(self.new));
         let marks = |call: &&Call| !call.says("");
@@ -70,7 +71,8 @@ impl Sweep {
             }
         }
         tell(&format!(
-            "{}: swept {} points with {faults} faults, found {found:?}",
+            "{:?}, {}: swept {} points with {faults} faults, found {found:?}",
+            self.of,
             self.task,
             points.len()
         ));
@@ -83,7 +85,7 @@ impl Sweep {
     /// Runs the victim with one fault: what was found.
     fn fault(&self, fault: &str, call: &Call) -> &'static str {
         let room = self.room();
-        let run = Run::with(fault, call, self.task, &room.file());
+        let run = Run::with(fault, call, self.task, (self.of, &room));
         let context = format!("{fault} at {} {}: {:?}", call.number, call.line, run.said);
         let hit = run.killed || run.calls.iter().any(Call::is_injected);
         assert!(hit, "the fault was not reached: {context}");
@@ -118,6 +120,8 @@ impl Sweep {
         assert_eq!(store.read(&key()).unwrap().as_ref().map(json), Some(json(&last)));
         let mut names = room.names();
         names.retain(|name| !name.starts_with("credentials.json.corrupt-"));
+        let forgotten = other().key().digest();
+        names.retain(|name| !name.starts_with(&forgotten));
         assert_eq!(names, ["credentials.json", "credentials.json.lock"], "{context}");
     }
 }
@@ -139,8 +143,9 @@ fn with_the_old_record(room: &Room) {
     room.store().put(record(1), PATIENCE).unwrap();
 }
 
-pub(crate) fn refresh() {
+pub(crate) fn refresh(of: Kind) {
     let sweep = Sweep {
+        of,
         task: "refresh",
         furnish: with_the_old_record,
         found: |room| stored(room).filter(|word| ["old", "attempt", "new"].contains(word)),
@@ -150,8 +155,9 @@ pub(crate) fn refresh() {
     sweep.run();
 }
 
-pub(crate) fn first() {
+pub(crate) fn first(of: Kind) {
     let sweep = Sweep {
+        of,
         task: "put",
         furnish: |_| {},
         found: |room| stored(room).filter(|word| ["nothing", "new"].contains(word)),
@@ -161,8 +167,9 @@ pub(crate) fn first() {
     sweep.run();
 }
 
-pub(crate) fn deletion() {
+pub(crate) fn deletion(of: Kind) {
     let sweep = Sweep {
+        of,
         task: "delete",
         furnish: with_the_old_record,
         found: |room| stored(room).filter(|word| ["nothing", "old"].contains(word)),
@@ -172,10 +179,33 @@ pub(crate) fn deletion() {
     sweep.run();
 }
 
+/// Two records meet: the new one is never missing once it was saved, and no other was forgotten before.
+#[cfg(feature = "multistore")]
+pub(crate) fn replacement(of: Kind) {
+    let sweep = Sweep {
+        of,
+        task: "replace",
+        furnish: |room| room.store().put(other(), PATIENCE).unwrap(),
+        found: |room| {
+            let forgotten = room.store().read(other().key()).ok()?.is_none();
+            match (stored(room)?, forgotten) {
+                ("nothing", false) => Some("old"),
+                ("new", false) => Some("both"),
+                ("new", true) => Some("new"),
+                _ => None,
+            }
+        },
+        old: "old",
+        new: "new",
+    };
+    sweep.run();
+}
+
 const BAD: &[u8] = b"{\"grantflow_file\":1,\"sha256\":\"cut off";
 
-pub(crate) fn login() {
+pub(crate) fn login(of: Kind) {
     let sweep = Sweep {
+        of,
         task: "put",
         furnish: |room| {
             with_the_old_record(room);
@@ -188,7 +218,7 @@ pub(crate) fn login() {
             names.retain(|name| name == "credentials.json" || name.starts_with("credentials.json.corrupt-"));
             let (bad, good): (Vec<_>, Vec<_>) = names
                 .iter()
-                .partition(|name| fs::read(room.join(name)).unwrap() == BAD);
+                .partition(|name| fs::read(room.path_of(name)).unwrap() == BAD);
             // It is kept once, and nothing good is set aside.
             let kept = bad.len() == 1 && good.iter().all(|name| *name == "credentials.json");
             kept.then_some(word)
@@ -200,10 +230,10 @@ pub(crate) fn login() {
 }
 
 /// After a failed fsync the kernel may count lost pages as written, so a second one would lie.
-pub(crate) fn synced_once() {
-    let room = Room::new();
+pub(crate) fn synced_once(of: Kind) {
+    let room = Room::of(of);
     with_the_old_record(&room);
-    let whole = Run::new(&["-e", "trace=fsync,write"], "refresh", &room.file());
+    let whole = Run::new(&["-e", "trace=fsync,write"], "refresh", (of, &room));
     let syncs: Vec<Call> = whole
         .calls
         .iter()
@@ -213,11 +243,11 @@ pub(crate) fn synced_once() {
     assert_eq!(syncs.len(), 4, "two saves, each of a file and its directory");
     // The third and fourth are those of the save after the request.
     for call in &syncs[2..] {
-        let room = Room::new();
+        let room = Room::of(of);
         with_the_old_record(&room);
         let inject = format!("inject=fsync:error=EIO:when={}", call.number);
         let trace = "trace=fsync,openat,close,write,renameat";
-        let run = Run::new(&["-e", trace, "-e", &inject], "refresh", &room.file());
+        let run = Run::new(&["-e", trace, "-e", &inject], "refresh", (of, &room));
         assert_eq!(
             run.said,
             [
@@ -238,14 +268,14 @@ pub(crate) fn synced_once() {
 }
 
 /// What is reserved under the lock is refused there: the request has not left, and the old record stays.
-pub(crate) fn quota() {
+pub(crate) fn quota(of: Kind) {
     for error in ["EDQUOT", "ENOSPC"] {
         // The first reservation is that of the lock, the second that of the note of the attempt.
         for (number, end) in [(1, "flow Full"), (2, "save Full")] {
-            let room = Room::new();
+            let room = Room::of(of);
             with_the_old_record(&room);
             let inject = format!("inject=fallocate:error={error}:when={number}");
-            let run = Run::new(&["-e", "trace=fallocate", "-e", &inject], "refresh", &room.file());
+            let run = Run::new(&["-e", "trace=fallocate", "-e", &inject], "refresh", (of, &room));
             assert!(run.says(end) && !run.says("request"), "{run:?}");
             assert_eq!(stored(&room), Some("old"));
             assert_eq!(room.names(), ["credentials.json", "credentials.json.lock"]);
@@ -253,28 +283,33 @@ pub(crate) fn quota() {
     }
 }
 
-pub(crate) fn no_locks() {
+pub(crate) fn no_locks(of: Kind) {
     for error in ["ENOLCK", "EOPNOTSUPP", "ENOSYS"] {
-        let room = Room::new();
+        let room = Room::of(of);
         with_the_old_record(&room);
         let inject = format!("inject=flock:error={error}");
-        let run = Run::new(&["-e", "trace=flock", "-e", &inject], "refresh", &room.file());
+        let run = Run::new(&["-e", "trace=flock", "-e", &inject], "refresh", (of, &room));
         assert_eq!(run.said, ["begin", "flow LockUnsupported", "end"]);
         assert_eq!(stored(&room), Some("old"));
     }
 }
 
-pub(crate) fn never_wider() {
-    let room = Room::new();
-    let file = room.join("new").join("credentials.json");
-    let run = Run::new(&["-e", "trace=%file,fchmod,write"], "put", &file);
+pub(crate) fn never_wider(of: Kind) {
+    let room = Room::of(of);
+    let dir = room.join("new");
+    let run = Run::new(&["-e", "trace=%file,fchmod,write"], "put", (of, &dir));
     assert!(run.says("flow ok"));
     let calls = run.between("begin", "end");
     let created: Vec<&Call> = calls
         .iter()
         .filter(|call| call.line.contains("O_CREAT"))
         .collect();
-    assert_eq!(created.len(), 2, "the lock file and the one to save into");
+    let sealed = crate::room::keys(&dir).exists();
+    assert_eq!(
+        created.len(),
+        if sealed { 4 } else { 2 },
+        "the lock file and the one to save into, for the record and for the data key"
+    );
     for call in created {
         assert!(call.line.contains(", 0600)"), "{}", call.line);
     }
@@ -286,4 +321,45 @@ pub(crate) fn never_wider() {
             call.line
         );
     }
+}
+
+/// Else a crash could leave what nobody can open.
+#[cfg(feature = "encrypted")]
+pub(crate) fn key_first(of: Kind) {
+    let room = Room::of(of);
+    let trace = "trace=openat,read,write,fsync,renameat";
+    let run = Run::new(&["-e", trace], "put", (of, &room));
+    assert!(run.says("flow ok"));
+    let calls = run.between("begin", "end");
+    let at = |what: &str, is: &dyn Fn(&Call) -> bool| {
+        let at = calls.iter().position(is);
+        at.unwrap_or_else(|| panic!("{what}: {calls:#?}"))
+    };
+    let keys = crate::room::keys(&room);
+    let key = keys.join("data-key.json");
+    let (keys, key) = (keys.to_str().unwrap(), key.to_str().unwrap());
+    let steps = [
+        at("created", &|call| {
+            call.line.contains("data-key.json.saving-0\"") && call.line.contains("O_EXCL")
+        }),
+        at("written", &|call| {
+            call.name == "write" && call.line.contains("grantflow_keys")
+        }),
+        at("synced", &|call| {
+            call.name == "fsync" && call.line.contains("data-key.json.saving-0>")
+        }),
+        at("renamed", &|call| {
+            call.name == "renameat" && call.line.contains("\"data-key.json\"")
+        }),
+        at("its directory synced", &|call| {
+            call.name == "fsync" && call.line.contains(&format!("<{keys}>"))
+        }),
+        at("read back", &|call| {
+            call.name == "read" && call.line.contains(&format!("<{key}>"))
+        }),
+        at("the first sealed bytes", &|call| {
+            call.name == "write" && call.line.contains("grantflow_sealed")
+        }),
+    ];
+    assert!(steps.is_sorted(), "{steps:?} {calls:#?}");
 }

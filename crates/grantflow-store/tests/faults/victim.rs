@@ -1,21 +1,22 @@
 //! The process that is killed, or whose system calls fail.
 
 use std::io::Write as _;
+use std::path::Path;
 
 use grantflow_core::{Change, Locked, Store, StoreError};
-use grantflow_store::FileStore;
 
-use crate::room::{PATIENCE, attempt, key, kind, record};
+use crate::room::{Kind, PATIENCE, attempt, key, kind, other, record};
 
 pub(crate) const TASK: &str = "GRANTFLOW_TEST_TASK";
-pub(crate) const FILE: &str = "GRANTFLOW_TEST_FILE";
+pub(crate) const KIND: &str = "GRANTFLOW_TEST_KIND";
+pub(crate) const DIR: &str = "GRANTFLOW_TEST_DIR";
 
 /// Performs the task that this process was given and ends it; without one there is nothing to do.
 pub(crate) fn perform_task() {
-    let (Some(task), Some(file)) = (std::env::var_os(TASK), std::env::var_os(FILE)) else {
+    let (Some(task), Some(dir)) = (std::env::var_os(TASK), std::env::var_os(DIR)) else {
         return;
     };
-    let store = FileStore::new(file);
+    let store = Kind::named(&std::env::var(KIND).unwrap()).open(Path::new(&dir));
     say("begin");
     let new = Change::Put(Box::new(record(2)));
     let ended = match task.to_str().unwrap() {
@@ -30,6 +31,12 @@ pub(crate) fn perform_task() {
         "put" => locked(store.lock_for_login(&key(), PATIENCE), |locked| {
             say("request");
             save_twice(locked, &new)
+        }),
+        "replace" => locked(store.lock_for_login(&key(), PATIENCE), |locked| {
+            let forget = Box::new(other().key().clone());
+            let record = Box::new(record(2));
+            say("request");
+            save_twice(locked, &Change::Replace { record, forget })
         }),
         task => panic!("no task {task}"),
     };

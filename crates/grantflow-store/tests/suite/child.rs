@@ -7,20 +7,21 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use grantflow_core::{Store, StoreError, StoreExt as _};
-use grantflow_store::FileStore;
 
-use crate::room::{PATIENCE, json, key, kind, record};
+use crate::room::{Kind, PATIENCE, Room, json, key, kind, record};
 
 const TASK: &str = "GRANTFLOW_TEST_TASK";
-const FILE: &str = "GRANTFLOW_TEST_FILE";
+const KIND: &str = "GRANTFLOW_TEST_KIND";
+const DIR: &str = "GRANTFLOW_TEST_DIR";
 
 /// The test below in another process, with a task.
-pub(crate) fn command(task: &str, file: &Path) -> Command {
+pub(crate) fn command(task: &str, room: &Room) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(arguments())
         .env(TASK, task)
-        .env(FILE, file)
+        .env(KIND, room.kind().name())
+        .env(DIR, &**room)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
@@ -37,15 +38,16 @@ pub(crate) const fn arguments() -> [&'static str; 4] {
     ]
 }
 
-/// The same from a shell that has run `before`.
-pub(crate) fn command_after(before: &str, task: &str, file: &Path) -> Command {
+/// The same from a shell that has run `before`, with a store of this kind in a directory.
+pub(crate) fn command_after(before: &str, task: &str, kind: Kind, dir: &Path) -> Command {
     let mut command = Command::new("sh");
     command
         .args(["-c", &format!("{before}; exec \"$0\" \"$@\"")])
         .arg(std::env::current_exe().unwrap())
         .args(arguments())
         .env(TASK, task)
-        .env(FILE, file)
+        .env(KIND, kind.name())
+        .env(DIR, dir)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
@@ -72,19 +74,19 @@ pub(crate) struct Holder(pub(crate) Child);
 
 impl Holder {
     /// Starts it and waits until it has the lock.
-    pub(crate) fn start(file: &Path) -> Self {
-        Self::start_as("hold", file).0
+    pub(crate) fn start(room: &Room) -> Self {
+        Self::start_as("hold", room).0
     }
 
     /// Starts it with a child of its own, which outlives it; gives the child's number too.
-    pub(crate) fn start_with_child(file: &Path) -> (Self, i32) {
-        let (holder, said) = Self::start_as("hold with a child", file);
+    pub(crate) fn start_with_child(room: &Room) -> (Self, i32) {
+        let (holder, said) = Self::start_as("hold with a child", room);
         let child = said.strip_prefix("@child ").unwrap().parse().unwrap();
         (holder, child)
     }
 
-    fn start_as(task: &str, file: &Path) -> (Self, String) {
-        let mut child = command(task, file).stdin(Stdio::piped()).spawn().unwrap();
+    fn start_as(task: &str, room: &Room) -> (Self, String) {
+        let mut child = command(task, room).stdin(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let said = lines.map_while(Result::ok).find(|line| line.starts_with('@'));
         (Self(child), said.expect("it got the lock"))
@@ -116,10 +118,10 @@ fn say_kind<T>(what: &str, answer: Result<T, StoreError>) {
 /// No test of its own: without a task there is nothing to do.
 #[test]
 fn the_other_process() {
-    let (Some(task), Some(file)) = (std::env::var_os(TASK), std::env::var_os(FILE)) else {
+    let (Some(task), Some(dir)) = (std::env::var_os(TASK), std::env::var_os(DIR)) else {
         return;
     };
-    let store = FileStore::new(file);
+    let store = Kind::named(&std::env::var(KIND).unwrap()).open(Path::new(&dir));
     match task.to_str().unwrap() {
         "hold" => {
             let _locked = store.lock(&key(), PATIENCE).unwrap();
@@ -140,7 +142,7 @@ fn the_other_process() {
             say_kind("read", store.read(&key()));
             say_kind("lock", store.lock(&key(), Duration::ZERO));
         }
-        "exhaust" => exhaust(&store),
+        "exhaust" => exhaust(&*store),
         task => panic!("no task {task}"),
     }
     // Nothing of the harness is of interest.
@@ -148,7 +150,7 @@ fn the_other_process() {
 }
 
 /// Uses up all open files, tries, frees one after the other, and tries again.
-fn exhaust(store: &FileStore) {
+fn exhaust(store: &dyn Store) {
     store.put(record(1), PATIENCE).unwrap();
     let mut files: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
     loop {

@@ -1,63 +1,45 @@
 //! The stores keep every promise of a store.
 
 use grantflow_core::conformance;
-use grantflow_store::{FileStore, MemoryStore};
+use grantflow_store::MemoryStore;
 
-use crate::room::InRoom;
+use crate::room::{InRoom, Kind};
 
 conformance!(memory, MemoryStore::new);
-conformance!(file, || InRoom::new("credentials.json", FileStore::new));
+conformance!(file, || InRoom::new(Kind::File, None));
 conformance!(file_in_a_directory_to_be_made, || InRoom::new(
-    "new/credentials.json",
-    FileStore::new
+    Kind::File,
+    Some("new")
 ));
 
 #[cfg(feature = "multistore")]
-conformance!(multistore, || InRoom::new(
-    "credentials",
-    grantflow_store::MultiStore::new
-));
+conformance!(multistore, || InRoom::new(Kind::Multi, Some("new")));
 
 #[cfg(feature = "encrypted")]
-conformance!(sealed_file, || InRoom::new(
-    "credentials.json",
-    crate::room::sealed_file
-));
+conformance!(sealed_file, || InRoom::new(Kind::SealedFile, None));
 
 #[cfg(all(feature = "encrypted", feature = "multistore"))]
-conformance!(sealed_multistore, || InRoom::new(
-    "credentials",
-    crate::room::sealed_multistore
-));
+conformance!(sealed_multistore, || InRoom::new(Kind::SealedMulti, Some("new")));
 
 #[cfg(feature = "async")]
 mod on_a_thread {
     use grantflow_core::async_conformance;
-    use grantflow_store::{FileStore, MemoryStore, OnThread};
+    use grantflow_store::{MemoryStore, OnThread};
 
-    use crate::room::InRoom;
+    use crate::room::{InRoom, Kind};
 
     async_conformance!(memory, || OnThread::new(MemoryStore::new()));
-    async_conformance!(file, || OnThread::new(InRoom::new(
-        "credentials.json",
-        FileStore::new
-    )));
+    async_conformance!(file, || OnThread::new(InRoom::new(Kind::File, None)));
 
     #[cfg(feature = "multistore")]
-    async_conformance!(multistore, || OnThread::new(InRoom::new(
-        "credentials",
-        grantflow_store::MultiStore::new
-    )));
+    async_conformance!(multistore, || OnThread::new(InRoom::new(Kind::Multi, None)));
 
     #[cfg(feature = "encrypted")]
-    async_conformance!(sealed_file, || OnThread::new(InRoom::new(
-        "credentials.json",
-        crate::room::sealed_file
-    )));
+    async_conformance!(sealed_file, || OnThread::new(InRoom::new(Kind::SealedFile, None)));
 
     #[cfg(all(feature = "encrypted", feature = "multistore"))]
     async_conformance!(sealed_multistore, || OnThread::new(InRoom::new(
-        "credentials",
-        crate::room::sealed_multistore
+        Kind::SealedMulti,
+        None
     )));
 }

@@ -4,6 +4,8 @@
 mod conformance;
 mod corrupt;
 mod golden;
+#[cfg(feature = "multistore")]
+mod multistore;
 mod room;
 
 #[cfg(unix)]
@@ -14,3 +16,5 @@ mod disk;
 mod locks;
 #[cfg(unix)]
 mod privacy;
+#[cfg(feature = "encrypted")]
+mod sealed;

@@ -6,13 +6,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use grantflow_core::{Change, Store as _, StoreErrorKind, StoreExt as _};
-use grantflow_store::FileStore;
 
 use crate::child;
-use crate::room::{PATIENCE, Room, chmod, json, key, kind, mode, record, skip, tell};
+use crate::room::{Kind, PATIENCE, Room, chmod, each, json, key, keys, kind, mode, record, skip, tell};
 
-fn furnished() -> Room {
-    let room = Room::new();
+fn furnished(of: Kind) -> Room {
+    let room = Room::of(of);
     room.store().put(record(1), PATIENCE).unwrap();
     room
 }
@@ -22,193 +21,212 @@ fn insecure(answer: Option<StoreErrorKind>) -> bool {
 }
 
 /// Reads and locks are refused, and nothing is changed.
-fn is_refused(store: &FileStore, what: &str) {
-    let before = fs::read(store.path()).ok();
+fn is_refused(room: &Room, what: &str) {
+    let store = room.store();
+    let before = fs::read(room.file()).ok();
     let read = kind(store.read(&key()));
     assert!(insecure(read), "read, {what}: {read:?}");
     let locked = kind(store.lock(&key(), PATIENCE));
     assert!(insecure(locked), "lock, {what}: {locked:?}");
     let login = kind(store.lock_for_login(&key(), PATIENCE));
     assert!(insecure(login), "login, {what}: {login:?}");
-    assert_eq!(fs::read(store.path()).ok(), before, "{what}");
+    assert_eq!(fs::read(room.file()).ok(), before, "{what}");
 }
 
 #[test]
 fn t56_files_and_directories_are_private_under_any_umask() {
-    for umask in ["000", "022", "077"] {
-        let room = Room::new();
-        let file = room.join("new").join("credentials.json");
-        let said = child::run(child::command_after(&format!("umask {umask}"), "put", &file));
-        assert_eq!(said, ["put ok"], "umask {umask}");
-        assert_eq!(mode(&room.join("new")), 0o700, "umask {umask}");
-        assert_eq!(mode(&file), 0o600, "umask {umask}");
-        assert_eq!(
-            mode(&room.join("new").join("credentials.json.lock")),
-            0o600,
-            "umask {umask}"
-        );
-    }
+    each(|of| {
+        for umask in ["000", "022", "077"] {
+            let room = Room::of(of);
+            let dir = room.join("new");
+            let said = child::run(child::command_after(&format!("umask {umask}"), "put", of, &dir));
+            assert_eq!(said, ["put ok"], "umask {umask}");
+            let made = [dir.clone(), keys(&dir)].into_iter().filter(|made| made.exists());
+            let mut files = 0;
+            for dir in made {
+                assert_eq!(mode(&dir), 0o700, "umask {umask}, {dir:?}");
+                for file in fs::read_dir(dir).unwrap() {
+                    let file = file.unwrap().path();
+                    assert_eq!(mode(&file), 0o600, "umask {umask}, {file:?}");
+                    files += 1;
+                }
+            }
+            // The record and its lock; where it is sealed, the data key and its lock.
+            let sealed = keys(&room.join("new")).exists();
+            assert_eq!(files, if sealed { 4 } else { 2 }, "umask {umask}");
+        }
+    });
 }
 
 #[test]
 fn t56_a_file_that_others_may_read_is_refused_under_any_umask() {
-    for umask in ["000", "022", "077"] {
-        let room = furnished();
-        chmod(&room.file(), 0o644);
-        let said = child::run(child::command_after(
-            &format!("umask {umask}"),
-            "put",
-            &room.file(),
-        ));
-        assert_eq!(said.len(), 1);
-        assert!(said[0].starts_with("put Insecure"), "umask {umask}: {said:?}");
-        assert_eq!(mode(&room.file()), 0o644, "nothing is repaired unasked");
-    }
+    each(|of| {
+        for umask in ["000", "022", "077"] {
+            let room = furnished(of);
+            chmod(&room.file(), 0o644);
+            let said = child::run(child::command_after(&format!("umask {umask}"), "put", of, &room));
+            assert_eq!(said.len(), 1);
+            assert!(said[0].starts_with("put Insecure"), "umask {umask}: {said:?}");
+            assert_eq!(mode(&room.file()), 0o644, "nothing is repaired unasked");
+        }
+    });
 }
 
 #[test]
 fn t56_every_bit_for_others_is_refused_on_the_file_and_on_its_lock() {
-    for bit in [0o040, 0o020, 0o010, 0o004, 0o002, 0o001] {
-        let room = furnished();
-        chmod(&room.file(), 0o600 | bit);
-        is_refused(&room.store(), &format!("mode {:o}", 0o600 | bit));
-        let room = furnished();
-        chmod(&room.join("credentials.json.lock"), 0o600 | bit);
-        let locked = kind(room.store().lock(&key(), PATIENCE));
-        assert!(insecure(locked), "lock file with {bit:o}: {locked:?}");
-    }
+    each(|of| {
+        for bit in [0o040, 0o020, 0o010, 0o004, 0o002, 0o001] {
+            let room = furnished(of);
+            chmod(&room.file(), 0o600 | bit);
+            is_refused(&room, &format!("mode {:o}", 0o600 | bit));
+            let room = furnished(of);
+            chmod(&room.beside(".lock"), 0o600 | bit);
+            let locked = kind(room.store().lock(&key(), PATIENCE));
+            assert!(insecure(locked), "lock file with {bit:o}: {locked:?}");
+        }
+    });
 }
 
 #[test]
 fn t56_what_another_user_owns_is_refused() {
-    let room = furnished();
-    if chown(room.file(), Some(12345), None).is_err() {
-        return skip("t56 foreign owner", "only root can give a file away");
-    }
-    is_refused(&room.store(), "a foreign file");
-    let room = furnished();
-    chown(room.join("credentials.json.lock"), Some(12345), None).unwrap();
-    assert!(
-        insecure(kind(room.store().lock(&key(), PATIENCE))),
-        "a foreign lock file"
-    );
-    let room = furnished();
-    chown(&*room, Some(12345), None).unwrap();
-    is_refused(&room.store(), "a foreign directory");
+    each(|of| {
+        let room = furnished(of);
+        if chown(room.file(), Some(12345), None).is_err() {
+            return skip("t56 foreign owner", "only root can give a file away");
+        }
+        is_refused(&room, "a foreign file");
+        let room = furnished(of);
+        chown(room.beside(".lock"), Some(12345), None).unwrap();
+        assert!(
+            insecure(kind(room.store().lock(&key(), PATIENCE))),
+            "a foreign lock file"
+        );
+        let room = furnished(of);
+        chown(&*room, Some(12345), None).unwrap();
+        is_refused(&room, "a foreign directory");
+    });
 }
 
 #[test]
 fn t58_a_directory_that_others_may_write_to_is_refused_sticky_or_not() {
-    for (bits, fine) in [
-        (0o700, true),
-        (0o755, true),
-        (0o750, true),
-        (0o770, true),
-        (0o777, false),
-        (0o1777, false),
-        (0o703, false),
-        (0o702, false),
-        (0o1702, false),
-    ] {
-        let room = furnished();
-        chmod(&room, bits);
-        if fine {
-            let read = room.store().read(&key()).unwrap();
-            assert_eq!(read.as_ref().map(json), Some(json(&record(1))), "{bits:o}");
-        } else {
-            is_refused(&room.store(), &format!("directory {bits:o}"));
+    each(|of| {
+        for (bits, fine) in [
+            (0o700, true),
+            (0o755, true),
+            (0o750, true),
+            (0o770, true),
+            (0o777, false),
+            (0o1777, false),
+            (0o703, false),
+            (0o702, false),
+            (0o1702, false),
+        ] {
+            let room = furnished(of);
+            chmod(&room, bits);
+            if fine {
+                let read = room.store().read(&key()).unwrap();
+                assert_eq!(read.as_ref().map(json), Some(json(&record(1))), "{bits:o}");
+            } else {
+                is_refused(&room, &format!("directory {bits:o}"));
+            }
+            chmod(&room, 0o700);
         }
-        chmod(&room, 0o700);
-    }
+    });
 }
 
 #[test]
 fn t57_links_and_what_is_no_file_are_refused() {
-    let outside = Room::new();
-    let victim = outside.join("victim");
-    type Furnish = fn(&Path, &Path);
-    let furnish: [(&str, Furnish); 5] = [
-        ("a symbolic link", |path, victim| symlink(victim, path).unwrap()),
-        ("a dangling link", |path, victim| {
-            symlink(victim.join("none"), path).unwrap()
-        }),
-        ("a second name", |path, victim| {
-            fs::hard_link(victim, path).unwrap()
-        }),
-        ("a directory", |path, _| fs::create_dir(path).unwrap()),
-        ("a pipe", |path, _| {
-            use rustix::fs::{CWD, FileType, Mode, mknodat};
-            mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-        }),
-    ];
-    for (what, furnish) in furnish {
-        for name in ["credentials.json", "credentials.json.lock"] {
-            fs::write(&victim, "victim").unwrap();
-            chmod(&victim, 0o600);
-            let room = Room::new();
-            furnish(&room.join(name), &victim);
-            let locked = kind(room.store().lock(&key(), PATIENCE));
-            assert!(insecure(locked), "{what} as {name}: {locked:?}");
-            if name == "credentials.json" {
-                assert!(insecure(kind(room.store().read(&key()))), "{what}");
+    each(|of| {
+        let outside = Room::of(of);
+        let victim = outside.join("victim");
+        type Furnish = fn(&Path, &Path);
+        let furnish: [(&str, Furnish); 5] = [
+            ("a symbolic link", |path, victim| symlink(victim, path).unwrap()),
+            ("a dangling link", |path, victim| {
+                symlink(victim.join("none"), path).unwrap()
+            }),
+            ("a second name", |path, victim| {
+                fs::hard_link(victim, path).unwrap()
+            }),
+            ("a directory", |path, _| fs::create_dir(path).unwrap()),
+            ("a pipe", |path, _| {
+                use rustix::fs::{CWD, FileType, Mode, mknodat};
+                mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+            }),
+        ];
+        for (what, furnish) in furnish {
+            for name in ["credentials.json", "credentials.json.lock"] {
+                fs::write(&victim, "victim").unwrap();
+                chmod(&victim, 0o600);
+                let room = Room::of(of);
+                furnish(&room.path_of(name), &victim);
+                let locked = kind(room.store().lock(&key(), PATIENCE));
+                assert!(insecure(locked), "{what} as {name}: {locked:?}");
+                if name == "credentials.json" {
+                    assert!(insecure(kind(room.store().read(&key()))), "{what}");
+                }
+                assert_eq!(fs::read(&victim).unwrap(), b"victim", "{what} as {name}");
             }
-            assert_eq!(fs::read(&victim).unwrap(), b"victim", "{what} as {name}");
         }
-    }
+    });
 }
 
 #[test]
 fn t57_a_link_in_the_place_of_the_file_to_save_into_is_removed_not_followed() {
-    let room = furnished();
-    let victim = room.join("victim");
-    fs::write(&victim, "victim").unwrap();
-    for slot in ["credentials.json.saving-0", "credentials.json.saving-1"] {
-        symlink(&victim, room.join(slot)).unwrap();
-    }
-    room.store().put(record(2), PATIENCE).unwrap();
-    assert_eq!(fs::read(&victim).unwrap(), b"victim");
-    assert_eq!(
-        room.names(),
-        ["credentials.json", "credentials.json.lock", "victim"]
-    );
+    each(|of| {
+        let room = furnished(of);
+        let victim = room.join("victim");
+        fs::write(&victim, "victim").unwrap();
+        for slot in ["credentials.json.saving-0", "credentials.json.saving-1"] {
+            symlink(&victim, room.path_of(slot)).unwrap();
+        }
+        room.store().put(record(2), PATIENCE).unwrap();
+        assert_eq!(fs::read(&victim).unwrap(), b"victim");
+        assert_eq!(
+            room.names(),
+            ["credentials.json", "credentials.json.lock", "victim"]
+        );
+    });
 }
 
 /// One who may write to the directory can replace the record, but cannot have us write anywhere else.
 #[test]
 fn t57_links_swapped_in_at_any_moment_are_never_followed() {
-    const ROUNDS: usize = 3_000;
-    let (room, outside) = (furnished(), Room::new());
-    let victim = outside.join("victim");
-    let bytes = fs::read(room.file()).unwrap();
-    fs::write(&victim, &bytes).unwrap();
-    chmod(&victim, 0o600);
-    let over = AtomicBool::new(false);
-    let (mut saved, mut refused) = (0, 0);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let names = ["", ".lock", ".saving-0", ".saving-1"];
-            for name in names.into_iter().cycle() {
-                if over.load(Ordering::Relaxed) {
-                    return;
+    each(|of| {
+        const ROUNDS: usize = 3_000;
+        let (room, outside) = (furnished(of), Room::of(of));
+        let victim = outside.join("victim");
+        let bytes = fs::read(room.file()).unwrap();
+        fs::write(&victim, &bytes).unwrap();
+        chmod(&victim, 0o600);
+        let over = AtomicBool::new(false);
+        let (mut saved, mut refused) = (0, 0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let names = ["", ".lock", ".saving-0", ".saving-1"];
+                for name in names.into_iter().cycle() {
+                    if over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let path = room.beside(name);
+                    let _ = fs::remove_file(&path);
+                    let _ = symlink(&victim, &path);
+                    std::thread::yield_now();
+                    let _ = fs::remove_file(&path);
                 }
-                let path = room.join(format!("credentials.json{name}"));
-                let _ = fs::remove_file(&path);
-                let _ = symlink(&victim, &path);
-                std::thread::yield_now();
-                let _ = fs::remove_file(&path);
-            }
-        });
-        for _ in 0..ROUNDS {
-            let store = room.store();
-            let put = store.lock_for_login(&key(), PATIENCE).and_then(|mut locked| {
-                let generation = locked.record().map_or(1, |record| record.generation() + 1);
-                locked.save(Change::Put(Box::new(record(generation))))
             });
-            *(if put.is_ok() { &mut saved } else { &mut refused }) += 1;
-        }
-        over.store(true, Ordering::Relaxed);
+            for _ in 0..ROUNDS {
+                let store = room.store();
+                let put = store.lock_for_login(&key(), PATIENCE).and_then(|mut locked| {
+                    let generation = locked.record().map_or(1, |record| record.generation() + 1);
+                    locked.save(Change::Put(Box::new(record(generation))))
+                });
+                *(if put.is_ok() { &mut saved } else { &mut refused }) += 1;
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+        tell(&format!("t57: {ROUNDS} rounds, {saved} saved, {refused} refused"));
+        assert_eq!(fs::read(&victim).unwrap(), bytes, "the victim changed");
+        assert!(refused > 0, "nothing was swapped");
     });
-    tell(&format!("t57: {ROUNDS} rounds, {saved} saved, {refused} refused"));
-    assert_eq!(fs::read(&victim).unwrap(), bytes, "the victim changed");
-    assert!(refused > 0, "nothing was swapped");
 }

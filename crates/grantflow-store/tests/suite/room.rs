@@ -3,6 +3,7 @@
 use std::fs;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -12,68 +13,208 @@ use grantflow_store::FileStore;
 /// Long enough for a lock that will be free.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A directory that goes when it is dropped.
+/// The stores that keep records in files: all promise the same.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    File,
+    #[cfg(feature = "multistore")]
+    Multi,
+    #[cfg(feature = "encrypted")]
+    SealedFile,
+    #[cfg(all(feature = "encrypted", feature = "multistore"))]
+    SealedMulti,
+}
+
+impl Kind {
+    pub(crate) const ALL: &[Self] = &[
+        Self::File,
+        #[cfg(feature = "multistore")]
+        Self::Multi,
+        #[cfg(feature = "encrypted")]
+        Self::SealedFile,
+        #[cfg(all(feature = "encrypted", feature = "multistore"))]
+        Self::SealedMulti,
+    ];
+
+    /// What the environment of another process calls it.
+    pub(crate) fn name(self) -> String {
+        format!("{self:?}")
+    }
+
+    pub(crate) fn named(name: &str) -> Self {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|kind| kind.name() == name).unwrap()
+    }
+
+    /// A new store whose records are in this directory; data keys are beside it.
+    pub(crate) fn open(self, dir: &Path) -> Arc<dyn Store> {
+        match self {
+            Self::File => Arc::new(FileStore::new(dir.join(FILE))),
+            #[cfg(feature = "multistore")]
+            Self::Multi => Arc::new(grantflow_store::MultiStore::new(dir)),
+            #[cfg(feature = "encrypted")]
+            Self::SealedFile => {
+                let store = FileStore::new(dir.join(FILE));
+                Arc::new(grantflow_store::Encrypted::new(store, key_file(dir)))
+            }
+            #[cfg(all(feature = "encrypted", feature = "multistore"))]
+            Self::SealedMulti => {
+                let store = grantflow_store::MultiStore::new(dir);
+                Arc::new(grantflow_store::Encrypted::new(store, key_file(dir)))
+            }
+        }
+    }
+
+    /// The file of the record of [`key`] in this directory.
+    pub(crate) fn file(self, dir: &Path) -> PathBuf {
+        dir.join(if self.has_many() {
+            format!("{}.json", key().digest())
+        } else {
+            FILE.to_owned()
+        })
+    }
+
+    pub(crate) fn has_many(self) -> bool {
+        match self {
+            Self::File => false,
+            #[cfg(feature = "encrypted")]
+            Self::SealedFile => false,
+            #[cfg(feature = "multistore")]
+            _ => true,
+        }
+    }
+}
+
+/// The name that the file of a record has in lists.
+pub(crate) const FILE: &str = "credentials.json";
+
+/// Runs a test for each kind of store, and says for which it failed.
+pub(crate) fn each(test: impl Fn(Kind)) {
+    struct Name(Kind);
+    impl Drop for Name {
+        #[expect(clippy::print_stderr, reason = "a panic is printed there, too")]
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                eprintln!("with {:?}", self.0);
+            }
+        }
+    }
+    for kind in Kind::ALL {
+        let _name = Name(*kind);
+        test(*kind);
+    }
+}
+
+/// Where the data keys of the stores in a directory are.
+#[cfg(feature = "encrypted")]
+pub(crate) fn key_file(dir: &Path) -> grantflow_store::KeyFile {
+    grantflow_store::KeyFile::new(keys(dir).join("data-key.json"))
+}
+
+/// The directory for data keys beside that of records.
+pub(crate) fn keys(dir: &Path) -> PathBuf {
+    dir.with_extension("keys")
+}
+
+/// A directory that goes when it is dropped, for a store of some kind.
 #[derive(Debug)]
-pub(crate) struct Room(PathBuf);
+pub(crate) struct Room {
+    path: PathBuf,
+    kind: Kind,
+}
 
 impl Room {
     pub(crate) fn new() -> Self {
+        Self::of(Kind::File)
+    }
+
+    pub(crate) fn of(kind: Kind) -> Self {
         static ROOMS: AtomicUsize = AtomicUsize::new(0);
         let number = ROOMS.fetch_add(1, Ordering::Relaxed);
         let path =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("room-{}-{number}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
+        let _ = fs::remove_dir_all(keys(&path));
         fs::create_dir_all(&path).unwrap();
         #[cfg(unix)]
         chmod(&path, 0o700);
-        Self(path)
+        Self { path, kind }
     }
 
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The file of the record of [`key`].
     pub(crate) fn file(&self) -> PathBuf {
-        self.0.join("credentials.json")
+        self.kind.file(&self.path)
     }
 
-    pub(crate) fn store(&self) -> FileStore {
-        FileStore::new(self.file())
+    /// A path beside that file: its lock for `.lock`.
+    pub(crate) fn beside(&self, ending: &str) -> PathBuf {
+        let mut path = self.file().into_os_string();
+        path.push(ending);
+        path.into()
     }
 
-    /// The names in it.
+    /// A new store in it.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        self.kind.open(&self.path)
+    }
+
+    /// The names in it; the file of the record is called [`FILE`] everywhere.
     pub(crate) fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(&self.0)
+        let file = self.file();
+        let file = file.file_name().unwrap().to_str().unwrap();
+        let mut names: Vec<String> = fs::read_dir(&self.path)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .map(|name| match name.strip_prefix(file) {
+                Some(ending) => format!("{FILE}{ending}"),
+                None => name,
+            })
             .collect();
         names.sort();
         names
+    }
+
+    /// The path of a name in that list.
+    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+        match name.strip_prefix(FILE) {
+            Some(ending) => self.beside(ending),
+            None => self.join(name),
+        }
     }
 }
 
 impl Deref for Room {
     type Target = Path;
     fn deref(&self) -> &Path {
-        &self.0
+        &self.path
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.path);
+        let _ = fs::remove_dir_all(keys(&self.path));
     }
 }
 
 /// A store together with its room.
 #[derive(Debug)]
 pub(crate) struct InRoom {
-    store: Box<dyn Store>,
+    store: Arc<dyn Store>,
     _room: Room,
 }
 
 impl InRoom {
-    /// The store that `open` makes of a path in a room of its own.
-    pub(crate) fn new<S: Store + 'static>(below: &str, open: impl FnOnce(PathBuf) -> S) -> Self {
-        let room = Room::new();
+    /// A store of this kind in the room's own directory, or in one to be made.
+    pub(crate) fn new(kind: Kind, below: Option<&str>) -> Self {
+        let room = Room::of(kind);
+        let dir = below.map_or_else(|| room.to_owned(), |name| room.join(name));
         Self {
-            store: Box::new(open(room.join(below))),
+            store: kind.open(&dir),
             _room: room,
         }
     }
@@ -103,22 +244,6 @@ impl Store for InRoom {
     }
 }
 
-/// Where the data keys of the stores in a room are.
-#[cfg(feature = "encrypted")]
-pub(crate) fn key_file(path: &Path) -> grantflow_store::KeyFile {
-    grantflow_store::KeyFile::new(path.with_file_name("data-key.json"))
-}
-
-#[cfg(feature = "encrypted")]
-pub(crate) fn sealed_file(path: PathBuf) -> grantflow_store::Encrypted {
-    grantflow_store::Encrypted::new(FileStore::new(&path), key_file(&path))
-}
-
-#[cfg(all(feature = "encrypted", feature = "multistore"))]
-pub(crate) fn sealed_multistore(path: PathBuf) -> grantflow_store::Encrypted {
-    grantflow_store::Encrypted::new(grantflow_store::MultiStore::new(&path), key_file(&path))
-}
-
 #[cfg(unix)]
 pub(crate) fn chmod(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt as _;
@@ -142,6 +267,18 @@ pub(crate) fn attempt(generation: u64) -> Record {
     record_with(
         generation,
         r#","refresh":{"attempt_started_at":"2027-01-15T08:55:00Z"}"#,
+    )
+}
+
+/// A record of another key.
+#[cfg(feature = "multistore")]
+pub(crate) fn other() -> Record {
+    let one = record(1);
+    Record::new(
+        key().with_account("bob"),
+        one.client().clone(),
+        one.token().clone(),
+        one.provenance().clone(),
     )
 }
 

@@ -72,6 +72,19 @@ def token(command):
     return credential.get_access_token(httplib2.Http()).access_token
 
 
+def call(command):
+    """Calls an API, as `authorize` has it: a token that is refused is refreshed. The status."""
+    http = storage(command).get().authorize(httplib2.Http())
+    return http.request(command["url"])[0].status
+
+
+def remember(command):
+    """Keeps a credential in memory, as a process does that runs for long; its access token."""
+    place = storage(command)
+    place._of_the_peer = place.get()
+    return place._of_the_peer.access_token
+
+
 def google_auth(command):
     """What google-auth makes of the same."""
     credential = google.oauth2.credentials.Credentials.from_authorized_user_info(json.loads(command["json"]))
@@ -106,7 +119,7 @@ def count(command):
 
 TASKS = {
     task.__name__: task
-    for task in (load, make, get, delete, token, google_auth, application_default, lock, unlock, count)
+    for task in (load, make, get, delete, token, call, remember, google_auth, application_default, lock, unlock, count)
 }
 
 for line in sys.stdin:

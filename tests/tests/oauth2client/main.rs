@@ -4,6 +4,8 @@ mod export;
 mod import;
 #[cfg(unix)]
 mod lock;
+#[cfg(unix)]
+mod mixed;
 
 use grantflow_core::{Record, Timestamp};
 use grantflow_store::import::Import;

@@ -18,6 +18,8 @@ mod kept;
 #[cfg(unix)]
 mod lock;
 mod members;
+#[cfg(unix)]
+mod mixed;
 mod user;
 
 use std::fs::File;
@@ -34,6 +36,8 @@ pub use self::format::Format;
 #[cfg(unix)]
 pub use self::lock::FastenersLock;
 use self::members::Wiped;
+#[cfg(unix)]
+pub use self::mixed::MixedFleetStore;
 
 /// How long a file may be: thousands of credentials; each is one or two KiB.
 const MAX_FILE: u64 = 32 * 1024 * 1024;

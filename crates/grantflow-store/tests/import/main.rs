@@ -7,5 +7,7 @@ mod export;
 mod hostile;
 #[cfg(unix)]
 mod lock;
+#[cfg(all(unix, feature = "file", feature = "memory"))]
+mod mixed;
 mod read;
 mod samples;

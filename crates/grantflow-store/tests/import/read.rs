@@ -364,6 +364,10 @@ fn old_names_of_classes_are_looked_up_in_the_table_and_others_are_not_taken() {
     );
     assert_eq!(taken("os", "system"), Err(NotTaken::UnknownClass));
     assert_eq!(
+        taken("another.module", "OAuth2Credentials"),
+        Err(NotTaken::UnknownClass)
+    );
+    assert_eq!(
         taken("oauth2client.client", "Storage"),
         Err(NotTaken::UnknownClass)
     );

@@ -4,6 +4,8 @@ mod authorized_user;
 mod oauth2client;
 mod write;
 
+#[cfg(unix)]
+pub(super) use self::write::Prepared;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -127,7 +129,7 @@ impl Export {
         let mut all = Map::new();
         for record in records {
             let credential = self.oauth2client(record)?;
-            let old = all.insert(name(record), entry(&credential));
+            let old = all.insert(name(record), encoded(&credential));
             if old.is_some() {
                 return Err(Problem::SameName(name(record)));
             }
@@ -136,8 +138,13 @@ impl Export {
     }
 }
 
-/// A credential as `multiprocess_file_storage` keeps it.
-fn entry(credential: &Wiped) -> Value {
+/// A record as `multiprocess_file_storage` keeps it.
+#[cfg(unix)]
+pub(super) fn entry(record: &Record) -> Result<Value, Problem> {
+    Ok(encoded(&Wiped(oauth2client::object(record)?)))
+}
+
+fn encoded(credential: &Wiped) -> Value {
     let json = Secret::new(credential.0.to_string());
     Value::String(STANDARD.encode(json.expose()))
 }

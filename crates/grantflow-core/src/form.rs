@@ -14,12 +14,24 @@ pub(crate) struct Form(String);
 
 impl Form {
     pub(crate) fn push(&mut self, name: &str, value: &str) {
+        // An escape takes the place of one byte by three.
+        self.make_room(2 + 3 * (name.len() + value.len()));
         if !self.0.is_empty() {
             self.0.push('&');
         }
         self.0.extend(form_urlencoded::byte_serialize(name.as_bytes()));
         self.0.push('=');
         self.0.extend(form_urlencoded::byte_serialize(value.as_bytes()));
+    }
+
+    /// A text that grows by itself leaves copies of its secrets behind; this one is cleared where it has been.
+    fn make_room(&mut self, more: usize) {
+        let needed = self.0.len() + more;
+        if self.0.capacity() < needed {
+            let mut larger = String::with_capacity(needed.max(2 * self.0.capacity()).max(ROOM));
+            larger.push_str(&self.0);
+            *self = Self(larger);
+        }
     }
 
     /// The POST of this form that asks for JSON.
@@ -56,6 +68,9 @@ impl Drop for Form {
     }
 }
 
+/// Enough for most requests.
+const ROOM: usize = 512;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,5 +80,24 @@ mod tests {
         let mut form = Form::default();
         form.push("k", " %&+\u{a3}\u{20ac}");
         assert_eq!(form.0, "k=+%25%26%2B%C2%A3%E2%82%AC");
+    }
+
+    /// What `String` does by itself when it grows leaves the old text behind, which nobody clears.
+    #[test]
+    fn a_text_never_grows_while_a_secret_is_written_into_it() {
+        let mut form = Form::default();
+        form.push("k", "short");
+        assert!(form.0.capacity() >= ROOM);
+        let long = "%".repeat(ROOM);
+        for _ in 0..2 {
+            form.push("k", &long);
+            // Room for all of it, had each byte been escaped: so it was there before the first was written.
+            assert!(form.0.capacity() >= form.0.len() + 2);
+            form.make_room(2 + 3 * (1 + long.len()));
+            let address = form.0.as_ptr();
+            form.push("k", &long);
+            assert_eq!(form.0.as_ptr(), address);
+        }
+        assert_eq!(form.0.len(), 7 + 4 * (3 + 3 * ROOM));
     }
 }

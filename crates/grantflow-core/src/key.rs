@@ -194,13 +194,13 @@ impl Key {
         part("grantflow key 1");
         self.parts().for_each(&mut part);
         self.scopes.sorted().into_iter().for_each(&mut part);
-        use std::fmt::Write as _;
-        hash.finalize()
-            .iter()
-            .fold(String::with_capacity(64), |mut hex, byte| {
-                // Writing to a string cannot fail.
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            })
+        // Four bits make one digit.
+        let halves = hash
+            .finalize()
+            .into_iter()
+            .flat_map(|byte| [byte >> 4, byte & 15]);
+        halves
+            .filter_map(|half| char::from_digit(half.into(), 16))
+            .collect()
     }
 }

@@ -1,5 +1,6 @@
 //! A refresh over a connection that is kept alive, to an endpoint on loopback without TLS.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use grantflow_core::{
@@ -8,6 +9,8 @@ use grantflow_core::{
 };
 use grantflow_store::MemoryStore;
 use grantflow_ureq::UreqTransport;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 use super::token_reply::REPLY;
 use super::{Bar, Case, Group};
@@ -23,13 +26,13 @@ pub(super) fn group() -> Group {
     let transport = UreqTransport::builder().no_proxy().build().expect("a transport");
     let credentials = credentials(&client);
     let bare = agent(ureq::Agent::config_builder());
-    let bare_with_limits = agent(
-        ureq::Agent::config_builder()
-            .timeout_resolve(Some(Duration::from_secs(5)))
-            .timeout_connect(Some(Duration::from_secs(5)))
-            .timeout_global(Some(Duration::from_secs(30))),
+    let bare_with_limits = with_limits().build().new_agent();
+    let without_lookups = ureq::Agent::with_parts(
+        with_limits().build(),
+        DefaultConnector::default(),
+        Known::of(&url),
     );
-    let url_2 = url.clone();
+    let (url_2, url_3) = (url.clone(), url.clone());
     #[cfg(feature = "peers")]
     let peer = crate::peers::refresh(&url, REFRESH_TOKEN);
     Group {
@@ -51,23 +54,67 @@ pub(super) fn group() -> Group {
             Case::new("ours: Credentials::refresh, MemoryStore", move |n| {
                 (0..n).for_each(|_| drop(credentials.refresh().expect("a token")));
             }),
+            Case::new("limit: bare ureq, the same time limits, no lookup", move |n| {
+                (0..n).for_each(|_| post(&without_lookups, &url_3))
+            }),
             Case::new("bare ureq, its own time limits", move |n| {
                 (0..n).for_each(|_| post(&bare, &url_2))
             }),
         ],
-        bars: vec![Bar {
+        bars: [
+            "limit: bare ureq, the same time limits",
+            "limit: bare ureq, the same time limits, no lookup",
+        ]
+        .map(|limit| Bar {
             case: "ours: TokenRequest over UreqTransport",
-            limit: "limit: bare ureq, the same time limits",
+            limit,
             times: 1.05,
             allocations: None,
             instructions: None,
-        }],
+        })
+        .into(),
         clock: Clock::Process,
     }
 }
 
-fn agent(config: ureq::config::ConfigBuilder<ureq::typestate::AgentScope>) -> ureq::Agent {
+type Config = ureq::config::ConfigBuilder<ureq::typestate::AgentScope>;
+
+fn agent(config: Config) -> ureq::Agent {
     config.proxy(None).http_status_as_error(false).build().new_agent()
+}
+
+/// Those of our transport.
+fn with_limits() -> Config {
+    ureq::Agent::config_builder()
+        .proxy(None)
+        .http_status_as_error(false)
+        .timeout_resolve(Some(Duration::from_secs(5)))
+        .timeout_connect(Some(Duration::from_secs(5)))
+        .timeout_global(Some(Duration::from_secs(30)))
+}
+
+/// An address that is known: ureq looks one up before each request, on a thread of its own where there is a time limit.
+#[derive(Debug)]
+struct Known(SocketAddr);
+
+impl Known {
+    fn of(url: &str) -> Self {
+        let host = url.trim_start_matches("http://").split('/').next();
+        Self(host.expect("a host").parse().expect("an address"))
+    }
+}
+
+impl Resolver for Known {
+    fn resolve(
+        &self,
+        _: &ureq::http::Uri,
+        _: &ureq::config::Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut found = self.empty();
+        found.push(self.0);
+        Ok(found)
+    }
 }
 
 /// The bytes of our request, sent and read without a look at them.

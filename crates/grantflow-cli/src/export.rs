@@ -1,7 +1,6 @@
 //! `grantflow export`: stored credentials, written for another library.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::ValueEnum;
 use grantflow::blocking::Credentials;
@@ -56,7 +55,8 @@ pub(crate) const EXAMPLES: &str = "Examples:
   grantflow export --as oauth2client --access-token-only --replace credentials.json";
 
 /// How long to wait for a Python process that writes the file.
-const PATIENCE: Duration = Duration::from_secs(30);
+#[cfg(unix)]
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Writes what is stored.
 pub(crate) fn export(args: &Args, export: &ExportArgs) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use grantflow::error::StoreErrorKind;
 use grantflow::loopback::Visible;
-use grantflow::store::import::{Format, Found, Import};
+use grantflow::store::import::{Found, Import};
 use grantflow::{Change, Key, Origin, Record, Store};
 use serde_json::{Value, json};
 
@@ -118,21 +118,26 @@ fn read(file: &Path, session: &Session) -> Result<Import, Failure> {
         read.map_err(|error| Failure::new(USAGE, format!("cannot read standard input: {error}")))?;
         return Ok(Import::parse(&content, now)?);
     }
-    let first = Import::read(file, now);
-    #[cfg(unix)]
-    {
-        let mut lock = file.as_os_str().to_owned();
-        lock.push(".lock");
-        // Nobody holds a lock that is not there, and making one would leave it.
-        let other = first
-            .as_ref()
-            .is_ok_and(|first| first.format() != Format::MultiprocessFileStorage);
-        if !other && Path::new(&lock).is_file() {
-            let _held = grantflow::store::import::FastenersLock::beside(file, PATIENCE)?;
-            return Ok(Import::read(file, now)?);
-        }
+    let first = Import::read(file, now)?;
+    read_under_its_lock(file, first, session)
+}
+
+#[cfg(unix)]
+fn read_under_its_lock(file: &Path, first: Import, session: &Session) -> Result<Import, Failure> {
+    use grantflow::store::import::{FastenersLock, Format};
+    let mut lock = file.as_os_str().to_owned();
+    lock.push(".lock");
+    // Nobody holds a lock that is not there, and making one would leave it.
+    if first.format() != Format::MultiprocessFileStorage || !Path::new(&lock).is_file() {
+        return Ok(first);
     }
-    Ok(first?)
+    let _held = FastenersLock::beside(file, PATIENCE)?;
+    Ok(Import::read(file, session.now())?)
+}
+
+#[cfg(not(unix))]
+fn read_under_its_lock(_: &Path, first: Import, _: &Session) -> Result<Import, Failure> {
+    Ok(first)
 }
 
 /// Stores a record, unless its grant is there already; what is stored then, and what was done.

@@ -271,3 +271,28 @@ fn t56_t57_a_written_file_has_mode_0600_and_follows_no_link() {
     }
     assert!(!directory.path().join("target").exists());
 }
+
+/// What is kept of a file stands in stored records: later versions give it back too.
+#[test]
+fn r37_the_written_form_of_an_imported_record_does_not_change() {
+    for (sample, golden) in [
+        (STORAGE_4, include_str!("golden/record-of-storage-4.1.3.json")),
+        (
+            GOOGLE_AUTH,
+            include_str!("golden/record-of-google-auth-2.40.3.json"),
+        ),
+    ] {
+        let json = record(sample).expose_json();
+        assert_eq!(value(json.expose().as_bytes()), value(golden.as_bytes()));
+        let stored = Record::from_json(golden).unwrap();
+        let export = match sample {
+            STORAGE_4 => FILE,
+            _ => Export::new(ExportFormat::AuthorizedUser),
+        };
+        let mut expected = value(sample);
+        if sample == GOOGLE_AUTH {
+            expected["expiry"] = json!("2030-01-02T03:04:05Z");
+        }
+        assert_eq!(sorted(written(export, &[stored])), sorted(expected));
+    }
+}

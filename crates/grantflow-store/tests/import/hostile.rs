@@ -134,3 +134,18 @@ fn t72_deep_and_wide_files_end() {
     );
     assert!(Import::parse(wide.as_bytes(), NOW).is_ok());
 }
+
+#[test]
+fn t70_a_damaged_file_stays_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("credentials");
+    for sample in ALL {
+        for end in (0..sample.len()).step_by(61) {
+            std::fs::write(&path, &sample[..end]).unwrap();
+            let read = Import::read(&path, NOW);
+            assert!(read.is_err_and(|error| error.path() == Some(&path)), "{end}");
+            assert_eq!(std::fs::read(&path).unwrap(), &sample[..end]);
+        }
+    }
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+}

@@ -204,3 +204,84 @@ impl Key {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::Key;
+    use crate::Scopes;
+
+    /// Keys that differ little: of short parts, of few letters, with what other libraries take for separators.
+    fn key() -> impl Strategy<Value = Key> {
+        let part = || prop::sample::select(vec!["", "a", "aa", "aaa", "|", "a|", "|a", "\0", " ", "a a"]);
+        let scopes = prop::collection::vec(prop::sample::select(vec!["a", "aa", "b", "|"]), 0..4);
+        let parts = (part(), part(), part(), part(), part(), part(), part());
+        (parts, scopes).prop_map(|(parts, scopes)| Key {
+            issuer: parts.0.to_owned(),
+            client_id: parts.1.to_owned(),
+            account: parts.2.to_owned(),
+            scopes: Scopes::granted(scopes),
+            resource: parts.3.to_owned(),
+            subject: parts.4.to_owned(),
+            user_agent: parts.5.to_owned(),
+            label: parts.6.to_owned(),
+        })
+    }
+
+    /// The last letters of one part, moved to the front of the next.
+    fn shifted(key: &Key, letters: usize) -> Key {
+        let (kept, moved) = key
+            .client_id
+            .split_at(key.client_id.len().saturating_sub(letters));
+        Key {
+            client_id: kept.to_owned(),
+            account: format!("{moved}{}", key.account),
+            ..key.clone()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn t68_keys_have_the_same_digest_if_and_only_if_they_are_equal(
+            keys in prop::collection::vec(key(), 2..40),
+            letters in 1_usize..3,
+        ) {
+            let mut by_digest: HashMap<String, Key> = HashMap::new();
+            let shifted: Vec<Key> = keys.iter().map(|key| shifted(key, letters)).collect();
+            for key in keys.iter().chain(&shifted) {
+                let known = by_digest.entry(key.digest()).or_insert_with(|| key.clone());
+                prop_assert_eq!(&*known, key);
+            }
+            // And no two digests are of one key.
+            let mut unique: Vec<&Key> = Vec::new();
+            for key in by_digest.values() {
+                prop_assert!(!unique.contains(&key));
+                unique.push(key);
+            }
+        }
+    }
+
+    #[test]
+    fn t68_what_a_separator_would_mix_up_is_told_apart() {
+        let key = |issuer: &str, client_id: &str, scopes: &str| Key {
+            issuer: issuer.to_owned(),
+            client_id: client_id.to_owned(),
+            account: String::new(),
+            scopes: Scopes::granted([scopes]),
+            resource: String::new(),
+            subject: String::new(),
+            user_agent: String::new(),
+            label: String::new(),
+        };
+        assert_ne!(key("a|b", "c", "").digest(), key("a", "b|c", "").digest());
+        assert_eq!(key("a", "b", "x y").digest(), key("a", "b", "y x").digest());
+        // The label is the last part before the scopes.
+        let labelled = key("a", "b", "").with_label("x");
+        assert_ne!(labelled.digest(), key("a", "b", "x").digest());
+    }
+}

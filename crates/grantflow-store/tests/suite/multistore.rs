@@ -298,6 +298,30 @@ fn logins_that_replace_each_other_end_and_lose_no_login() {
     }
 }
 
+#[test]
+fn a_login_that_comes_while_its_record_is_to_be_forgotten_stays() {
+    many(|of| {
+        for round in 0..5 {
+            let room = furnished(of, &["bob"]);
+            let (ann, bob) = (of_account("ann"), login_of("bob", round));
+            let store = room.store();
+            let mut in_use = store.lock(bob.key(), PATIENCE).unwrap();
+            std::thread::scope(|scope| {
+                let replacing = scope.spawn(|| replace(&*room.store(), &ann, bob.key()));
+                // It is saved, so it has looked what there is to forget.
+                while stored(&room, "ann").is_none() {
+                    std::thread::yield_now();
+                }
+                in_use.save(Change::Put(Box::new(bob.clone()))).unwrap();
+                drop(in_use);
+                replacing.join().unwrap().unwrap();
+            });
+            assert_eq!(stored(&room, "bob"), Some(json(&bob)), "round {round}");
+            assert_eq!(stored(&room, "ann"), Some(json(&ann)), "round {round}");
+        }
+    });
+}
+
 /// A new login of the account, later than that of [`of_account`].
 fn login_of(account: &str, round: u64) -> Record {
     let old = of_account(account);
@@ -387,6 +411,23 @@ fn records_are_found_by_the_names_that_oauth2client_had() {
     );
     assert_eq!(by_parts(&[("tenant", "7")]), []);
     assert_eq!(store.keys().unwrap().len(), 5);
+}
+
+/// What was granted for more scopes answers for no other set: whether it would do is decided above, where it is logged.
+#[test]
+fn t69_a_record_of_other_scopes_is_another_record() {
+    many(|of| {
+        let room = Room::of(of);
+        let store = room.store();
+        let wide = key().with_scopes(Scopes::parse("openid email").unwrap());
+        let one = record(1);
+        let (client, token) = (one.client().clone(), one.token().clone());
+        let record = Record::new(wide.clone(), client, token, one.provenance().clone());
+        store.put(record, PATIENCE).unwrap();
+        assert!(store.read(&key()).unwrap().is_none());
+        assert!(store.lock(&key(), PATIENCE).unwrap().record().is_none());
+        assert_eq!(store.keys().unwrap(), [wide]);
+    });
 }
 
 #[cfg(unix)]

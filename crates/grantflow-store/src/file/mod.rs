@@ -22,6 +22,7 @@ mod guard;
 mod lock;
 mod one;
 mod place;
+mod seen;
 pub(crate) mod sys;
 
 use std::fmt;
@@ -37,6 +38,7 @@ pub(crate) use self::guard::{Guard, fill};
 pub(crate) use self::lock::Turns;
 pub(crate) use self::one::{OneRecord, Purpose};
 pub(crate) use self::place::{Held, Place};
+use self::seen::Seen;
 
 /// One record in one file.
 ///
@@ -54,6 +56,10 @@ pub(crate) use self::place::{Held, Place};
 /// [`StoreErrorKind::Corrupt`](grantflow_core::StoreErrorKind::Corrupt); an empty file is no exception. Only the save of a new login
 /// ([`lock_for_login`](Store::lock_for_login)) renames it to `<file>.corrupt-<milliseconds since 1970>`.
 /// A file of a newer version is left alone by logins too ([`StoreErrorKind::Newer`](grantflow_core::StoreErrorKind::Newer)).
+///
+/// On Unix a read gives the last record again, without opening the file, while the file is what it was: same inode, size, times
+/// and mode. The store keeps that record, and the file open, until it has changed or the last clone is dropped. On a network
+/// file system the system may answer from its own memory for some seconds, so a read may be so much older there than a lock.
 ///
 /// Who has to wait for the lock waits on a thread that blocks in the kernel: at most one for each store, and only while
 /// another holds the lock.
@@ -77,43 +83,56 @@ pub(crate) use self::place::{Held, Place};
 /// # Ok::<(), grantflow_core::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct FileStore(OneRecord);
+pub struct FileStore {
+    one: OneRecord,
+    seen: Arc<Seen>,
+}
 
 impl FileStore {
     /// The store in this file; nothing is touched yet. Clones share their turns, other stores on the same file the kernel's lock.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let place = Arc::new(Place::new(path.into()));
-        Self(OneRecord::new(place, form::plain(), Arc::default()))
+        Self::of(OneRecord::new(place, form::plain(), Arc::default()))
+    }
+
+    fn of(one: OneRecord) -> Self {
+        Self {
+            one,
+            seen: Arc::default(),
+        }
     }
 
     /// The same file in another form.
     #[cfg(feature = "encrypted")]
     fn in_form(&self, form: Arc<dyn form::Form>) -> Self {
-        Self(self.0.in_form(form))
+        Self::of(self.one.in_form(form))
     }
 
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.0.path()
+        self.one.path()
     }
 }
 
 impl Store for FileStore {
     fn read(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        Ok(self.0.read()?.filter(|record| record.key() == key))
+        Ok(self
+            .one
+            .read_if_changed(&self.seen)?
+            .filter(|record| record.key() == key))
     }
 
     fn lock(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
-        Ok(Box::new(self.0.lock(key, patience, Purpose::Refresh)?))
+        Ok(Box::new(self.one.lock(key, patience, Purpose::Refresh)?))
     }
 
     fn lock_for_login(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
-        Ok(Box::new(self.0.lock(key, patience, Purpose::Login)?))
+        Ok(Box::new(self.one.lock(key, patience, Purpose::Login)?))
     }
 
     fn keys(&self) -> Result<Vec<Key>, StoreError> {
-        let record = self.0.read()?;
+        let record = self.one.read()?;
         Ok(record.iter().map(|record| record.key().clone()).collect())
     }
 
@@ -122,7 +141,7 @@ impl Store for FileStore {
     }
 
     fn protection(&self) -> Protection {
-        self.0.protection()
+        self.one.protection()
     }
 }
 

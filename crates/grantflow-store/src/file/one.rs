@@ -10,7 +10,8 @@ use super::errors;
 use super::guard::{Guard, Stored};
 use super::lock::Turns;
 use super::place::Place;
-use super::sys::Dir;
+use super::seen::Seen;
+use super::sys::{self, Dir};
 use crate::form::Form;
 
 /// A file that holds one record, in one form.
@@ -52,10 +53,28 @@ impl OneRecord {
 
     /// Reads without any lock.
     pub(crate) fn read(&self) -> Result<Option<Record>, StoreError> {
-        let Some(bytes) = self.place.read()? else {
+        let Some((_, file)) = self.place.open()? else {
             return Ok(None);
         };
-        self.decode(&bytes).map(Some)
+        self.decode(&self.place.whole(&file)?).map(Some)
+    }
+
+    /// Reads without any lock, if the file is not what it was the last time.
+    pub(super) fn read_if_changed(&self, seen: &Seen) -> Result<Option<Record>, StoreError> {
+        if let Some(record) = seen.unchanged(&self.place) {
+            return Ok(Some(record));
+        }
+        let Some((dir, file)) = self.place.open()? else {
+            seen.forget();
+            return Ok(None);
+        };
+        let stamp = sys::stamp(&file);
+        let record = self.place.whole(&file).and_then(|bytes| self.decode(&bytes));
+        match &record {
+            Ok(record) => seen.keep(record, stamp, dir, file),
+            Err(_) => seen.forget(),
+        }
+        record.map(Some)
     }
 
     /// Reads from the open directory; with the record comes the number of its bytes.

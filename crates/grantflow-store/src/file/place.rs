@@ -112,22 +112,34 @@ impl Place {
         Dir::open(&self.dir, self.way).map_err(|refusal| refusal.reading(&self.dir))
     }
 
+    /// Opens the file, and the directory it is in, without any lock.
+    pub(crate) fn open(&self) -> Result<Option<(Dir, File)>, StoreError> {
+        self.named()?;
+        let Some(dir) = self.directory()? else {
+            return Ok(None);
+        };
+        Ok(self.opened(&dir)?.map(|file| (dir, file)))
+    }
+
+    fn opened(&self, dir: &Dir) -> Result<Option<File>, StoreError> {
+        let opened = dir.open_file(&self.file, Access::Read);
+        opened.map_err(|refusal| refusal.reading(&self.path))
+    }
+
     /// Reads without any lock.
     pub(crate) fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
-        self.named()?;
-        match self.directory()? {
-            Some(dir) => self.load(&dir),
-            None => Ok(None),
-        }
+        let opened = self.open()?;
+        opened.map(|(_, file)| self.whole(&file)).transpose()
     }
 
     pub(crate) fn load(&self, dir: &Dir) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
-        let opened = dir.open_file(&self.file, Access::Read);
-        let Some(file) = opened.map_err(|refusal| refusal.reading(&self.path))? else {
-            return Ok(None);
-        };
-        let bytes = whole(&file).map_err(|error| errors::reading(error, &self.path))?;
-        Ok(Some(bytes))
+        let opened = self.opened(dir)?;
+        opened.map(|file| self.whole(&file)).transpose()
+    }
+
+    /// All bytes of the open file.
+    pub(crate) fn whole(&self, file: &File) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        whole(file).map_err(|error| errors::reading(error, &self.path))
     }
 
     /// Takes the locks; `None` if another holds them and is not waited for.

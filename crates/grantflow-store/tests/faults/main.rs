@@ -56,6 +56,10 @@ fn tests() -> Vec<(room::Kind, Named)> {
     let each = |kind: Kind| EACH.into_iter().map(move |test| (kind, test));
     let mut tests = Vec::new();
     tests.extend(each(Kind::File));
+    tests.push((
+        Kind::File,
+        ("an_unchanged_file_is_not_opened_again", sweep::unchanged),
+    ));
     #[cfg(feature = "multistore")]
     {
         tests.extend(each(Kind::Multi));

@@ -363,3 +363,17 @@ pub(crate) fn key_first(of: Kind) {
     ];
     assert!(steps.is_sorted(), "{steps:?} {calls:#?}");
 }
+
+pub(crate) fn unchanged(of: Kind) {
+    let room = Room::of(of);
+    with_the_old_record(&room);
+    let run = Run::new(&["-e", "trace=%file,read,write,fstat"], "read twice", (of, &room));
+    assert!(run.says("same"), "{run:?}");
+    let opens = |calls: &[Call]| calls.iter().filter(|call| call.name == "openat").count();
+    assert!(opens(run.between("begin", "again")) > 0);
+    let again = run.between("again", "same");
+    assert!(
+        opens(again) == 0 && !again.iter().any(|call| call.name == "read"),
+        "{again:#?}"
+    );
+}

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use grantflow_core::{Change, Locked, Store, StoreError};
 
-use crate::room::{Kind, PATIENCE, attempt, key, kind, other, record};
+use crate::room::{Kind, PATIENCE, attempt, json, key, kind, other, record};
 
 pub(crate) const TASK: &str = "GRANTFLOW_TEST_TASK";
 pub(crate) const KIND: &str = "GRANTFLOW_TEST_KIND";
@@ -32,6 +32,16 @@ pub(crate) fn perform_task() {
             say("request");
             save_twice(locked, &new)
         }),
+        "read twice" => (|| {
+            // sleep: only a file that has not been changed for two seconds is not read again
+            std::thread::sleep(std::time::Duration::from_millis(3_100));
+            let first = store.read(&key())?;
+            say("again");
+            let second = store.read(&key())?;
+            let same = first.is_some() && first.as_ref().map(json) == second.as_ref().map(json);
+            say(if same { "same" } else { "different" });
+            Ok(())
+        })(),
         "replace" => locked(store.lock_for_login(&key(), PATIENCE), |locked| {
             let forget = Box::new(other().key().clone());
             let record = Box::new(record(2));

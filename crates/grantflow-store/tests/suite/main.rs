@@ -18,3 +18,5 @@ mod locks;
 mod privacy;
 #[cfg(feature = "encrypted")]
 mod sealed;
+#[cfg(unix)]
+mod unchanged;

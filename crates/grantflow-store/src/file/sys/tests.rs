@@ -18,7 +18,11 @@ fn a_file_of_the_portable_form_is_made_filled_renamed_and_removed() {
     let path = directory("portable");
     assert!(portable::Dir::open(&path, Way::AnyLinks).unwrap().is_none());
     let mut dir = portable::Dir::open_or_create(&path, Way::AnyLinks).unwrap();
-    assert!(portable::Dir::open(&path, Way::AnyLinks).unwrap().is_some());
+    assert!(
+        portable::Dir::open(&path, Way::AnyLinks)
+            .unwrap()
+            .is_some_and(|dir| dir.is_ours())
+    );
     let (old, new) = (OsStr::new("old"), OsStr::new("new"));
     assert!(dir.open_file(old, Access::Read).unwrap().is_none());
 
@@ -59,6 +63,10 @@ fn errors_of_the_portable_form_are_told_apart() {
     assert!(portable::has_no_locks(&unsupported) && !portable::has_no_locks(&memory));
     assert!(portable::is_exhausted(&memory) && !portable::is_exhausted(&unsupported));
     assert!(portable::lives(1) && !portable::LOCKS_RECORDS);
+    // Without times to rely on, no file is ever called unchanged.
+    let executable = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
+    assert!(portable::stamp(&executable).is_none_or(|stamp| !stamp.is_settled()));
+    assert!(portable::stamp_of(&std::env::current_exe().unwrap()).is_none());
     let path = directory("portable-file");
     std::fs::write(&path, "").unwrap();
     assert!(

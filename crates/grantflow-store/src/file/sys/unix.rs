@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -42,14 +43,24 @@ impl Dir {
             }
             dir => Self(dir.map_err(io::Error::from)?),
         };
-        let stat = rustix::fs::fstat(&dir.0).map_err(io::Error::from)?;
+        dir.check()?;
+        Ok(Some(dir))
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        let stat = rustix::fs::fstat(&self.0).map_err(io::Error::from)?;
         if stat.st_uid != geteuid().as_raw() && stat.st_uid != 0 {
             return Err(Refusal::Insecure("the directory belongs to another user"));
         }
         if mode(&stat).contains(Mode::WOTH) {
             return Err(Refusal::Insecure("others may write to the directory"));
         }
-        Ok(Some(dir))
+        Ok(())
+    }
+
+    /// Whether it still is as it was when it was opened.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.check().is_ok()
     }
 
     /// Opens it, creating the last directory of the path if need be.
@@ -169,6 +180,54 @@ fn private(opened: rustix::io::Result<OwnedFd>) -> Result<File, Refusal> {
         return Ok(file);
     };
     Err(Refusal::Insecure(why))
+}
+
+/// What tells one content of a file from another, while its inode cannot be given to another file.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Stamp {
+    file: (rustix::fs::Dev, u64),
+    owner: (u32, rustix::fs::RawMode, u64),
+    size: i64,
+    /// When it was changed, and when anything about it was.
+    times: [(i64, i64); 2],
+}
+
+/// The coarsest clock of a file system: those of FAT tick every two seconds.
+const TICK: Duration = Duration::from_secs(2);
+
+impl Stamp {
+    #[expect(
+        clippy::unnecessary_cast,
+        clippy::useless_conversion,
+        reason = "types differ between systems"
+    )]
+    fn of(stat: &Stat) -> Self {
+        Self {
+            file: (stat.st_dev, stat.st_ino as u64),
+            owner: (stat.st_uid, stat.st_mode, u64::from(stat.st_nlink)),
+            size: stat.st_size as i64,
+            times: [
+                (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+                (stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+            ],
+        }
+    }
+
+    /// Whether it is so old that a change after now will have another time.
+    pub(crate) fn is_settled(&self) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let [(modified, _), (changed, _)] = self.times;
+        let last = u64::try_from(modified.max(changed)).unwrap_or(u64::MAX);
+        last.saturating_add(TICK.as_secs()) < now.as_secs()
+    }
+}
+
+pub(crate) fn stamp(file: &File) -> Option<Stamp> {
+    Some(Stamp::of(&rustix::fs::fstat(file).ok()?))
+}
+
+pub(crate) fn stamp_of(path: &Path) -> Option<Stamp> {
+    Some(Stamp::of(&rustix::fs::lstat(path).ok()?))
 }
 
 /// Reserves space, so that a full disk shows before it matters.

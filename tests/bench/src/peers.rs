@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use gcp_auth::TokenProvider as _;
-use google_cloud_auth::credentials::{CacheableResource, Credentials, user_account};
+use google_cloud_auth::credentials::{Credentials, user_account};
 use http::{Extensions, HeaderValue};
 use oauth2::basic::BasicClient;
 use oauth2::{ClientId, RefreshToken, TokenResponse as _, TokenUrl};
@@ -91,7 +91,7 @@ pub fn refresh(url: &str, refresh_token: &'static str) -> Case {
         runtime.block_on(async {
             for _ in 0..n {
                 let reply = client.exchange_refresh_token(&token).request_async(&http).await;
-                drop(black_box(reply.expect("a token").access_token().secret().len()));
+                black_box(reply.expect("a token").access_token().secret().len());
             }
         });
     })

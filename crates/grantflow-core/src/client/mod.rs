@@ -9,6 +9,7 @@ mod quirks;
 mod secrets_file;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub(crate) use authentication::UnknownAuthentication;
 pub use authentication::{Authentication, ClientAuthentication};
@@ -33,7 +34,10 @@ use crate::{Endpoint, Error, Issuer, Origin, Secret};
 /// # Ok::<(), grantflow_core::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Client {
+pub struct Client(Arc<Registration>);
+
+#[derive(Clone)]
+struct Registration {
     id: String,
     authentication: Authentication,
     issuer: Option<Issuer>,
@@ -54,7 +58,7 @@ impl Client {
     ///
     /// [RFC 6749 section 2.1]: https://www.rfc-editor.org/rfc/rfc6749#section-2.1
     pub fn new(id: impl Into<String>, token_endpoint: Endpoint) -> Self {
-        Self {
+        Self(Arc::new(Registration {
             id: id.into(),
             authentication: Authentication::None,
             issuer: None,
@@ -68,7 +72,12 @@ impl Client {
             origins: Vec::new(),
             quirks: Quirks::default(),
             client_type: None,
-        }
+        }))
+    }
+
+    /// The facts, to be changed; a client that shares them keeps its own.
+    fn facts(&mut self) -> &mut Registration {
+        Arc::make_mut(&mut self.0)
     }
 
     /// Sends the secret in the `Authorization` header, form-encoded first ([RFC 6749 section 2.3.1]).
@@ -90,14 +99,14 @@ impl Client {
     /// Authenticates this way.
     #[must_use]
     pub fn with_authentication(mut self, authentication: Authentication) -> Self {
-        self.authentication = authentication;
+        self.facts().authentication = authentication;
         self
     }
 
     /// Names the authorization server; its `iss` is then compared in every redirect that has one.
     #[must_use]
     pub fn with_issuer(mut self, issuer: Issuer) -> Self {
-        self.issuer = Some(issuer);
+        self.facts().issuer = Some(issuer);
         self
     }
 
@@ -106,35 +115,35 @@ impl Client {
     /// [RFC 9207 section 3]: https://www.rfc-editor.org/rfc/rfc9207#section-3
     #[must_use]
     pub fn with_iss_promised(mut self, promised: bool) -> Self {
-        self.iss_promised = promised;
+        self.facts().iss_promised = promised;
         self
     }
 
     /// Where users consent.
     #[must_use]
     pub fn with_authorization_endpoint(mut self, endpoint: Endpoint) -> Self {
-        self.authorization_endpoint = Some(endpoint);
+        self.facts().authorization_endpoint = Some(endpoint);
         self
     }
 
     /// Where tokens are revoked (RFC 7009).
     #[must_use]
     pub fn with_revocation_endpoint(mut self, endpoint: Endpoint) -> Self {
-        self.revocation_endpoint = Some(endpoint);
+        self.facts().revocation_endpoint = Some(endpoint);
         self
     }
 
     /// Where tokens are introspected (RFC 7662).
     #[must_use]
     pub fn with_introspection_endpoint(mut self, endpoint: Endpoint) -> Self {
-        self.introspection_endpoint = Some(endpoint);
+        self.facts().introspection_endpoint = Some(endpoint);
         self
     }
 
     /// The redirect addresses that are registered for the client.
     #[must_use]
     pub fn with_redirect_uris<S: Into<String>>(mut self, uris: impl IntoIterator<Item = S>) -> Self {
-        self.redirect_uris = uris.into_iter().map(Into::into).collect();
+        self.facts().redirect_uris = uris.into_iter().map(Into::into).collect();
         self
     }
 
@@ -143,55 +152,57 @@ impl Client {
     #[must_use]
     pub fn with_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let name = name.into();
-        self.parameters.retain(|(known, _)| *known != name);
-        self.parameters.push((name, value.into()));
+        let parameters = &mut self.facts().parameters;
+        parameters.retain(|(known, _)| *known != name);
+        parameters.push((name, value.into()));
         self
     }
 
     /// Where the tokens of this client may be sent.
     #[must_use]
     pub fn with_origins(mut self, origins: impl IntoIterator<Item = Origin>) -> Self {
-        self.origins = origins.into_iter().collect();
+        self.facts().origins = origins.into_iter().collect();
         self
     }
 
     /// How the provider differs from the standards.
     #[must_use]
     pub fn with_quirks(mut self, quirks: Quirks) -> Self {
-        self.quirks = quirks;
+        self.facts().quirks = quirks;
         self
     }
 
     /// The client id.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        &self.0.id
     }
 
     /// How the client authenticates.
     #[must_use]
     pub fn authentication(&self) -> &Authentication {
-        &self.authentication
+        &self.0.authentication
     }
 
     /// The authorization server, where it is known by name.
     #[must_use]
     pub fn issuer(&self) -> Option<&Issuer> {
-        self.issuer.as_ref()
+        self.0.issuer.as_ref()
     }
 
     /// The authorization server by name, else by the address of its token endpoint: never empty, for keys.
     #[must_use]
     pub fn issuer_or_endpoint(&self) -> &str {
-        self.issuer
+        self.0
+            .issuer
             .as_ref()
-            .map_or(self.token_endpoint.as_str(), Issuer::as_str)
+            .map_or(self.0.token_endpoint.as_str(), Issuer::as_str)
     }
 
     /// Whether the server promised `iss` in every redirect.
     #[must_use]
     pub fn iss_promised(&self) -> bool {
-        self.iss_promised
+        self.0.iss_promised
     }
 
     /// Where users consent.
@@ -200,13 +211,13 @@ impl Client {
     ///
     /// [`Error::InvalidInput`] if the client has none.
     pub fn authorization_endpoint(&self) -> Result<&Endpoint, Error> {
-        known(self.authorization_endpoint.as_ref(), "authorization_endpoint")
+        known(self.0.authorization_endpoint.as_ref(), "authorization_endpoint")
     }
 
     /// Where tokens are granted.
     #[must_use]
     pub fn token_endpoint(&self) -> &Endpoint {
-        &self.token_endpoint
+        &self.0.token_endpoint
     }
 
     /// Where tokens are revoked.
@@ -215,7 +226,7 @@ impl Client {
     ///
     /// [`Error::InvalidInput`] if the client has none.
     pub fn revocation_endpoint(&self) -> Result<&Endpoint, Error> {
-        known(self.revocation_endpoint.as_ref(), "revocation_endpoint")
+        known(self.0.revocation_endpoint.as_ref(), "revocation_endpoint")
     }
 
     /// Where tokens are introspected.
@@ -224,37 +235,37 @@ impl Client {
     ///
     /// [`Error::InvalidInput`] if the client has none.
     pub fn introspection_endpoint(&self) -> Result<&Endpoint, Error> {
-        known(self.introspection_endpoint.as_ref(), "introspection_endpoint")
+        known(self.0.introspection_endpoint.as_ref(), "introspection_endpoint")
     }
 
     /// The redirect addresses that are registered for the client.
     #[must_use]
     pub fn redirect_uris(&self) -> &[String] {
-        &self.redirect_uris
+        &self.0.redirect_uris
     }
 
     /// What this provider wants in each authorization request.
     #[must_use]
     pub fn parameters(&self) -> &[(String, String)] {
-        &self.parameters
+        &self.0.parameters
     }
 
     /// Where the tokens of this client may be sent.
     #[must_use]
     pub fn origins(&self) -> &[Origin] {
-        &self.origins
+        &self.0.origins
     }
 
     /// The kind of application the client was registered as, where a `client_secrets.json` says it.
     #[must_use]
     pub fn client_type(&self) -> Option<ClientType> {
-        self.client_type
+        self.0.client_type
     }
 
     /// How the provider differs from the standards.
     #[must_use]
     pub fn quirks(&self) -> &Quirks {
-        &self.quirks
+        &self.0.quirks
     }
 }
 
@@ -265,10 +276,27 @@ fn known<'a>(endpoint: Option<&'a Endpoint>, name: &'static str) -> Result<&'a E
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("id", &self.id)
-            .field("authentication", &self.authentication)
-            .field("issuer", &self.issuer)
-            .field("token_endpoint", &self.token_endpoint)
+            .field("id", &self.0.id)
+            .field("authentication", &self.0.authentication)
+            .field("issuer", &self.0.issuer)
+            .field("token_endpoint", &self.0.token_endpoint)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn what_is_added_to_a_clone_is_not_added_to_the_client() {
+        let client = Client::new("a", Endpoint::new("https://server.example/token").unwrap());
+        let clone = client
+            .clone()
+            .with_secret_post("s")
+            .with_parameter("prompt", "consent");
+        assert!(client.authentication().secret().is_none() && client.parameters().is_empty());
+        assert!(clone.authentication().secret().is_some() && !clone.parameters().is_empty());
     }
 }

@@ -119,15 +119,13 @@ impl Properties<'_> {
         // Only where both are Google's: else a file could have codes of Google's users sent elsewhere in Google's name.
         let google = is_google(&authorization_endpoint) && is_google(&token_endpoint);
         let mut client = if google {
-            let preset = Client::google(id)?;
-            Client {
-                token_endpoint,
-                ..preset
-            }
+            let mut preset = Client::google(id)?;
+            preset.facts().token_endpoint = token_endpoint;
+            preset
         } else {
             Client::new(id, token_endpoint)
         };
-        client.client_type = Some(self.client_type);
+        client.facts().client_type = Some(self.client_type);
         client = client
             .with_authorization_endpoint(authorization_endpoint)
             .with_redirect_uris(self.redirect_uris(google)?);

@@ -60,6 +60,8 @@ pub(super) fn group() -> Group {
             Case::new("bare ureq, its own time limits", move |n| {
                 (0..n).for_each(|_| post(&bare, &url_2))
             }),
+            #[cfg(feature = "peers")]
+            peer,
         ],
         bars: [
             "limit: bare ureq, the same time limits",

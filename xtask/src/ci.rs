@@ -33,6 +33,7 @@ The gate every change passes, or only the steps named. Each prints the command i
   dependencies  licences, sources and bans, by the policy in deny.toml
   simulate      20,000 histories of a token's life, and every planted bug is found
   canary        the secret-leak test was among the tests that passed
+  replay        the corpora of tests/fuzz, and 15 s of mutations of each
   comparison    the tests behind the README's comparison with other crates, a workspace of their own
 
 --full adds what takes long to run or to install, each skipped loudly where its tool is missing:
@@ -47,7 +48,7 @@ The gate every change passes, or only the steps named. Each prints the command i
   bench         cargo xtask bench
 ";
 
-const STEPS: [&str; 12] = [
+const STEPS: [&str; 13] = [
     "lock",
     "fmt",
     "clippy",
@@ -59,6 +60,7 @@ const STEPS: [&str; 12] = [
     "dependencies",
     "simulate",
     "canary",
+    "replay",
     "comparison",
 ];
 
@@ -93,6 +95,7 @@ pub(crate) fn main(args: &[String]) -> Result<bool, String> {
     gate.step("canary", "cargo xtask ci test canary", |skipped| {
         canary(&tree, outcome.as_ref(), skipped)
     });
+    gate.commands("replay", || vec![replay(&workspace)]);
     gate.commands("comparison", || comparison(&workspace));
     full::full(&workspace, &tree, &mut gate);
     gate.print();
@@ -132,6 +135,13 @@ fn clippy(workspace: &Workspace) -> Vec<Cmd> {
         .iter()
         .map(|package| lint(workspace, package, &all))
         .collect()
+}
+
+/// Without a fuzzing engine, so that it needs nothing installed; `--full` has the engine.
+fn replay(workspace: &Workspace) -> Cmd {
+    let target = workspace.target.join("fuzz").display().to_string();
+    let run = "run --release --manifest-path tests/fuzz/Cargo.toml --bin replay -- --seconds 15";
+    Cmd::cargo(&workspace.root, run).env("CARGO_TARGET_DIR", target)
 }
 
 /// Without the packages it depends on, each of which is linted in its own turn.

@@ -54,7 +54,8 @@ pub(super) fn record(object: &Map<String, Value>, place: Place, now: Timestamp) 
         Class::Not(why) => return Err(why),
     };
     let access_token = members.secret("access_token")?;
-    let refresh_token = members.secret("refresh_token")?;
+    // `AccessTokenCredentials` is never refreshed, whatever else its object has.
+    let refresh_token = members.secret("refresh_token")?.filter(|_| with_client);
     let client_id = if with_client {
         members.required("client_id")?
     } else {

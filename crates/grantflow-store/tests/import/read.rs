@@ -262,6 +262,9 @@ fn an_access_token_alone_is_taken() {
     assert_eq!(record.token().access_token.expose(), "ya29.at");
     assert_eq!((refresh_token(&record), record.key().client_id()), (None, ""));
     assert!(!record.token().is_expired(NOW));
+    // The class says that there is nothing to refresh with, whatever else is there.
+    let odd = crate::samples::record(&with(ACCESS_TOKEN, "refresh_token", Some(json!("1//x"))));
+    assert_eq!(refresh_token(&odd), None);
 }
 
 #[test]

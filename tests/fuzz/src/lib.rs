@@ -1,0 +1,13 @@
+//! What each fuzz target does with its input: a promise is checked, and whoever breaks it panics.
+//!
+//! The targets themselves are in `fuzz_targets`, one line each; `src/bin/replay.rs` runs the same on the committed corpus.
+
+mod store_open;
+
+pub use store_open::store_open;
+
+/// A target by its name, which is that of its corpus too.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const TARGETS: [Target; 1] = [("store_open", store_open)];

@@ -1,0 +1,147 @@
+//! F12 of the table of threats: what is opened as a store or imported.
+//!
+//! ```text
+//! first byte  0  import        what is read, stored and read again is the same; what is exported is read back
+//!             1  record        what is read and written reads as the same
+//!             2  file          whatever lies in the place of a file store stays as it is, unless a record can be read
+//!             3  sealed sum    the same, with the right checksum around it
+//! ```
+
+use std::cell::OnceCell;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use grantflow_core::{Record, Store as _, Timestamp};
+use grantflow_store::FileStore;
+use grantflow_store::import::{Export, ExportFormat, Import};
+use sha2::{Digest as _, Sha256};
+
+const NOW: Timestamp = Timestamp::from_unix_seconds(1_893_553_445);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Opens the rest of the input as what its first byte says.
+///
+/// # Panics
+///
+/// If a promise is broken.
+pub fn store_open(data: &[u8]) {
+    let Some((kind, content)) = data.split_first() else {
+        return;
+    };
+    match kind % 4 {
+        0 => import(content),
+        1 => {
+            if let Ok(text) = str::from_utf8(content) {
+                record(text);
+            }
+        }
+        2 => file(content),
+        _ => file(&enveloped(content)),
+    }
+}
+
+fn import(content: &[u8]) {
+    let import = match Import::parse(content, NOW) {
+        Ok(import) => import,
+        Err(error) => {
+            assert!(!format!("{error} {error:?}").is_empty());
+            return;
+        }
+    };
+    for record in import.into_records() {
+        let stored = record.expose_json();
+        let again = Record::from_json(stored.expose()).expect("a record that was imported can be stored");
+        assert_eq!(again.expose_json().expose(), stored.expose());
+        let export = Export::new(ExportFormat::FileStorage);
+        let Ok(written) = export.to_json(std::slice::from_ref(&again)) else {
+            continue;
+        };
+        let back = Import::parse(written.expose().as_bytes(), NOW).expect("what is written can be read");
+        let back = back.into_records();
+        let back = back.first().expect("what is written is taken");
+        assert!(back.token().access_token.eq_ct(&record.token().access_token));
+        let refresh_token = |record: &Record| {
+            record
+                .token()
+                .refresh_token
+                .as_ref()
+                .map(|token| token.expose().to_owned())
+        };
+        assert_eq!(refresh_token(back), refresh_token(&record));
+    }
+}
+
+fn record(text: &str) {
+    let Ok(record) = Record::from_json(text) else {
+        return;
+    };
+    let written = record.expose_json();
+    let again = Record::from_json(written.expose()).expect("what is written can be read");
+    assert_eq!(again.expose_json().expose(), written.expose());
+    assert_eq!(again.key(), record.key());
+    assert_eq!(again.key().digest(), record.key().digest());
+}
+
+fn file(content: &[u8]) {
+    thread_local! {
+        static PLACE: OnceCell<(tempfile::TempDir, PathBuf)> = const { OnceCell::new() };
+    }
+    PLACE.with(|place| {
+        let (_, path) = place.get_or_init(|| {
+            let dir = tempfile::tempdir().expect("there is a place for files");
+            let path = dir.path().join("credentials.json");
+            let store = FileStore::new(&path);
+            // Makes a file of the right mode; its content comes with each input.
+            fs::write(&path, "").expect("it can be written");
+            private(&path);
+            drop(store);
+            (dir, path)
+        });
+        fs::write(path, content).expect("it can be written");
+        let store = FileStore::new(path);
+        match store.keys() {
+            Ok(keys) => {
+                let key = keys.first().expect("a file has a record, or cannot be read");
+                let record = store
+                    .read(key)
+                    .expect("it was read just now")
+                    .expect("it is there");
+                let mut guard = store.lock(key, PATIENCE).expect("nobody holds it");
+                guard
+                    .save(grantflow_core::Change::Put(Box::new(record.clone())))
+                    .expect("there is room");
+                drop(guard);
+                let again = store
+                    .read(key)
+                    .expect("it was written just now")
+                    .expect("it is there");
+                assert_eq!(again.expose_json().expose(), record.expose_json().expose());
+            }
+            Err(error) => {
+                assert!(!format!("{error} {error:?}").is_empty());
+                let unchanged = fs::read(path).expect("it is there");
+                assert_eq!(unchanged, content);
+            }
+        }
+    });
+}
+
+#[cfg(unix)]
+fn private(path: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("it is ours");
+}
+
+#[cfg(not(unix))]
+fn private(_: &std::path::Path) {}
+
+/// A file of version 1 around the content, if that is text.
+fn enveloped(content: &[u8]) -> Vec<u8> {
+    let sum: String = Sha256::digest(content)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let text = String::from_utf8_lossy(content);
+    format!("{{\"grantflow_file\":1,\"sha256\":\"{sum}\",\"record\":{text}}}\n").into_bytes()
+}

@@ -211,18 +211,15 @@ impl AsyncLocked for SimLocked {
         store.point(Effect::Save, Side::Before).await;
         let latency = store.world.state().dice.below(20) * MILLI;
         store.world.sleep(latency).await;
-        let saved = store.world.state().save(
-            store.who,
-            Saving {
-                slot: self.slot,
-                guard: self.guard,
-                seen: self.seen,
-                for_login: self.for_login,
-            },
-            change,
-        );
+        let mut by = Saving {
+            slot: self.slot,
+            guard: self.guard,
+            seen: self.seen,
+            for_login: self.for_login,
+        };
+        let saved = store.world.state().save(store.who, &mut by, change);
+        self.seen = by.seen;
         if let Ok(record) = &saved {
-            self.seen = record.as_ref().map(Record::generation);
             self.record.clone_from(record);
         }
         store.point(Effect::Save, Side::After).await;

@@ -147,7 +147,7 @@ impl Run {
             let issued_at = Timestamp::from_unix_millis(EPOCH_MILLIS - age);
             let record = record_of(&state.scenario, key_of(&client, slot), grant, issued_at, lifetime);
             state.depot.slots.push(Slot::new(record.key().clone(), record));
-            state.server.saved(grant);
+            state.server.saved(grant, true);
             state.server.aged(grant, age.unsigned_abs() * 1000);
             state.ledger.ended_by_user.push(false);
         }

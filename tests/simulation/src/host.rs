@@ -21,8 +21,9 @@ pub(crate) struct SimHost {
 #[async_trait]
 impl AsyncTransport for SimHost {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
+        let asked = self.world.state().now;
         self.world.point(self.who, Effect::Send, Side::Before).await;
-        let ask = self.world.state().depart(self.who, &request);
+        let ask = self.world.state().depart(self.who, &request, asked);
         let sent = Sent { host: self, ask };
         let answer = self.world.wait_for(|state, waker| state.answer(sent.ask, waker));
         let answer = answer.await;

@@ -144,10 +144,21 @@ impl State {
     }
 
     /// Whether this process has got a token of this record that it has not stored yet.
-    pub(crate) fn has_unsaved(&self, who: Who, slot: usize) -> bool {
+    pub(crate) fn has_unsaved(&mut self, who: Who, slot: usize) -> bool {
+        let mut families = self
+            .server
+            .families
+            .iter_mut()
+            .filter(|family| family.slot == slot);
+        families.any(|family| family.open(who).next().is_some())
+    }
+
+    /// Whether somebody had a token of this record that was never stored.
+    pub(crate) fn has_lost(&self, slot: usize) -> bool {
         let families = self.server.families.iter().filter(|family| family.slot == slot);
-        let mut issues = families.flat_map(|family| &family.issues);
-        issues.any(|issue| issue.delivered == Some(who) && !issue.saved && issue.window.is_none())
+        families
+            .flat_map(|family| &family.issues)
+            .any(|issue| issue.lost_once && !issue.saved)
     }
 
     /// Whoever got a reply and has not stored it yet never will: what held it is gone.
@@ -157,11 +168,10 @@ impl State {
             if slot.is_some_and(|slot| slot != family.slot) {
                 continue;
             }
-            for issue in &mut family.issues {
-                if issue.delivered == Some(who) && !issue.saved && issue.window.is_none() {
-                    issue.window = Some(cause);
-                    broken += 1;
-                }
+            for issue in family.open(who) {
+                issue.window = Some(cause);
+                issue.lost_once = true;
+                broken += 1;
             }
         }
         let owned = !self.processes[who.process].tasks_unsafe && !self.ledger.lease_lost;

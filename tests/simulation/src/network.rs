@@ -57,7 +57,8 @@ pub(crate) struct Ask {
     pub(crate) who: Who,
     pub(crate) aim: Aim,
     pub(crate) with: Grant,
-    pub(crate) departed: Micros,
+    /// When its sender looked at the clock.
+    pub(crate) asked: Micros,
     pub(crate) end: End,
     way: Way,
     verdict: Option<Verdict>,
@@ -81,7 +82,7 @@ enum Way {
 
 impl State {
     /// A request leaves.
-    pub(crate) fn depart(&mut self, who: Who, request: &Request) -> usize {
+    pub(crate) fn depart(&mut self, who: Who, request: &Request, asked: Micros) -> usize {
         let (aim, with) = aim_of(request);
         let Some(with) = with else {
             self.violated("I2", "sends a token that no server has issued".to_owned());
@@ -114,6 +115,7 @@ impl State {
             way = Way::TimeOut;
         }
         let ask = self.ask(who, aim, with, way, arrives, back);
+        self.ledger.asks[ask].asked = asked;
         if aim == Aim::Refresh {
             self.check_departure(ask);
         }
@@ -130,7 +132,7 @@ impl State {
             who,
             aim,
             with,
-            departed: self.now,
+            asked: self.now,
             end: End::Open,
             way,
             verdict: None,
@@ -296,7 +298,7 @@ impl State {
     fn token_reply(&self, grant: Grant) -> String {
         let issue = self.server.issue(grant);
         let lifetime = issue.and_then(|issue| {
-            let age = self.now.saturating_sub(issue.issued) / SECOND;
+            let age = self.now.saturating_sub(issue.issued).div_ceil(SECOND);
             Some(issue.lifetime?.saturating_sub(age))
         });
         let mut body = format!(
@@ -327,7 +329,7 @@ impl State {
             (_, Way::Good, _) => End::Refused,
             _ => End::Ambiguous,
         };
-        let (who, departed, with, end) = (ask.who, ask.departed, ask.with, ask.end);
+        let (who, asked, with, end) = (ask.who, ask.asked, ask.with, ask.end);
         if ask.aim == Aim::Api && ask.status == 401 {
             self.ledger.refused_by_api.push((who, with));
         }
@@ -335,8 +337,8 @@ impl State {
         if let End::Granted(grant) = end
             && let Some(issue) = self.server.issue_mut(grant)
         {
-            issue.asked = departed;
-            issue.longest_way = issue.longest_way.max(now - departed);
+            issue.asked = asked;
+            issue.longest_way = issue.longest_way.max(now - asked);
             issue.delivered_at = now;
             issue.delivered = Some(who);
             issue.window = None;

@@ -14,3 +14,9 @@ pub(crate) const BRIDGED_PASSENGERS: bool = false;
 pub(crate) const ANEW: bool = false;
 /// A clock that is set back twice gives a token no more life than it had.
 pub(crate) const SET_BACK_TWICE: bool = false;
+/// Whoever waited for the lock in vain looks at the record once more.
+pub(crate) const LAST_LOOK: bool = false;
+/// `refresh()` never gives the token that was stored before.
+pub(crate) const REFRESH_IS_NEW: bool = false;
+/// A stored token that is older than that of the handle is not taken for a new one after a 401.
+pub(crate) const NOT_OLDER: bool = false;

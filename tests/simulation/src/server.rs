@@ -63,10 +63,14 @@ pub(crate) struct Issue {
     pub(crate) spent: Option<Micros>,
     /// Whether a record with it was ever stored.
     pub(crate) saved: bool,
+    /// Whether its process knows that.
+    pub(crate) confirmed: bool,
     /// Who got the reply.
     pub(crate) delivered: Option<Who>,
     /// When that was.
     pub(crate) delivered_at: Micros,
+    /// Whether somebody who had it could not store it.
+    pub(crate) lost_once: bool,
     /// Why it was not stored.
     pub(crate) window: Option<Cause>,
 }
@@ -86,6 +90,15 @@ pub(crate) struct Family {
     pub(crate) issues: Vec<Issue>,
     /// Why it is of no use any more.
     pub(crate) ended: Option<Ended>,
+}
+
+impl Family {
+    /// What this process has got and not stored, of which nothing newer is stored either.
+    pub(crate) fn open(&mut self, who: Who) -> impl Iterator<Item = &mut Issue> {
+        let issues = self.issues.iter_mut().rev();
+        let unsaved = issues.take_while(|issue| !issue.saved);
+        unsaved.filter(move |issue| issue.delivered == Some(who) && issue.window.is_none())
+    }
 }
 
 /// Why a family ended.
@@ -212,9 +225,11 @@ impl Server {
         }
     }
 
-    pub(crate) fn saved(&mut self, grant: Grant) {
+    /// A record with it is stored; whether its process is told so.
+    pub(crate) fn saved(&mut self, grant: Grant, confirmed: bool) {
         if let Some(issue) = self.issue_mut(grant) {
             issue.saved = true;
+            issue.confirmed |= confirmed;
         }
     }
 }

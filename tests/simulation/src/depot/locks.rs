@@ -177,7 +177,7 @@ impl State {
     pub(super) fn save(
         &mut self,
         who: Who,
-        by: Saving,
+        by: &mut Saving,
         change: Change,
     ) -> Result<Option<Record>, StoreError> {
         let refuse = |state: &mut Self, kind| {
@@ -212,13 +212,17 @@ impl State {
             if kind != StoreErrorKind::Io || self.dice.chance(500) {
                 return refuse(self, kind);
             }
-            self.apply(who, &by, record);
+            // Whose save may have been done is asked about it before the next one compares.
+            let stored = self.apply(who, by, record, false);
+            by.seen = stored.as_ref().map(Record::generation);
             return refuse(self, kind);
         }
-        Ok(self.apply(who, &by, record))
+        let stored = self.apply(who, by, record, true);
+        by.seen = stored.as_ref().map(Record::generation);
+        Ok(stored)
     }
 
-    fn apply(&mut self, who: Who, by: &Saving, record: Option<Record>) -> Option<Record> {
+    fn apply(&mut self, who: Who, by: &Saving, record: Option<Record>, confirmed: bool) -> Option<Record> {
         let stored = match record {
             None => {
                 self.note(who, What::Deletes);
@@ -231,7 +235,7 @@ impl State {
                 };
                 self.check_save(by.slot, by.for_login, &record, grant);
                 self.note_save(who, &record, grant);
-                self.server.saved(grant);
+                self.server.saved(grant, confirmed);
                 Some(written_and_read(&record))
             }
         };

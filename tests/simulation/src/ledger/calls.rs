@@ -4,7 +4,7 @@ use grantflow_core::{Error, Token};
 
 use super::LOCK_AND_REFRESH;
 use crate::chronicle::{Call, What};
-use crate::pending::{ANEW, BRIDGED_PASSENGERS};
+use crate::pending::{BRIDGED_PASSENGERS, LAST_LOOK, REFRESH_IS_NEW};
 use crate::scenario::Fault;
 use crate::server::{Family, Grant};
 use crate::world::{MILLI, Micros, SECOND, State};
@@ -100,16 +100,11 @@ impl State {
     pub(crate) fn check_settled(&mut self, begun: Begun) {
         let log = self.ledger.handles[begun.handle].clone();
         let alone = self.scenario.handles == 1 && self.is_alive(log.who) && !self.ledger.lease_lost;
-        let families = self
-            .server
-            .families
-            .iter()
-            .filter(|family| family.slot == log.slot);
-        let mut issues = families.flat_map(|family| &family.issues);
-        let waits = issues.any(|issue| {
-            let open = issue.delivered == Some(log.who) && !issue.saved && issue.window.is_none();
-            open && issue.delivered_at < begun.at
-        });
+        let families = self.server.families.iter_mut();
+        let of_slot = families.filter(|family| family.slot == log.slot);
+        let waits = of_slot
+            .flat_map(|family| family.open(log.who))
+            .any(|issue| issue.delivered_at < begun.at);
         if alone && waits {
             self.violated(
                 "I1",
@@ -154,7 +149,7 @@ impl State {
         };
         // I1: nobody sees a token whose refresh token could be lost by others, but for losses that are known already.
         let kept = self.holds(log.who, log.slot) && issue.delivered == Some(log.who);
-        if !issue.saved && !kept && issue.window.is_none() && !self.ledger.lease_lost {
+        if !issue.saved && !kept && !issue.lost_once && !self.ledger.lease_lost {
             return self.violated(
                 "I1",
                 format!("hands out {grant}, which is neither stored nor under its lock"),
@@ -165,13 +160,19 @@ impl State {
             return self.violated("I1", format!("hands out {grant} as stored, which it is not"));
         }
         let old = begun.stored >= Some(grant) && begun.call == Call::Refresh;
-        if old && ANEW && !self.ledger.lease_lost {
+        if old && REFRESH_IS_NEW && !self.ledger.lease_lost {
             return self.violated(
                 "I5",
                 format!("was asked for a new token, and gives {grant} again"),
             );
         }
-        let newer = |newest: Grant| newest.family == grant.family && newest > grant;
+        // One that was lost in the meantime is of no use to anybody.
+        let lost = |newest| {
+            self.server
+                .issue(newest)
+                .is_some_and(|issue| issue.lost_once && !issue.saved)
+        };
+        let newer = |newest: Grant| newest.family == grant.family && newest > grant && !lost(newest);
         if begun.newest.is_some_and(newer) && !self.ledger.lease_lost {
             return self.violated("I2", format!("hands out {grant} after a newer one"));
         }
@@ -229,6 +230,8 @@ impl State {
         if let Some(record) = stored
             && readable
             && BRIDGED_PASSENGERS
+            && begun.newest <= self.stored_grant(log.slot)
+            && (LAST_LOOK || !matches!(error, Error::Store(_)))
             && clocks_agree
             && lives(record.token())
             && self.family_end(log.slot).is_none()

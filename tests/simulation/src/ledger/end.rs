@@ -9,10 +9,16 @@ impl State {
             return;
         }
         let mut lost = None;
-        for (family, issues) in self.server.families.iter().enumerate() {
-            for (number, issue) in issues.issues.iter().enumerate() {
-                if issue.delivered.is_some() && !issue.saved && issue.window.is_none() {
-                    lost = Some(format!("{family}.{number}"));
+        for (at, family) in self.server.families.iter().enumerate() {
+            let unsaved = family
+                .issues
+                .iter()
+                .enumerate()
+                .rev()
+                .take_while(|(_, issue)| !issue.saved);
+            for (number, issue) in unsaved {
+                if issue.delivered.is_some() && issue.window.is_none() {
+                    lost = Some(format!("{at}.{number}"));
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! Files and locks shared with the real `oauth2client` 4.1.3 and `google-auth` from PyPI, both ways.
 
+mod canary;
 mod export;
 mod import;
 #[cfg(unix)]

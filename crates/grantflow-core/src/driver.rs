@@ -224,7 +224,8 @@ pub async fn drive<T: Send, H: AsyncHost + ?Sized>(step: Step<T>, host: &H) -> R
     end
 }
 
-async fn perform<'h, T: Send, H: AsyncHost + ?Sized>(
+/// Performs a flow; a lock that it leaves behind stays in `held`.
+pub(crate) async fn perform<'h, T: Send, H: AsyncHost + ?Sized>(
     mut step: Step<T>,
     host: &'h H,
     held: &mut Option<Box<dyn AsyncLocked + 'h>>,

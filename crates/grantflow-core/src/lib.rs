@@ -44,7 +44,9 @@ pub use authorization::{
 };
 pub use body::{Body, Request, Response};
 pub use client::{Authentication, Client, ClientAuthentication, ClientType, Quirks};
-pub use credentials::{AccessToken, Credentials, blocking};
+#[cfg(feature = "tracing")]
+pub use credentials::TracingObserver;
+pub use credentials::{AccessToken, Credentials, Event, KeepFresh, Observer, blocking};
 pub use cx::{Cx, EntropyError};
 pub use driver::{AsyncHost, Host, drive, run};
 pub use endpoint::{Endpoint, Issuer, Origin};

@@ -117,6 +117,20 @@ impl Token {
         self.expires_at.is_some_and(|end| end <= now)
     }
 
+    /// The least time that a token is used, whatever lifetime a server gives: refreshes would have no end else.
+    pub(crate) const LEAST_LIFE: Duration = Duration::from_secs(1);
+
+    /// When the access token is used no more.
+    pub(crate) fn ends_at(&self) -> Option<Timestamp> {
+        self.expires_at
+            .map(|end| end.max(self.issued_at.plus(Self::LEAST_LIFE)))
+    }
+
+    /// Whether the access token is of no use any more.
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        self.ends_at().is_some_and(|end| end <= now)
+    }
+
     /// Whether the clock has been set back since: the token was issued later than now. Its end means nothing then, so it is
     /// refreshed once; the new token has a time of issue that fits the clock.
     pub(crate) fn is_from_the_future(&self, now: Timestamp) -> bool {

@@ -78,7 +78,7 @@ fn a_program_does_the_same_and_reads_json() {
     assert_eq!(json(&["info"]).ok().json()["client_id"], "native-app");
     let list = json(&["list"]).ok().json();
     assert_eq!(list.as_array().unwrap().len(), 1);
-    assert_eq!(list[0]["generation"], 1);
+    assert!(list[0]["generation"].is_u64(), "{list}");
 
     assert_eq!(json(&["revoke"]).ok().json()["revoked"], true);
     let failed = json(&["token"]).fails(3);

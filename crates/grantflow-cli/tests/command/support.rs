@@ -60,7 +60,9 @@ impl Desk {
         token.issued_at = token.issued_at.minus(TWO_HOURS);
         token.expires_at = token.expires_at.map(|time| time.minus(TWO_HOURS));
         let old = Record::new(key, record.client().clone(), token, record.provenance().clone());
-        let old = old.with_origins(record.origins().iter().cloned());
+        let old = old
+            .with_origins(record.origins().iter().cloned())
+            .succeeding(record);
         locked.save(Change::Put(Box::new(old))).unwrap();
     }
 

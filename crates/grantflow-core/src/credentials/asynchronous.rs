@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, Uri, header};
 
-use super::flight::{End, Leader};
-use super::published::{Moment, Need, Obtained};
-use super::shared::{After401, Plan, Shared, Turn, allows};
+use super::background::{self, KeepFresh};
+use super::observer::{Event, Observed, Observer};
+use super::published::Need;
+use super::shared::{After401, Shared, allows};
 use super::{AccessToken, Source, either};
-use crate::transport::Task;
+use crate::flow::{self, RetryPolicy};
 use crate::{
     AsyncStore, AsyncTransport, AsyncTransportHost, Error, Key, NotAuthorized, Origin, Record, Request,
-    Response, Scopes, Token, drive, flow,
+    Response, Scopes, Token, drive,
 };
 
 /// A live grant: it gives `Authorization` headers, refreshes, persists and revokes. Clones share everything.
@@ -22,35 +23,41 @@ use crate::{
 /// with the token while it lives. A refresh runs in a task of its own, so that a caller that is dropped loses nothing.
 #[derive(Clone)]
 pub struct Credentials {
-    transport: Arc<dyn AsyncTransport>,
-    source: Arc<Source<dyn AsyncStore>>,
+    pub(super) transport: Arc<dyn AsyncTransport>,
+    pub(super) source: Arc<Source>,
+    pub(super) shared: Arc<Shared>,
     origins: Arc<[Origin]>,
-    shared: Arc<Shared>,
+    policy: RetryPolicy,
+    observed: Observed,
 }
 
 impl Credentials {
     /// The grant stored under `key`. Nothing is read yet.
     pub fn new(key: Key, store: impl AsyncStore + 'static, transport: impl AsyncTransport + 'static) -> Self {
-        Self::from_source(
-            Source::Stored {
-                key,
-                store: Arc::new(store),
-            },
-            transport,
-        )
+        Self::stored(key, Arc::new(store), Arc::new(transport))
     }
 
     /// A token from elsewhere, which cannot be refreshed: when it ends, the error [needs the user](Error::needs_user).
     pub fn from_access_token(token: Token, transport: impl AsyncTransport + 'static) -> Self {
+        Self::bare(token, Arc::new(transport))
+    }
+
+    pub(super) fn stored(key: Key, store: Arc<dyn AsyncStore>, transport: Arc<dyn AsyncTransport>) -> Self {
+        Self::from_source(Source::Stored { key, store }, transport)
+    }
+
+    pub(super) fn bare(token: Token, transport: Arc<dyn AsyncTransport>) -> Self {
         Self::from_source(Source::Bare(token), transport)
     }
 
-    fn from_source(source: Source<dyn AsyncStore>, transport: impl AsyncTransport + 'static) -> Self {
+    fn from_source(source: Source, transport: Arc<dyn AsyncTransport>) -> Self {
         Self {
-            transport: Arc::new(transport),
+            transport,
             source: Arc::new(source),
-            origins: Arc::new([]),
             shared: Arc::new(Shared::default()),
+            origins: Arc::new([]),
+            policy: RetryPolicy::default(),
+            observed: Observed::default(),
         }
     }
 
@@ -58,6 +65,20 @@ impl Credentials {
     #[must_use]
     pub fn allow_origins(mut self, origins: impl IntoIterator<Item = Origin>) -> Self {
         self.origins = self.origins.iter().cloned().chain(origins).collect();
+        self
+    }
+
+    /// Tries a refresh again like this.
+    #[must_use]
+    pub fn with_retries(mut self, policy: RetryPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Tells this observer what happens to the token through this handle and its later clones.
+    #[must_use]
+    pub fn with_observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observed = Observed(Some(Arc::new(observer)));
         self
     }
 
@@ -167,6 +188,23 @@ impl Credentials {
         })
     }
 
+    /// The origins that the token may be sent to: those of the handle, and those of the record.
+    ///
+    /// # Errors
+    ///
+    /// As [`record`](Self::record), unless the handle has origins of its own.
+    pub async fn origins(&self) -> Result<Vec<Origin>, Error> {
+        let of_record = match &*self.source {
+            Source::Bare(_) => Vec::new(),
+            Source::Stored { .. } => match self.record().await {
+                Ok(record) => record.origins().to_vec(),
+                Err(_) if !self.origins.is_empty() => Vec::new(),
+                Err(error) => return Err(error),
+            },
+        };
+        Ok(self.origins.iter().cloned().chain(of_record).collect())
+    }
+
     /// Whether the token may be sent to `uri`.
     ///
     /// # Errors
@@ -223,87 +261,40 @@ impl Credentials {
     }
 
     /// Waits for a refresh in the air to be stored, at most so long; whether nothing is in the air any more.
+    ///
+    /// An async program calls it before its runtime ends: a refresh that is cut off may cost the grant.
     pub async fn settle(&self, at_most: Duration) -> bool {
-        let Some(flight) = self.shared.in_the_air() else {
-            return true;
-        };
-        either(flight.landing(), self.transport.sleep(at_most)).await
+        !self.shared.is_busy() || either(self.shared.settled(), self.transport.sleep(at_most)).await
     }
 
-    async fn obtain(&self, need: &Need) -> Obtained {
-        let mut ends_seen = 0;
-        let mut task_was_lost = false;
-        loop {
-            let flight = match self.shared.turn(need, || self.transport.now()) {
-                Turn::Take(published) => return Ok(published),
-                Turn::Wait(flight) => flight,
-                Turn::Fly(leader) => {
-                    let flight = leader.flight();
-                    let (owned, owned_need) = (self.clone(), need.clone());
-                    let task = Box::pin(async move { owned.fly(&owned_need, leader).await });
-                    // Where no runtime takes it, or one has lost it, the caller flies itself. If the caller is dropped then,
-                    // whoever waits takes over.
-                    let left = if task_was_lost {
-                        Some(task as Task)
-                    } else {
-                        self.transport.spawn(task).err()
-                    };
-                    if let Some(task) = left {
-                        task.await;
-                    }
-                    match flight.landing().await {
-                        End::Landed(result) => return result,
-                        End::Abandoned => {
-                            task_was_lost = true;
-                            continue;
-                        }
-                    }
-                }
-            };
-            ends_seen += 1;
-            let end = flight.landing().await;
-            task_was_lost |= matches!(end, End::Abandoned);
-            if let Some(result) = Shared::landed(need, end, ends_seen) {
-                return result;
-            }
+    /// Keeps the token fresh without callers: a task of its own refreshes it when it gets stale, until the returned value is
+    /// dropped or a login is needed. Nothing depends on it: where its runtime dies, callers refresh as ever.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] where the transport has no place for a task.
+    pub fn keep_fresh(&self) -> Result<KeepFresh, Error> {
+        let alive = Arc::new(());
+        let task = background::keep_fresh(self.clone(), Arc::downgrade(&alive));
+        match self.transport.spawn(Box::pin(task)) {
+            Ok(()) => Ok(KeepFresh::new(alive)),
+            Err(_) => Err(Error::Unsupported("run a task of its own")),
         }
     }
 
-    async fn fly(&self, need: &Need, leader: Leader<Obtained>) {
-        let result = self.land(need).await;
-        leader.land(result);
-    }
-
-    async fn land(&self, need: &Need) -> Obtained {
-        match &*self.source {
-            Source::Bare(token) => match need {
-                Need::Valid => self.shared.publish_bare(token.clone(), self.moment()?),
-                Need::NotThis(_) | Need::After(_) => Err(NotAuthorized::NoRefreshToken.into()),
-            },
-            Source::Stored { key, store } => {
-                let read = store.read(key.clone()).await.map_err(Error::from);
-                let planned = read.and_then(|read| self.shared.plan(need, key, read, self.moment()?));
-                let result = match planned {
-                    Ok(Plan::Use(published)) => return Ok(published),
-                    Ok(Plan::Run(step)) => {
-                        let host = AsyncTransportHost::new(&*self.transport).with_store(&**store);
-                        drive(*step, &host).await
-                    }
-                    Err(error) => Err(error),
-                };
-                self.shared.publish(need, result, self.moment()?)
-            }
+    pub(super) fn tell(&self, event: Event) {
+        if let Source::Stored { key, .. } = &*self.source {
+            self.observed.tell(key, event);
         }
     }
 
-    fn moment(&self) -> Result<Moment, Error> {
-        let mut jitter = [0];
-        self.transport.fill(&mut jitter)?;
-        Ok(Moment {
-            now: self.transport.now(),
-            ticks: self.transport.ticks(),
-            jitter: jitter[0],
-        })
+    /// The policy of the next refresh, as far as the budget goes.
+    pub(super) fn retries(&self) -> RetryPolicy {
+        let more = self.shared.budget.begin();
+        RetryPolicy {
+            tries: self.policy.tries.min(more.saturating_add(1)),
+            ..self.policy
+        }
     }
 }
 

@@ -1,13 +1,12 @@
 //! One refresh at a time: whoever comes while it is in the air waits for the same end.
 //!
-//! One structure for both worlds: tasks leave a waker, threads wait on a condition. A leader that goes away without an end (a
+//! One structure for both worlds: whoever waits leaves a waker, and the waker of a thread unparks it. A leader that goes away without an end (a
 //! panic, a runtime that is gone) ends the flight as abandoned, and a waiter takes over.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 /// The place where flights of one handle begin.
 #[derive(Debug)]
@@ -19,7 +18,6 @@ pub(super) struct Flights<T> {
 #[derive(Debug)]
 pub(super) struct Flight<T> {
     state: Mutex<State<T>>,
-    ended: Condvar,
 }
 
 #[derive(Debug)]
@@ -72,13 +70,20 @@ impl<T> Flights<T> {
         };
         let flight = Arc::new(Flight {
             state: Mutex::new(state),
-            ended: Condvar::new(),
         });
         *current = Some(Arc::clone(&flight));
         Seat::Leader(Leader {
             flight,
             current: Arc::clone(&self.current),
         })
+    }
+
+    /// Begins a flight that others only watch; none if there is one already.
+    pub(super) fn begin(&self) -> Option<Leader<T>> {
+        match self.join() {
+            Seat::Leader(leader) => Some(leader),
+            Seat::Passenger(_) => None,
+        }
     }
 
     /// The flight in the air, for those who only want to see it end.
@@ -114,7 +119,6 @@ impl<T> Leader<T> {
         }
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
-        self.flight.ended.notify_all();
         wakers.into_iter().for_each(Waker::wake);
     }
 }
@@ -126,27 +130,7 @@ impl<T> Drop for Leader<T> {
 }
 
 impl<T: Clone> Flight<T> {
-    /// Blocks the thread until the flight ends.
-    pub(super) fn wait(&self) -> End<T> {
-        let mut state = lock(&self.state);
-        loop {
-            if let Some(end) = &state.end {
-                return end.clone();
-            }
-            state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// Blocks the thread until the flight ends or the time is up; whether it ended.
-    pub(super) fn wait_at_most(&self, time: Duration) -> bool {
-        let state = lock(&self.state);
-        let waited = self
-            .ended
-            .wait_timeout_while(state, time, |state| state.end.is_none());
-        waited.unwrap_or_else(PoisonError::into_inner).0.end.is_some()
-    }
-
-    /// Waits in a task.
+    /// The end, to be awaited.
     pub(super) fn landing(self: Arc<Self>) -> Landing<T> {
         Landing(self)
     }

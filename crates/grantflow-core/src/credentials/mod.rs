@@ -10,15 +10,21 @@
 //!          read ─▶ newer? ─no─▶ lock ▸ re-read ▸ refresh ▸ save ▸ unlock ─▶ publish
 //! ```
 //!
-//! [`Credentials`] is for async programs, [`blocking::Credentials`] for the others; the rules are in one place for both.
+//! [`Credentials`] is for async programs. [`blocking::Credentials`] is the same handle with its futures driven by threads that park.
 
 mod asynchronous;
+mod background;
 pub mod blocking;
+mod budget;
 mod flight;
+mod flying;
+mod inbox;
+mod keeping;
+mod observer;
+mod parked;
 mod published;
 mod shared;
 
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,9 +32,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 pub use asynchronous::Credentials;
+pub use background::KeepFresh;
+#[cfg(feature = "tracing")]
+pub use observer::TracingObserver;
+pub use observer::{Event, Observer};
 
 use self::published::Published;
-use crate::{Key, Now, Secret, StoreError, Token};
+use crate::{AsyncStore, Key, Now, Secret, StoreError, Token};
 
 /// An access token, and how long it lives on.
 #[derive(Clone, Debug)]
@@ -53,22 +63,10 @@ impl AccessToken {
 }
 
 /// Where the tokens of a handle come from.
-enum Source<S: ?Sized> {
-    Stored { key: Key, store: Arc<S> },
+#[derive(Debug)]
+enum Source {
+    Stored { key: Key, store: Arc<dyn AsyncStore> },
     Bare(Token),
-}
-
-impl<S: fmt::Debug + ?Sized> fmt::Debug for Source<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stored { key, store } => f
-                .debug_struct("Stored")
-                .field("key", key)
-                .field("store", store)
-                .finish(),
-            Self::Bare(token) => f.debug_tuple("Bare").field(token).finish(),
-        }
-    }
 }
 
 /// Whether the first of the two comes to its end before the second.

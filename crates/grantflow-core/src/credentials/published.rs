@@ -8,14 +8,14 @@ use http::HeaderValue;
 use crate::transport::Ticks;
 use crate::{Error, Now, Origin, Record, Secret, StoreError, Timestamp, Token};
 
-/// The least time between two refreshes, whatever lifetime a server gives.
-const LEAST_LIFE: Duration = Duration::from_secs(1);
+/// How long an API that refuses even the token got after its 401 is left its way, where no lifetime is known.
+const LONGEST_VAIN: Duration = Duration::from_secs(60);
 
 /// How long to leave a server alone after an early refresh that failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
 
 /// What a handle has published; it never changes, a newer one takes its place.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Published {
     pub(super) header: HeaderValue,
     /// The end of the hot path on the cheap clocks: the earlier one counts.
@@ -23,8 +23,8 @@ pub(super) struct Published {
     stale_at: Option<Timestamp>,
     expires: Option<Now>,
     pub(super) grant: Grant,
-    /// Whether this token came by a refresh for a 401: if it is refused too, refreshing again is of no use.
-    pub(super) after_401: bool,
+    /// When, since boot, this token came by a refresh for a 401: if it is refused too, refreshing again is of no use.
+    after_401: Option<Duration>,
     /// Why the token could not be stored, though it is good.
     pub(super) unsaved: Option<StoreError>,
 }
@@ -75,21 +75,21 @@ impl Published {
         // The first clone turns the buffer into a shared one; made here, so that none is made on the hot path.
         header = header.clone();
         header.set_sensitive(true);
-        let lifetime = token
-            .expires_at
-            .map(|end| end.since(token.issued_at).max(LEAST_LIFE));
+        let lifetime = token.ends_at().map(|end| end.since(token.issued_at));
         let stale_at = lifetime.map(|life| {
             if token.is_from_the_future(moment.now.wall) {
                 return moment.now.wall;
             }
             let early = life.mul_f64(0.8 + 0.1 * f64::from(moment.jitter) / 255.0);
-            token.issued_at.plus(early.max(LEAST_LIFE))
+            token.issued_at.plus(early.max(Token::LEAST_LIFE))
         });
         let expires = lifetime.map(|life| {
             let wall = token.issued_at.plus(life);
+            // A wall clock that was set back gives it no more than its life.
+            let left = wall.since(moment.now.wall).min(life);
             Now {
                 wall,
-                boot: moment.now.boot.saturating_add(wall.since(moment.now.wall)),
+                boot: moment.now.boot.saturating_add(left),
             }
         });
         let stale = hot_until(stale_at, moment);
@@ -99,7 +99,7 @@ impl Published {
             stale_at,
             expires,
             grant,
-            after_401,
+            after_401: after_401.then_some(moment.now.boot),
             unsaved: None,
         })
     }
@@ -110,21 +110,21 @@ impl Published {
         self
     }
 
+    /// The same token, not to be refreshed early before `time`.
+    pub(super) fn not_before(mut self, time: Option<Timestamp>, moment: Moment) -> Self {
+        if let (Some(time), Some(end)) = (time, self.expires) {
+            let stale_at = self.stale_at.map_or(time, |stale_at| stale_at.max(time));
+            self.stale_at = Some(stale_at.min(end.wall));
+            self.stale = hot_until(self.stale_at, moment);
+        }
+        self
+    }
+
     /// The same token after an early refresh that failed: left alone for a while, and longer if the server asked for it.
     pub(super) fn postponed(&self, moment: Moment, retry_at: Option<Timestamp>) -> Self {
         let later = moment.now.wall.plus(AFTER_FAILURE);
         let asked = retry_at.map_or(later, |at| at.max(later));
-        let end = self.expires.map_or(asked, |end| end.wall);
-        let stale_at = Some(asked.min(end));
-        Self {
-            header: self.header.clone(),
-            stale: hot_until(stale_at, moment),
-            stale_at,
-            expires: self.expires,
-            grant: self.grant.clone(),
-            after_401: self.after_401,
-            unsaved: self.unsaved.clone(),
-        }
+        self.clone().not_before(Some(asked), moment)
     }
 
     /// Whether the hot path may hand it out: one compare for each clock.
@@ -136,6 +136,17 @@ impl Published {
     /// Whether nobody need refresh it yet.
     pub(super) fn is_fresh(&self, now: Now) -> bool {
         !self.is_expired(now) && self.stale_at.is_none_or(|time| now.wall < time)
+    }
+
+    /// How long nobody need refresh it; `None` where it has no known end.
+    pub(super) fn fresh_for(&self, now: Now) -> Option<Duration> {
+        self.stale_at.map(|time| time.since(now.wall))
+    }
+
+    /// Whether it was got after a 401 and may not be replaced for one yet: not until it is stale, or for a minute where it never is.
+    pub(super) fn is_won_in_vain(&self, now: Now) -> bool {
+        let recent = |won: Duration| self.expires.is_some() || now.boot.saturating_sub(won) < LONGEST_VAIN;
+        self.after_401.is_some_and(recent) && self.is_fresh(now)
     }
 
     /// Whether it has ended, by the clock that says so first.
@@ -153,6 +164,10 @@ impl Published {
     pub(super) fn is_newer_than(&self, old: &Self) -> bool {
         self.grant.generation() > old.grant.generation()
             || self.grant.token().issued_at > old.grant.token().issued_at
+    }
+
+    pub(super) fn is_same_grant(&self, other: &Self) -> bool {
+        self.is_token(&other.grant.token().access_token)
     }
 
     pub(super) fn is_token(&self, token: &Secret) -> bool {

@@ -5,17 +5,27 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use http::{HeaderValue, Uri};
 
+use super::budget::Budget;
 use super::flight::{End, Flight, Flights, Leader, Seat};
+use super::inbox::Inbox;
 use super::published::{Grant, Moment, Need, Obtained, Published};
 use crate::flow::{Access, AccessTokenFlow, LOCK_PATIENCE, Unless, allowed};
-use crate::{Error, Key, NotAuthorized, Now, Origin, Record, Secret, Step, Token};
+use crate::{Error, Key, NotAuthorized, Now, Origin, Record, Secret, Token};
 
 /// The state of a handle and all its clones.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) cell: ArcSwapOption<Published>,
     flights: Flights<Obtained>,
+    /// Where a flight is handed over while its record's lock is kept.
+    pub(super) inbox: Inbox,
+    /// In the air as long as a granted token is stored nowhere.
+    pub(super) keeping: Flights<()>,
+    pub(super) budget: Budget,
 }
+
+/// How many ends of others' flights a caller sees before it takes one as it is.
+const MOST_ENDS: usize = 8;
 
 /// What a caller does next.
 pub(super) enum Turn {
@@ -53,14 +63,23 @@ impl Shared {
         self.cell.load_full().filter(|published| will_do(published))
     }
 
-    /// What the end of somebody else's flight means for a caller; `None`: look again. The second end is taken as it is, so
-    /// that a server that answers the same token for ever is not asked for ever.
-    pub(super) fn landed(need: &Need, end: End<Obtained>, ends_seen: usize) -> Option<Obtained> {
+    /// What the end of somebody else's flight means for a caller; `None`: look again, and fly if nobody else does.
+    pub(super) fn landed(
+        &self,
+        need: &Need,
+        end: End<Obtained>,
+        ends_seen: usize,
+        now: Now,
+    ) -> Option<Obtained> {
         match end {
-            End::Landed(Ok(published)) if need.is_served_by(&published) || ends_seen > 1 => {
+            End::Landed(Ok(published)) if need.is_served_by(&published) || ends_seen > MOST_ENDS => {
                 Some(Ok(published))
             }
-            End::Landed(Err(error)) => Some(Err(error)),
+            // The flight may have been for more than this caller needs.
+            End::Landed(Err(error)) => Some(
+                self.find(|published| need.is_bridged_by(published, now))
+                    .ok_or(error),
+            ),
             End::Landed(Ok(_)) | End::Abandoned => None,
         }
     }
@@ -73,12 +92,13 @@ impl Shared {
         read: Option<Record>,
         moment: Moment,
     ) -> Result<Plan, Error> {
-        // The stored token, ended by the clock that nobody sets, though the wall clock gives it more life.
-        let ended = self
-            .find(|published| published.is_expired(moment.now))
-            .map(|published| published.grant.generation());
-        let usable =
-            |record: &Record| record.refresh.revoked_at.is_none() && Some(record.generation()) != ended;
+        let ended = self.ended(moment.now);
+        let usable = |record: &Record| {
+            let has_ended = ended
+                .as_ref()
+                .is_some_and(|ended| ended.eq_ct(&record.token().access_token));
+            record.refresh.revoked_at.is_none() && !has_ended
+        };
         if let Some(record) = read.filter(usable) {
             let published = Arc::new(Published::new(Grant::Stored(Box::new(record)), moment, false)?);
             let newer = self
@@ -90,11 +110,19 @@ impl Shared {
                 // Others use it from now on, while this one perhaps refreshes it early.
                 self.cell.store(Some(Arc::clone(&published)));
             }
-            if need.is_met_by(&published, moment.now) {
+            // An older token than the one that was refused is of no more use than that one.
+            let is_old = !newer && self.find(|cell| !cell.is_same_grant(&published)).is_some();
+            let forced = matches!(need, Need::NotThis(_) | Need::After(_));
+            if need.is_met_by(&published, moment.now) && !(forced && is_old) {
                 return Ok(Plan::Use(published));
             }
         }
-        let bridge = self.find(|published| need.is_bridged_by(published, moment.now));
+        Ok(Plan::Run(Box::new(self.flow(need, key, moment.now))))
+    }
+
+    /// The flow that gets what is needed, as the published token has it.
+    pub(super) fn flow(&self, need: &Need, key: &Key, now: Now) -> AccessTokenFlow {
+        let bridge = self.find(|published| need.is_bridged_by(published, now));
         // With a token that still lives nobody waits: whoever holds the lock is refreshing it.
         let patience = if bridge.is_some() {
             std::time::Duration::ZERO
@@ -104,11 +132,20 @@ impl Shared {
         let unless = match (need, &bridge) {
             (Need::NotThis(refused), _) => Unless::Is(refused.clone()),
             (Need::After(generation), _) => Unless::Generation(*generation),
-            (Need::Valid, Some(published)) => Unless::Generation(published.grant.generation()),
-            (Need::Valid, None) => ended.map_or(Unless::Expired, Unless::Generation),
+            (Need::Valid, Some(published)) => Unless::Stale(published.grant.generation()),
+            (Need::Valid, None) => self.ended(now).map_or(Unless::Expired, Unless::Is),
         };
         let flow = AccessTokenFlow::new(key.clone(), unless).patience(patience);
-        Ok(Plan::Run(Box::new(flow.flow())))
+        match (need, &*self.cell.load()) {
+            (Need::NotThis(_), Some(known)) => flow.not_older_than(known.grant.generation()),
+            _ => flow,
+        }
+    }
+
+    /// The published token, if it has ended by the clock that nobody sets, though the wall clock may give it more life.
+    fn ended(&self, now: Now) -> Option<Secret> {
+        self.find(|published| published.is_expired(now))
+            .map(|published| published.grant.token().access_token.clone())
     }
 
     /// Publishes what the flow gave. If it failed while a token still lives, that one goes on; a token that needs the user does
@@ -118,7 +155,10 @@ impl Shared {
             Ok(access) => {
                 let after_401 = access.refreshed && matches!(need, Need::NotThis(_));
                 let published = Published::new(Grant::Stored(Box::new(access.record)), moment, after_401)?;
-                let published = Arc::new(published.unsaved(access.unsaved));
+                let published = published
+                    .unsaved(access.unsaved)
+                    .not_before(access.not_before, moment);
+                let published = Arc::new(published);
                 self.cell.store(Some(Arc::clone(&published)));
                 Ok(published)
             }
@@ -137,9 +177,17 @@ impl Shared {
         }
     }
 
+    /// The token of this generation is stored at last.
+    pub(super) fn saved(&self, generation: u64) {
+        if let Some(published) = self.find(|published| published.grant.generation() == generation) {
+            self.cell
+                .store(Some(Arc::new(published.as_ref().clone().unsaved(None))));
+        }
+    }
+
     /// Publishes a token that is in no store.
     pub(super) fn publish_bare(&self, token: Token, moment: Moment) -> Obtained {
-        if token.is_expired(moment.now.wall) {
+        if token.is_over(moment.now.wall) {
             return Err(NotAuthorized::NoRefreshToken.into());
         }
         let published = Arc::new(Published::new(Grant::Bare(token), moment, false)?);
@@ -162,21 +210,34 @@ impl Shared {
                 After401::Use(published.header.clone())
             }
             // Refreshed for a 401 already, and refused again: the API does not want this user, whatever the token.
-            Some(published) if published.after_401 && published.is_fresh(now) => After401::GiveBack,
+            Some(published) if published.is_won_in_vain(now) => After401::GiveBack,
             _ => After401::Refresh(Need::NotThis(refused)),
         }
     }
 
-    /// The flight in the air, if there is one.
-    pub(super) fn in_the_air(&self) -> Option<Arc<Flight<Obtained>>> {
-        self.flights.in_the_air()
+    /// Whether a refresh is under way or a token on its way into the store.
+    pub(super) fn is_busy(&self) -> bool {
+        self.flights.in_the_air().is_some() || self.keeping.in_the_air().is_some()
+    }
+
+    /// Waits until nothing is under way.
+    pub(super) async fn settled(&self) {
+        loop {
+            if let Some(flight) = self.flights.in_the_air() {
+                flight.landing().await;
+            } else if let Some(keeping) = self.keeping.in_the_air() {
+                keeping.landing().await;
+            } else {
+                return;
+            }
+        }
     }
 }
 
 /// How a leader gets the token.
 pub(super) enum Plan {
     Use(Arc<Published>),
-    Run(Box<Step<Access>>),
+    Run(Box<AccessTokenFlow>),
 }
 
 /// What to do about a 401.

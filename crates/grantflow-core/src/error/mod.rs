@@ -49,6 +49,8 @@ pub enum Error {
     InvalidInput(InvalidInput),
     /// The request goes to an origin that this token is not for.
     OriginNotAllowed(Arc<str>),
+    /// The server asked, of this process or of another one, to be left alone until then; nothing was sent.
+    RetryLater(Timestamp),
     /// The source of random bytes failed.
     Entropy(EntropyError),
     /// The host cannot perform a step of this flow.
@@ -113,7 +115,7 @@ impl Error {
             Self::Server(refusal) => refusal.outcome(),
             Self::BadReply(reply) => reply.outcome(),
             Self::Transport(error) if error.request_left() => Outcome::Ambiguous,
-            Self::Transport(_) => Outcome::Transient,
+            Self::Transport(_) | Self::RetryLater(_) => Outcome::Transient,
             Self::Store(error) if error.is_transient() => Outcome::Transient,
             _ => Outcome::Permanent,
         }
@@ -125,6 +127,7 @@ impl Error {
         match self {
             Self::Server(refusal) | Self::Denied(refusal) => refusal.retry_at(),
             Self::BadReply(reply) => reply.retry_at(),
+            Self::RetryLater(at) => Some(*at),
             _ => None,
         }
     }
@@ -148,6 +151,7 @@ impl fmt::Display for Error {
                     "the token is not for {origin}: allow the origin where the credentials are made"
                 )
             }
+            Self::RetryLater(at) => write!(f, "the server asked to be left alone until {at}"),
             Self::Entropy(error) => error.fmt(f),
             Self::Unsupported(step) => write!(f, "this host cannot {step}"),
             Self::Cancelled => f.write_str("cancelled"),

@@ -81,8 +81,13 @@ impl BadReply {
         self.retry_at
     }
 
+    /// A success that cannot be read may have granted something.
     pub(super) fn outcome(&self) -> Outcome {
-        status_outcome(self.status)
+        if self.status.is_success() {
+            Outcome::Ambiguous
+        } else {
+            status_outcome(self.status)
+        }
     }
 }
 

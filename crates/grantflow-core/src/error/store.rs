@@ -99,7 +99,7 @@ impl StoreError {
     pub const fn is_transient(&self) -> bool {
         matches!(
             self.kind,
-            StoreErrorKind::LockTimeout { .. } | StoreErrorKind::Unavailable
+            StoreErrorKind::LockTimeout { .. } | StoreErrorKind::Unavailable | StoreErrorKind::Conflict
         )
     }
 }

@@ -1,11 +1,10 @@
-//! A stored grant becomes an access token, refreshed under the record's lock when it has to be
-//! ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
+//! A stored grant becomes an access token, refreshed under the record's lock when it has to be.
 //!
 //! ```text
-//! Lock ─▶ ExpectRecord ─┬─ serves ───────────────────────────────────▶ Unlock ─▶ Done
-//!                       └─ Send(refresh) ─▶ ExpectToken ─┬─ granted ─▶ Save ─▶ Unlock ─▶ Done
-//!                              ▲                │        ├─ refused ─▶ Save(remember it) ─▶ error
-//!                              └── ambiguous ───┘        └─ failed ──▶ error
+//! Lock ─▶ ExpectRecord ─┬─ serves ──────────────────────────────▶ Unlock ─▶ Done
+//!                       ├─ nothing stored, refused, revoked ────▶ error: a login is needed
+//!                       ├─ to be left alone for too long ───────▶ error: when to come back
+//!                       └─ else ─▶ refresh ─▶ saved ────────────▶ Unlock ─▶ Done
 //! ```
 //!
 //! Nothing is ever refreshed without the lock: whoever comes second finds the first one's token and adopts it. The refresh token
@@ -13,14 +12,12 @@
 
 use std::time::Duration;
 
+use super::refresh::{Refresh, save};
+use super::retry::{RetryPolicy, time_until};
 use crate::error::{NotAuthorized, StoreError};
-use crate::step::Change;
-use crate::{
-    Cx, Error, Expect, Key, Next, Outcome, Record, Response, Secret, Step, Timestamp, TokenRequest,
-    TransportError,
-};
+use crate::{Cx, Error, Expect, Key, Next, Record, Secret, Step, Timestamp};
 
-/// How long to wait for another holder of the lock: longer than a refresh with its second try may take.
+/// How long to wait for another holder of the lock: longer than a refresh with all its tries may take.
 pub const LOCK_PATIENCE: Duration = Duration::from_secs(75);
 
 /// The stored access token will do, unless …
@@ -29,6 +26,9 @@ pub const LOCK_PATIENCE: Duration = Duration::from_secs(75);
 pub enum Unless {
     /// … it has ended.
     Expired,
+    /// … its record is of this generation or an older one. The token still lives, so the refresh is early: it is left out where
+    /// it could cost something, and not tried twice.
+    Stale(u64),
     /// … it is this one, which an API has just refused.
     Is(Secret),
     /// … its record is of this generation or an older one: refreshed whatever the clock says.
@@ -43,16 +43,24 @@ pub struct Access {
     pub record: Record,
     /// Whether this call refreshed it; else it was stored like that.
     pub refreshed: bool,
-    /// Why the new token could not be stored, though it is good.
+    /// Why the new token could not be stored, though it is good. The flow has then ended with the lock held: whoever drives it
+    /// should go on trying to store `record`, since the stored refresh token is spent.
     pub unsaved: Option<StoreError>,
+    /// An early refresh is of no use before this time: the server asked for patience, or an earlier one was lost on its way.
+    pub not_before: Option<Timestamp>,
 }
 
 /// The flow of [`access_token`], with options.
 #[derive(Clone, Debug)]
 pub struct AccessTokenFlow {
     key: Key,
-    unless: Unless,
+    pub(super) unless: Unless,
     patience: Duration,
+    pub(super) policy: RetryPolicy,
+    /// The generation of a newer record than the stored one may be: it was granted and could not be stored.
+    known: u64,
+    /// How often the record may yet turn out to be another's, though it was locked.
+    conflicts_left: u32,
 }
 
 impl AccessTokenFlow {
@@ -63,6 +71,9 @@ impl AccessTokenFlow {
             key,
             unless,
             patience: LOCK_PATIENCE,
+            policy: RetryPolicy::default(),
+            known: 0,
+            conflicts_left: 3,
         }
     }
 
@@ -73,19 +84,77 @@ impl AccessTokenFlow {
         self
     }
 
+    /// Tries again like this.
+    #[must_use]
+    pub fn retries(mut self, policy: RetryPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// A stored token does not serve if its record is of a lower generation: the one that it came before was refused.
+    pub(crate) fn not_older_than(mut self, generation: u64) -> Self {
+        self.known = generation;
+        self
+    }
+
     /// The first step.
     pub fn flow(self) -> Step<Access> {
-        Step::Lock(
-            self.key,
-            self.patience,
-            Next::new(ExpectRecord { unless: self.unless }),
-        )
+        let (key, patience) = (self.key.clone(), self.patience);
+        let state = ExpectRecord {
+            flow: self,
+            unsaved: None,
+        };
+        Step::Lock(key, patience, Next::new(state))
+    }
+
+    /// The first step for one who holds the lock, with the newest record, which could not be stored.
+    pub(crate) fn holding(self, record: Record, unsaved: StoreError) -> Step<Access> {
+        let state = Box::new(ExpectRecord {
+            flow: self,
+            unsaved: Some(unsaved),
+        });
+        Step::begin(move |cx| state.resume(Ok(Some(record)), cx))
+    }
+
+    /// Locks again and looks again: somebody else has changed the record before our request left.
+    pub(super) fn look_again(mut self, conflict: StoreError) -> Result<Step<Access>, Error> {
+        self.conflicts_left = self.conflicts_left.checked_sub(1).ok_or(conflict)?;
+        Ok(self.flow())
+    }
+
+    /// Locks again, to store what was granted: somebody else has changed the record though the lock was ours, as happens
+    /// where the lock is a lease that can be lost.
+    pub(super) fn save_again(mut self, granted: Record, conflict: StoreError) -> Step<Access> {
+        let Some(left) = self.conflicts_left.checked_sub(1) else {
+            return Step::Done(Access {
+                record: granted,
+                refreshed: true,
+                unsaved: Some(conflict),
+                not_before: None,
+            });
+        };
+        self.conflicts_left = left;
+        let (key, patience) = (self.key.clone(), self.patience);
+        let next = move |stored: Result<Option<Record>, StoreError>, _: &mut Cx<'_>| {
+            let stored = stored?.ok_or(NotAuthorized::NothingStored)?;
+            if stored.refresh.revoked_at.is_some() {
+                return Err(NotAuthorized::Revoked.into());
+            }
+            if stored.generation() >= granted.generation() {
+                return Ok(end(stored, None, None));
+            }
+            Ok(save(granted, self))
+        };
+        Step::Lock(key, patience, Next::new(next))
     }
 }
 
 /// Gives the access token stored under `key`, refreshed first if it has to be.
 ///
-/// The flow ends in [`Error::NotAuthorized`] where only a new login helps.
+/// The flow ends in [`Error::NotAuthorized`] where only a new login helps. A request that is known to have changed nothing is
+/// tried again, as the [`RetryPolicy`] has it. One that left and got no answer may have spent the refresh token: while the
+/// access token lives, it is used; then, or at once where the provider has a grace period, the same request is made once more.
+/// Nothing is left to lose by it: if the token was spent, the one that replaced it is lost already.
 pub fn access_token(key: Key, unless: Unless) -> Step<Access> {
     AccessTokenFlow::new(key, unless).flow()
 }
@@ -93,17 +162,18 @@ pub fn access_token(key: Key, unless: Unless) -> Step<Access> {
 impl Unless {
     fn serves(&self, record: &Record, now: Timestamp) -> bool {
         let token = record.token();
-        !token.is_expired(now)
+        !token.is_over(now)
             && match self {
                 Self::Expired => !token.is_from_the_future(now),
                 Self::Is(refused) => !token.access_token.eq_ct(refused),
-                Self::Generation(known) => record.generation() > *known,
+                Self::Stale(known) | Self::Generation(known) => record.generation() > *known,
             }
     }
 }
 
 struct ExpectRecord {
-    unless: Unless,
+    flow: AccessTokenFlow,
+    unsaved: Option<StoreError>,
 }
 
 impl Expect<Result<Option<Record>, StoreError>, Access> for ExpectRecord {
@@ -112,124 +182,54 @@ impl Expect<Result<Option<Record>, StoreError>, Access> for ExpectRecord {
         reply: Result<Option<Record>, StoreError>,
         cx: &mut Cx<'_>,
     ) -> Result<Step<Access>, Error> {
+        let Self { mut flow, unsaved } = *self;
         let record = reply?.ok_or(NotAuthorized::NothingStored)?;
         if record.refresh.revoked_at.is_some() {
             return Err(NotAuthorized::Revoked.into());
         }
-        if self.unless.serves(&record, cx.wall()) {
-            return Ok(unlock(Access {
-                record,
-                refreshed: false,
-                unsaved: None,
-            }));
-        }
-        match (&record.token().refresh_token, &record.refresh.refused) {
-            (Some(_), None) => refresh(Box::new(record), self.unless, Try::First, cx),
-            (Some(_), Some(_)) => Err(NotAuthorized::Refused.into()),
-            (None, _) => Err(NotAuthorized::NoRefreshToken.into()),
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Try {
-    First,
-    /// After a reply that never came. Whether the server acted on the first try is unknown; if it did, the token is spent, and
-    /// asking again costs nothing that is not lost already.
-    Again,
-}
-
-fn refresh(record: Box<Record>, unless: Unless, try_: Try, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
-    let Some(refresh_token) = record.token().refresh_token.clone() else {
-        return Err(NotAuthorized::NoRefreshToken.into());
-    };
-    let mut request = TokenRequest::refresh(record.client(), refresh_token);
-    if !record.key().resource().is_empty() {
-        request = request.resource(record.key().resource());
-    }
-    let http = request.to_http(cx)?;
-    Ok(Step::Send(
-        http,
-        Next::new(ExpectToken {
-            record,
-            unless,
-            request,
-            try_,
-            asked_at: cx.wall(),
-        }),
-    ))
-}
-
-struct ExpectToken {
-    record: Box<Record>,
-    unless: Unless,
-    request: TokenRequest,
-    try_: Try,
-    asked_at: Timestamp,
-}
-
-impl Expect<Result<Response, TransportError>, Access> for ExpectToken {
-    fn resume(
-        self: Box<Self>,
-        reply: Result<Response, TransportError>,
-        cx: &mut Cx<'_>,
-    ) -> Result<Step<Access>, Error> {
         let now = cx.wall();
-        match reply
-            .map_err(Error::from)
-            .and_then(|reply| self.request.parse(&reply, cx))
-        {
-            Ok(token) => {
-                // The lifetime counts from when the server may have granted it, not from when the reply was read.
-                let record = self.record.refreshed(token.asked_at(self.asked_at));
-                let next = Next::new(ExpectSaved {
-                    record: record.clone(),
-                });
-                Ok(Step::Save(Change::Put(Box::new(record)), next))
-            }
-            Err(error) if error.needs_user() => Ok(remember_refusal(*self.record, error)),
-            Err(error) if error.outcome() == Outcome::Ambiguous && self.may_ask_again(now) => {
-                refresh(self.record, self.unless, Try::Again, cx)
-            }
-            Err(error) => Err(error),
+        if record.generation() >= flow.known && flow.unless.serves(&record, now) {
+            return Ok(end(record, unsaved, None));
         }
+        if record.token().refresh_token.is_none() {
+            return Err(NotAuthorized::NoRefreshToken.into());
+        }
+        if record.refresh.refused.is_some() {
+            return Err(NotAuthorized::Refused.into());
+        }
+        let until = time_until(record.refresh.retry_at, now);
+        if matches!(flow.unless, Unless::Stale(_)) && !record.token().is_over(now) {
+            let not_before = if record.refresh.is_in_doubt() && !record.tolerates_reuse() {
+                record.token().ends_at()
+            } else {
+                (!until.is_zero()).then(|| now.plus(until))
+            };
+            if not_before.is_some() {
+                return Ok(end(record, unsaved, not_before));
+            }
+            flow.policy.tries = 1;
+        }
+        if until > flow.policy.begin_within {
+            return Err(Error::RetryLater(now.plus(until)));
+        }
+        Refresh::new(flow, record, unsaved, cx).after(until, cx)
     }
 }
 
-impl ExpectToken {
-    /// Once, and only where nothing is left to lose: the provider tolerates it, or the access token is of no use any more.
-    fn may_ask_again(&self, now: Timestamp) -> bool {
-        let grace = self.record.client().quirks().refresh_grace().is_some();
-        let useless = self.record.token().is_expired(now) || matches!(self.unless, Unless::Is(_));
-        self.try_ == Try::First && (grace || useless)
+/// The end of the flow with a record that was found, not fetched.
+fn end(record: Record, unsaved: Option<StoreError>, not_before: Option<Timestamp>) -> Step<Access> {
+    unlock(Access {
+        record,
+        refreshed: false,
+        unsaved,
+        not_before,
+    })
+}
+
+/// Gives the lock back, unless the next process would then find a spent refresh token.
+pub(super) fn unlock(access: Access) -> Step<Access> {
+    if access.unsaved.is_some() {
+        return Step::Done(access);
     }
-}
-
-/// Stores that the server refused, so that nobody asks again with the same token; then ends in the refusal.
-fn remember_refusal(mut record: Record, error: Error) -> Step<Access> {
-    record.refresh.refused = Some(match &error {
-        Error::Server(refusal) => refusal.code().to_string(),
-        _ => error.to_string(),
-    });
-    // A store that fails here costs one more refusal later, nothing else: the refusal is the answer either way.
-    let next = Next::new(move |_: Result<(), StoreError>, _: &mut Cx<'_>| Err(error));
-    Step::Save(Change::Put(Box::new(record)), next)
-}
-
-struct ExpectSaved {
-    record: Record,
-}
-
-impl Expect<Result<(), StoreError>, Access> for ExpectSaved {
-    fn resume(self: Box<Self>, saved: Result<(), StoreError>, _: &mut Cx<'_>) -> Result<Step<Access>, Error> {
-        Ok(unlock(Access {
-            record: self.record,
-            refreshed: true,
-            unsaved: saved.err(),
-        }))
-    }
-}
-
-fn unlock(access: Access) -> Step<Access> {
     Step::Unlock(Next::new(move |(), _: &mut Cx<'_>| Ok(Step::Done(access))))
 }

@@ -9,13 +9,14 @@ use super::access::LOCK_PATIENCE;
 /// Stores the record of a new login under its key, and forgets the record under `instead_of`, if another key is given.
 ///
 /// What is stored and cannot be read is set aside by the store, never deleted.
-/// The generation goes on counting where the old record ended, so that other processes see that this one is newer.
+/// The generation goes on counting where the old record ended, so that other processes see that this one is newer. Where there is
+/// none it begins at the seconds of the clock, which is above whatever a record counted that was deleted.
 pub fn keep(record: Record, instead_of: Option<Key>) -> Step<Record> {
     let key = record.key().clone();
-    let next = move |stored: Result<Option<Record>, StoreError>, _: &mut Cx<'_>| {
+    let next = move |stored: Result<Option<Record>, StoreError>, cx: &mut Cx<'_>| {
         let record = match stored? {
             Some(old) => record.succeeding(&old),
-            None => record,
+            None => record.first(cx.wall()),
         };
         let change = match instead_of {
             Some(old) if old != *record.key() => Change::Replace {

@@ -4,6 +4,8 @@ mod access;
 mod authorized;
 mod discover;
 mod keep;
+mod refresh;
+mod retry;
 mod revoke;
 
 pub use access::{Access, AccessTokenFlow, LOCK_PATIENCE, Unless, access_token};
@@ -11,6 +13,7 @@ pub(crate) use authorized::allowed;
 pub use authorized::authorized;
 pub use discover::discover;
 pub use keep::keep;
+pub use retry::RetryPolicy;
 pub use revoke::revoke;
 
 #[cfg(test)]

@@ -19,13 +19,22 @@ use crate::{
 
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 
+/// How a save ends.
+enum Saving {
+    Well,
+    Fails(StoreErrorKind),
+    /// The lock was lost, and this is what somebody else stored.
+    Overtaken(Option<Box<Record>>),
+}
+
 /// What the script holds and what has happened.
 #[derive(Default)]
 pub(crate) struct Scripted {
     replies: Mutex<VecDeque<Result<Response, TransportError>>>,
-    saves: Mutex<VecDeque<StoreErrorKind>>,
+    saves: Mutex<VecDeque<Saving>>,
     stored: Mutex<Option<Record>>,
     locks: Mutex<VecDeque<StoreErrorKind>>,
+    passed: Mutex<Duration>,
     log: Mutex<Vec<String>>,
     sent: Mutex<Vec<Request>>,
 }
@@ -50,6 +59,18 @@ impl Scripted {
         self
     }
 
+    /// A refusal that asks to be left alone.
+    pub(crate) fn replies_later(self, status: u16, retry_after: &str) -> Self {
+        let reply = http::Response::builder()
+            .status(status)
+            .header("content-type", "application/json")
+            .header("retry-after", retry_after)
+            .body(Body::from(r#"{"error":"temporarily_unavailable"}"#))
+            .expect("a status of the test");
+        of(&self.replies).push_back(Ok(reply));
+        self
+    }
+
     pub(crate) fn loses_the_reply(self) -> Self {
         of(&self.replies).push_back(Err(TransportError::new(TransportErrorKind::Timeout)));
         self
@@ -63,7 +84,22 @@ impl Scripted {
     }
 
     pub(crate) fn fails_to_save(self, kind: StoreErrorKind) -> Self {
-        of(&self.saves).push_back(kind);
+        of(&self.saves).push_back(Saving::Fails(kind));
+        self
+    }
+
+    pub(crate) fn saves(self) -> Self {
+        of(&self.saves).push_back(Saving::Well);
+        self
+    }
+
+    pub(crate) fn overtaken_by(self, record: Record) -> Self {
+        of(&self.saves).push_back(Saving::Overtaken(Some(Box::new(record))));
+        self
+    }
+
+    pub(crate) fn deleted_meanwhile(self) -> Self {
+        of(&self.saves).push_back(Saving::Overtaken(None));
         self
     }
 
@@ -102,6 +138,21 @@ impl Scripted {
             .collect()
     }
 
+    /// Waits pass the time, nothing else does.
+    fn clocks(&self) -> Now {
+        let passed = *of(&self.passed);
+        Now {
+            wall: NOW.plus(passed),
+            boot: Duration::from_secs(1000).saturating_add(passed),
+        }
+    }
+
+    fn waits(&self, pause: Duration) -> Result<(), Cancelled> {
+        self.note(format!("wait {} ms", pause.as_millis()));
+        *of(&self.passed) += pause;
+        Ok(())
+    }
+
     fn note(&self, what: impl Into<String>) {
         of(&self.log).push(what.into());
     }
@@ -118,12 +169,19 @@ impl Scripted {
         self.note(match &change {
             Change::Put(record) if record.refresh.revoked_at.is_some() => "save tombstone".to_owned(),
             Change::Put(record) if record.refresh.refused.is_some() => "save refused".to_owned(),
+            Change::Put(record) if record.refresh.retry_at.is_some() => "save retry-at".to_owned(),
+            Change::Put(record) if record.refresh.is_in_doubt() => "journal".to_owned(),
             Change::Put(record) => format!("save {}", record.generation()),
             Change::Replace { record, .. } => format!("replace {}", record.generation()),
             Change::Delete => "delete".to_owned(),
         });
-        if let Some(kind) = of(&self.saves).pop_front() {
-            return Err(StoreError::new(kind));
+        match of(&self.saves).pop_front() {
+            None | Some(Saving::Well) => {}
+            Some(Saving::Fails(kind)) => return Err(StoreError::new(kind)),
+            Some(Saving::Overtaken(stored)) => {
+                *of(&self.stored) = stored.map(|record| *record);
+                return Err(StoreError::new(StoreErrorKind::Conflict));
+            }
         }
         *held = match change {
             Change::Put(record) | Change::Replace { record, .. } => Some(*record),
@@ -181,16 +239,9 @@ fn seven(bytes: &mut [u8]) -> Result<(), EntropyError> {
     Ok(())
 }
 
-fn now() -> Now {
-    Now {
-        wall: NOW,
-        boot: Duration::from_secs(1000),
-    }
-}
-
 impl Host for Scripted {
     fn now(&self) -> Now {
-        now()
+        self.clocks()
     }
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
         seven(bytes)
@@ -199,8 +250,7 @@ impl Host for Scripted {
         self.reply(request)
     }
     fn wait(&self, pause: Duration) -> Result<(), Cancelled> {
-        self.note(format!("wait {pause:?}"));
-        Ok(())
+        self.waits(pause)
     }
     fn lock(&self, _: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
         Ok(Box::new(self.take(patience)?))
@@ -210,7 +260,7 @@ impl Host for Scripted {
 #[async_trait]
 impl AsyncHost for Scripted {
     fn now(&self) -> Now {
-        now()
+        self.clocks()
     }
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
         seven(bytes)
@@ -219,8 +269,7 @@ impl AsyncHost for Scripted {
         self.reply(request)
     }
     async fn wait(&self, pause: Duration) -> Result<(), Cancelled> {
-        self.note(format!("wait {pause:?}"));
-        Ok(())
+        self.waits(pause)
     }
     async fn lock(&self, _: Key, patience: Duration) -> Result<Box<dyn AsyncLocked + '_>, StoreError> {
         Ok(Box::new(self.take(patience)?))

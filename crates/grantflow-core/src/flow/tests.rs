@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod life;
+
 use super::scripted::{GRANTED, NOW, Scripted, both, ends_in, key};
 use super::{AccessTokenFlow, Unless, access_token, authorized, discover, keep, revoke};
 use crate::error::StoreErrorKind;
-use crate::{Body, Error, NotAuthorized, Outcome, Quirks, Record, Request, Secret, Timestamp};
+use crate::{Body, Error, NotAuthorized, Record, Request, Secret, Timestamp};
 
 fn request(uri: &str) -> Request {
     http::Request::post(uri).body(Body::from("data")).unwrap()
@@ -35,7 +37,10 @@ fn r01_an_expired_token_is_refreshed_and_saved_before_the_lock_is_given_back() {
     let (access, host) = both(script, || access_token(key(), Unless::Expired));
     let access = access.unwrap();
     assert!(access.refreshed && access.unsaved.is_none());
-    assert_eq!(host.log(), ["lock", "send POST /token", "save 2", "unlock"]);
+    assert_eq!(
+        host.log(),
+        ["lock", "journal", "send POST /token", "save 2", "unlock"]
+    );
     assert_eq!(
         host.bodies(),
         ["grant_type=refresh_token&refresh_token=RT1&client_id=cid"]
@@ -59,7 +64,10 @@ fn r09_a_token_that_another_process_refreshed_is_adopted() {
 fn r25_a_refused_token_is_refreshed_though_it_lives_unless_another_is_stored() {
     let script = || Scripted::default().stores(ends_in(60)).replies(200, GRANTED);
     let (_, host) = both(script, || access_token(key(), Unless::Is(Secret::new("AT1"))));
-    assert_eq!(host.log(), ["lock", "send POST /token", "save 2", "unlock"]);
+    assert_eq!(
+        host.log(),
+        ["lock", "journal", "send POST /token", "save 2", "unlock"]
+    );
     let (_, host) = both(
         || Scripted::default().stores(ends_in(60)),
         || access_token(key(), Unless::Is(Secret::new("AT0"))),
@@ -101,7 +109,10 @@ fn t55_a_refused_grant_is_remembered_and_not_asked_for_again() {
     let script = || Scripted::default().stores(ends_in(0)).replies(400, refused);
     let (access, host) = both(script, || access_token(key(), Unless::Expired));
     assert!(access.unwrap_err().needs_user());
-    assert_eq!(host.log(), ["lock", "send POST /token", "save refused", "unlock"]);
+    assert_eq!(
+        host.log(),
+        ["lock", "journal", "send POST /token", "save refused", "unlock"]
+    );
     let remembered = host.stored().unwrap();
     assert_eq!(tokens(&remembered), ("AT1", "RT1"));
 
@@ -114,106 +125,6 @@ fn t55_a_refused_grant_is_remembered_and_not_asked_for_again() {
         Error::NotAuthorized(NotAuthorized::Refused)
     ));
     assert_eq!(host.log(), ["lock", "unlock"]);
-}
-
-#[test]
-fn r17_a_server_in_trouble_marks_nothing_bad() {
-    for status in [429, 503] {
-        let script = || {
-            Scripted::default()
-                .stores(ends_in(0))
-                .replies(status, r#"{"error":"temporarily_unavailable"}"#)
-        };
-        let (access, host) = both(script, || access_token(key(), Unless::Expired));
-        let error = access.unwrap_err();
-        assert!(error.is_transient() && !error.needs_user(), "{status}");
-        assert_eq!(host.log(), ["lock", "send POST /token", "unlock"], "{status}");
-        assert!(host.stored().unwrap().refresh_state().refused.is_none());
-    }
-}
-
-#[test]
-fn r02_a_lost_reply_is_asked_for_once_more_under_the_same_lock() {
-    let script = || {
-        Scripted::default()
-            .stores(ends_in(0))
-            .loses_the_reply()
-            .replies(200, GRANTED)
-    };
-    let (access, host) = both(script, || access_token(key(), Unless::Expired));
-    assert!(access.unwrap().refreshed);
-    assert_eq!(
-        host.log(),
-        ["lock", "send POST /token", "send POST /token", "save 2", "unlock"]
-    );
-    assert_eq!(host.bodies()[0], host.bodies()[1]);
-
-    let script = || {
-        Scripted::default()
-            .stores(ends_in(0))
-            .loses_the_reply()
-            .loses_the_reply()
-    };
-    let (access, host) = both(script, || access_token(key(), Unless::Expired));
-    assert_eq!(access.unwrap_err().outcome(), Outcome::Ambiguous);
-    assert_eq!(
-        host.log(),
-        ["lock", "send POST /token", "send POST /token", "unlock"]
-    );
-}
-
-#[test]
-fn r02_while_the_token_lives_a_lost_reply_is_asked_for_again_only_where_the_provider_tolerates_it() {
-    let (access, host) = both(
-        || Scripted::default().stores(ends_in(60)).loses_the_reply(),
-        || access_token(key(), Unless::Generation(1)),
-    );
-    assert!(access.is_err());
-    assert_eq!(host.log(), ["lock", "send POST /token", "unlock"]);
-
-    let quirks = Quirks {
-        refresh_grace_seconds: Some(10),
-        ..Quirks::default()
-    };
-    let old = ends_in(60);
-    let client = super::scripted::client().with_quirks(quirks);
-    let record = Record::new(key(), client, old.token().clone(), old.provenance().clone());
-    let script = || {
-        Scripted::default()
-            .stores(record.clone())
-            .loses_the_reply()
-            .replies(200, GRANTED)
-    };
-    let (access, host) = both(script, || access_token(key(), Unless::Generation(1)));
-    assert!(access.is_ok());
-    assert_eq!(
-        host.log(),
-        ["lock", "send POST /token", "send POST /token", "save 2", "unlock"]
-    );
-}
-
-#[test]
-fn a_request_that_never_left_is_not_repeated_by_the_flow() {
-    let (access, host) = both(
-        || Scripted::default().stores(ends_in(0)).cannot_connect(),
-        || access_token(key(), Unless::Expired),
-    );
-    assert_eq!(access.unwrap_err().outcome(), Outcome::Transient);
-    assert_eq!(host.log(), ["lock", "send POST /token", "unlock"]);
-}
-
-#[test]
-fn r04_a_token_that_cannot_be_stored_is_given_out_with_the_reason() {
-    let script = || {
-        Scripted::default()
-            .stores(ends_in(0))
-            .replies(200, GRANTED)
-            .fails_to_save(StoreErrorKind::Full)
-    };
-    let (access, _) = both(script, || access_token(key(), Unless::Expired));
-    let access = access.unwrap();
-    assert_eq!(tokens(&access.record), ("AT2", "RT2"));
-    assert_eq!(access.unsaved.unwrap().kind(), StoreErrorKind::Full);
 }
 
 #[test]

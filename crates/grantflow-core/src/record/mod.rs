@@ -2,7 +2,7 @@
 
 mod wire;
 
-use crate::{Client, Key, Origin, Scopes, Timestamp, Token};
+use crate::{Client, Error, Key, Origin, Scopes, Timestamp, Token};
 
 /// A stored grant.
 ///
@@ -44,7 +44,7 @@ impl Provenance {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct RefreshState {
-    /// A refresh that was begun and not ended: if this is old, its outcome is unknown.
+    /// A refresh that was begun and whose outcome is not known: its refresh token may be spent.
     pub attempt_started_at: Option<Timestamp>,
     /// When the server may be asked again.
     pub retry_at: Option<Timestamp>,
@@ -52,6 +52,14 @@ pub struct RefreshState {
     pub refused: Option<String>,
     /// The credentials are being revoked: nothing hands them out any more.
     pub revoked_at: Option<Timestamp>,
+}
+
+impl RefreshState {
+    /// Whether the refresh token may be spent already: a request with it left, and no answer came.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        self.attempt_started_at.is_some()
+    }
 }
 
 impl Record {
@@ -130,6 +138,11 @@ impl Record {
         self.token.scopes.as_ref().unwrap_or(&self.key.scopes)
     }
 
+    /// Whether the server is known to take a refresh token once more that it has just replaced.
+    pub(crate) fn tolerates_reuse(&self) -> bool {
+        self.client.quirks().refresh_grace().is_some()
+    }
+
     /// The next record: the same grant with the token a refresh brought.
     #[must_use]
     pub fn refreshed(&self, token: Token) -> Self {
@@ -145,6 +158,24 @@ impl Record {
     #[must_use]
     pub fn succeeding(mut self, old: &Self) -> Self {
         self.generation = old.generation.saturating_add(1);
+        self
+    }
+
+    /// What a failed refresh says about the next one.
+    pub(crate) fn fails(&mut self, error: &Error) {
+        self.refresh.retry_at = error.retry_at();
+        if error.needs_user() {
+            self.refresh.refused = Some(match error {
+                Error::Server(refusal) => refusal.code().to_string(),
+                other => other.to_string(),
+            });
+        }
+    }
+
+    /// The first record of a login where none is stored.
+    pub(crate) fn first(mut self, now: Timestamp) -> Self {
+        let seconds = u64::try_from(now.unix_seconds()).unwrap_or(0);
+        self.generation = self.generation.max(seconds);
         self
     }
 

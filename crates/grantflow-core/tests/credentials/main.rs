@@ -4,4 +4,6 @@
 
 mod asynchronous;
 mod blocking;
+mod keeping;
+mod watching;
 mod world;

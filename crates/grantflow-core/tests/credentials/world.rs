@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -10,8 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use grantflow_core::transport::{Job, Task, Ticks};
 use grantflow_core::{
-    AsyncTransport, Body, Client, Endpoint, EntropyError, Key, Now, Origin, Provenance, Record, Request,
-    Response, Scopes, Secret, StoreExt, Timestamp, Token, Transport, TransportError, TransportErrorKind,
+    AsyncTransport, Body, Change, Client, Endpoint, EntropyError, Key, Locked, Now, Origin, Protection,
+    Provenance, Record, Request, Response, Scopes, Secret, Store, StoreError, StoreErrorKind, StoreExt,
+    Timestamp, Token, Transport, TransportError, TransportErrorKind,
 };
 use grantflow_store::MemoryStore;
 
@@ -29,6 +30,10 @@ struct Inner {
     server: Mutex<Server>,
     changed: Condvar,
     tasks: Mutex<Option<Vec<Task>>>,
+    /// Whether an async sleep passes the time at once; else it never ends.
+    flies: AtomicBool,
+    /// Whether a job gets a thread; else it is refused.
+    threads: AtomicBool,
 }
 
 struct Server {
@@ -135,6 +140,16 @@ impl World {
         *self.0.tasks.lock().unwrap() = Some(Vec::new());
     }
 
+    /// From now on a task that sleeps passes the time with its next poll.
+    pub(crate) fn time_flies(&self) {
+        self.0.flies.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on a job gets a thread of its own.
+    pub(crate) fn has_threads(&self) {
+        self.0.threads.store(true, Ordering::SeqCst);
+    }
+
     pub(crate) fn tasks(&self) -> Vec<Task> {
         self.0
             .tasks
@@ -239,7 +254,11 @@ impl Transport for World {
         self.passes(pause);
     }
     fn spawn(&self, job: Job) -> Result<(), Job> {
-        Err(job)
+        if !self.0.threads.load(Ordering::SeqCst) {
+            return Err(job);
+        }
+        std::thread::spawn(job);
+        Ok(())
     }
     fn now(&self) -> Now {
         self.read()
@@ -271,8 +290,20 @@ impl AsyncTransport for World {
             }
         }
     }
-    async fn sleep(&self, _: Duration) {
-        std::future::pending().await
+    async fn sleep(&self, pause: Duration) {
+        let mut slept = false;
+        std::future::poll_fn(|cx| {
+            if !self.0.flies.load(Ordering::SeqCst) {
+                return Poll::Pending;
+            }
+            if std::mem::replace(&mut slept, true) {
+                return Poll::Ready(());
+            }
+            self.passes(pause);
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
     fn spawn(&self, task: Task) -> Result<(), Task> {
         match &mut *self.0.tasks.lock().unwrap() {
@@ -316,6 +347,61 @@ pub(crate) fn store(ends_in: i64) -> MemoryStore {
         .put(Record::new(key(), client(), token, provenance), Duration::ZERO)
         .unwrap();
     store
+}
+
+/// A store that has room for the journal and, while it is full, not for a token.
+#[derive(Clone, Debug)]
+pub(crate) struct Narrow {
+    pub(crate) inner: MemoryStore,
+    pub(crate) full: Arc<AtomicBool>,
+}
+
+impl Narrow {
+    pub(crate) fn new(inner: MemoryStore) -> Self {
+        Self {
+            inner,
+            full: Arc::new(AtomicBool::new(true)),
+        }
+    }
+}
+
+struct NarrowLock<'a> {
+    inner: Box<dyn Locked + 'a>,
+    full: &'a AtomicBool,
+}
+
+impl Store for Narrow {
+    fn read(&self, key: &Key) -> Result<Option<Record>, StoreError> {
+        self.inner.read(key)
+    }
+    fn lock(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
+        Ok(Box::new(NarrowLock {
+            inner: self.inner.lock(key, patience)?,
+            full: &self.full,
+        }))
+    }
+    fn keys(&self) -> Result<Vec<Key>, StoreError> {
+        self.inner.keys()
+    }
+    fn protection(&self) -> Protection {
+        self.inner.protection()
+    }
+}
+
+impl Locked for NarrowLock<'_> {
+    fn record(&self) -> Option<&Record> {
+        self.inner.record()
+    }
+    fn save(&mut self, change: Change) -> Result<(), StoreError> {
+        let same = match (&change, self.inner.record()) {
+            (Change::Put(new), Some(old)) => new.generation() == old.generation(),
+            _ => false,
+        };
+        if self.full.load(Ordering::SeqCst) && !same {
+            return Err(StoreError::new(StoreErrorKind::Full));
+        }
+        self.inner.save(change)
+    }
 }
 
 pub(crate) fn request() -> Request {

@@ -1,0 +1,219 @@
+//! A refresh under the lock ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)), written down before it is asked for.
+//!
+//! ```text
+//!            ┌──────────── Wait(jitter) ◀──────────────┐
+//!            ▼                                         │ nothing changed, or lost for the first time
+//! Save(attempt begun) ─▶ Send(refresh) ─▶ ExpectToken ─┤
+//!                                          │           └ out of tries ─▶ Save(what is known) ─▶ error
+//!                                          ├─ refused ─▶ Save(refusal) ─▶ error
+//!                                          └─ granted ─▶ Save(token) ─▶ Unlock ─▶ Done
+//! ```
+//!
+//! The journal, [`RefreshState::attempt_started_at`](crate::RefreshState::attempt_started_at), stands in the record from before
+//! the request leaves until its outcome is known. Whoever finds it there knows that the refresh token may be spent.
+
+use std::time::Duration;
+
+use super::access::{Access, AccessTokenFlow, Unless, unlock};
+use super::retry::time_until;
+use crate::error::{NotAuthorized, StoreError, StoreErrorKind};
+use crate::step::{Cancelled, Change};
+use crate::{
+    Cx, Error, Expect, Next, Outcome, Record, Response, Step, Timestamp, TokenRequest, TransportError,
+};
+
+/// A refresh under way.
+pub(super) struct Refresh {
+    flow: AccessTokenFlow,
+    record: Record,
+    /// Why the newest token, that of an earlier refresh, is stored nowhere yet.
+    unsaved: Option<StoreError>,
+    /// The time since boot at which it all began.
+    began: Duration,
+    tries: u32,
+    /// Whether a request with this refresh token got no answer, in this flow or in one that ended before.
+    lost: bool,
+}
+
+impl Refresh {
+    pub(super) fn new(
+        flow: AccessTokenFlow,
+        record: Record,
+        unsaved: Option<StoreError>,
+        cx: &Cx<'_>,
+    ) -> Self {
+        Self {
+            lost: record.refresh.is_in_doubt(),
+            flow,
+            record,
+            unsaved,
+            began: cx.now().boot,
+            tries: 0,
+        }
+    }
+
+    /// Begins the next try after a pause.
+    pub(super) fn after(self, pause: Duration, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
+        if pause.is_zero() {
+            return self.begin(cx);
+        }
+        let next = move |waited: Result<(), Cancelled>, cx: &mut Cx<'_>| match waited {
+            Ok(()) => self.begin(cx),
+            Err(Cancelled) => Err(Error::Cancelled),
+        };
+        Ok(Step::Wait(pause, Next::new(next)))
+    }
+
+    /// Writes down that the request will leave, then sends it.
+    fn begin(mut self, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
+        if self.record.refresh.is_in_doubt() {
+            return self.send(cx);
+        }
+        self.record.refresh.attempt_started_at = Some(cx.wall());
+        self.record.refresh.retry_at = None;
+        let journal = Change::Put(Box::new(self.record.clone()));
+        let next = move |saved: Result<(), StoreError>, cx: &mut Cx<'_>| match saved {
+            // With it went the newest token, if that had been stored nowhere.
+            Ok(()) => Self {
+                unsaved: None,
+                ..self
+            }
+            .send(cx),
+            // The store does not take even the token that is known to be good: it is not worse for one more.
+            Err(_) if self.unsaved.is_some() => self.send(cx),
+            // Somebody else is about to refresh, though the lock was ours: a lease that was lost.
+            Err(error) if error.kind() == StoreErrorKind::Conflict => self.flow.look_again(error),
+            // No request has left, so nothing is lost.
+            Err(error) => Err(error.into()),
+        };
+        Ok(Step::Save(journal, Next::new(next)))
+    }
+
+    fn send(mut self, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
+        let Some(refresh_token) = self.record.token().refresh_token.clone() else {
+            return Err(NotAuthorized::NoRefreshToken.into());
+        };
+        let mut request = TokenRequest::refresh(self.record.client(), refresh_token);
+        if !self.record.key().resource().is_empty() {
+            request = request.resource(self.record.key().resource());
+        }
+        let http = request.to_http(cx)?;
+        self.tries = self.tries.saturating_add(1);
+        let state = ExpectToken {
+            refresh: self,
+            request,
+            asked_at: cx.wall(),
+        };
+        Ok(Step::Send(http, Next::new(state)))
+    }
+
+    /// What a failure means: another try, or the end with what is known written down.
+    fn failed(mut self, error: Error, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
+        let again = match error.outcome() {
+            Outcome::Permanent => false,
+            Outcome::Transient => self.tries < self.flow.policy.tries,
+            Outcome::Ambiguous => !self.lost && self.may_be_spent_in_vain(cx.wall()),
+        };
+        // A refresh token that went astray once stays in doubt, whatever the server says of a later try.
+        self.lost |= error.outcome() == Outcome::Ambiguous;
+        let asked = error.retry_at();
+        if again {
+            let pause = self.flow.policy.pause(self.tries, cx)?;
+            let pause = pause.max(time_until(asked, cx.wall()));
+            let elapsed = cx.now().boot.saturating_sub(self.began);
+            if elapsed.saturating_add(pause) <= self.flow.policy.begin_within {
+                return match asked {
+                    Some(_) => self.note(asked, move |refresh, cx| refresh.after(pause, cx)),
+                    None => self.after(pause, cx),
+                };
+            }
+        }
+        self.lost &= !error.needs_user();
+        self.record.fails(&error);
+        self.note(asked, move |_, _| Err(error))
+    }
+
+    /// Whether nothing is lost by asking with a refresh token that may be spent: the provider tolerates it, or there is no
+    /// access token of use that the server could take away.
+    fn may_be_spent_in_vain(&self, now: Timestamp) -> bool {
+        let forced = matches!(self.flow.unless, Unless::Is(_) | Unless::Generation(_));
+        forced || self.record.token().is_over(now) || self.record.tolerates_reuse()
+    }
+
+    /// Writes down what is known now, for other processes and later runs, then goes on. What cannot be written down costs
+    /// others a request more or some patience less, and nothing else.
+    fn note(
+        mut self,
+        retry_at: Option<Timestamp>,
+        then: impl FnOnce(Self, &mut Cx<'_>) -> Result<Step<Access>, Error> + Send + 'static,
+    ) -> Result<Step<Access>, Error> {
+        if self.lost && retry_at.is_none() && self.record.refresh.retry_at.is_none() {
+            // The journal says all of it already.
+            return Ok(Step::begin(move |cx| then(self, cx)));
+        }
+        self.record.refresh.retry_at = retry_at;
+        if !self.lost {
+            self.record.refresh.attempt_started_at = None;
+        }
+        let change = Change::Put(Box::new(self.record.clone()));
+        let next = move |saved: Result<(), StoreError>, cx: &mut Cx<'_>| {
+            if saved.is_ok() {
+                self.unsaved = None;
+            }
+            then(self, cx)
+        };
+        Ok(Step::Save(change, Next::new(next)))
+    }
+}
+
+struct ExpectToken {
+    refresh: Refresh,
+    request: TokenRequest,
+    asked_at: Timestamp,
+}
+
+impl Expect<Result<Response, TransportError>, Access> for ExpectToken {
+    fn resume(
+        self: Box<Self>,
+        reply: Result<Response, TransportError>,
+        cx: &mut Cx<'_>,
+    ) -> Result<Step<Access>, Error> {
+        let granted = reply
+            .map_err(Error::from)
+            .and_then(|reply| self.request.parse(&reply, cx));
+        let token = match granted {
+            Ok(token) => token,
+            Err(error) => return self.refresh.failed(error, cx),
+        };
+        // The lifetime counts from when the server may have granted it, not from when the reply was read.
+        let granted = self.refresh.record.refreshed(token.asked_at(self.asked_at));
+        Ok(save(granted, self.refresh.flow))
+    }
+}
+
+/// Stores what was granted, then gives the lock back.
+pub(super) fn save(granted: Record, flow: AccessTokenFlow) -> Step<Access> {
+    let change = Change::Put(Box::new(granted.clone()));
+    Step::Save(change, Next::new(ExpectSaved { granted, flow }))
+}
+
+struct ExpectSaved {
+    granted: Record,
+    flow: AccessTokenFlow,
+}
+
+impl Expect<Result<(), StoreError>, Access> for ExpectSaved {
+    fn resume(self: Box<Self>, saved: Result<(), StoreError>, _: &mut Cx<'_>) -> Result<Step<Access>, Error> {
+        match saved {
+            Err(error) if error.kind() == StoreErrorKind::Conflict => {
+                Ok(self.flow.save_again(self.granted, error))
+            }
+            saved => Ok(unlock(Access {
+                record: self.granted,
+                refreshed: true,
+                unsaved: saved.err(),
+                not_before: None,
+            })),
+        }
+    }
+}

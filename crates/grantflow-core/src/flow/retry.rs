@@ -1,0 +1,77 @@
+//! When a refresh that failed is tried again: full jitter between tries, all of them within the time that others wait for the lock.
+//!
+//! ```text
+//! 0 s            32 s          62 s       75 s
+//! ├─ tries begin ─┤             │          │
+//!                 └─ last reply ┘          └─ those who wait for the lock give up
+//! ```
+
+use std::time::Duration;
+
+use crate::{Cx, EntropyError, Timestamp};
+
+/// How long a server may ask to be left alone: an hour. A later time is from a clock that was set, and is not believed.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// How often and how fast a refresh is tried again.
+///
+/// Only what is known to have changed nothing is tried again at will: a request that never left, a 429, a 503. A request
+/// that left and got no answer is tried once more; see [`access_token`](super::access_token()).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "policy is a plain value, to be built by the caller"
+)]
+pub struct RetryPolicy {
+    /// How many requests at most, the first one counted; none is as good as one.
+    pub tries: u32,
+    /// The most that is waited after the first try; it doubles with each further one.
+    pub first_pause: Duration,
+    /// The most that is ever waited between two tries.
+    pub longest_pause: Duration,
+    /// The last moment at which a try may begin, counted from the first. With a request's own limit of 30 s it has to fit into
+    /// [`LOCK_PATIENCE`](super::LOCK_PATIENCE).
+    pub begin_within: Duration,
+}
+
+impl Default for RetryPolicy {
+    /// Four tries with pauses of up to 0.25, 0.5 and 1 s, the last one begun within 32 s.
+    fn default() -> Self {
+        Self {
+            tries: 4,
+            first_pause: Duration::from_millis(250),
+            longest_pause: Duration::from_secs(8),
+            begin_within: Duration::from_secs(32),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// One try, whatever happens.
+    #[must_use]
+    pub fn never() -> Self {
+        Self {
+            tries: 1,
+            ..Self::default()
+        }
+    }
+
+    /// How long to wait before the next try after `tries`: any time up to the limit, so that many clients do not come back at once.
+    pub(super) fn pause(&self, tries: u32, cx: &mut Cx<'_>) -> Result<Duration, EntropyError> {
+        let doubled = 2_u32.saturating_pow(tries.saturating_sub(1));
+        let limit = self.first_pause.saturating_mul(doubled).min(self.longest_pause);
+        let mut dice = [0; 4];
+        cx.fill(&mut dice)?;
+        Ok(limit.mul_f64(f64::from(u32::from_le_bytes(dice)) / f64::from(u32::MAX)))
+    }
+}
+
+/// How long the server still wants to be left alone; zero where it does not, or where its time cannot be.
+pub(super) fn time_until(retry_at: Option<Timestamp>, now: Timestamp) -> Duration {
+    let left = retry_at.map_or(Duration::ZERO, |at| at.since(now));
+    if left > LONGEST_RETRY_AFTER {
+        Duration::ZERO
+    } else {
+        left
+    }
+}

@@ -1,0 +1,174 @@
+//! A token that was granted and cannot be stored; a handle that goes in the middle of a refresh.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+use grantflow_core::transport::Task;
+use grantflow_core::{Credentials, Error, Store as _, StoreErrorKind, blocking};
+use grantflow_store::{MemoryStore, OnThread};
+
+use crate::world::{Narrow, World, block_on, key, store};
+
+type Header<'a> = Pin<Box<dyn Future<Output = Result<http::HeaderValue, Error>> + 'a>>;
+
+fn poll<T>(future: &mut Pin<Box<impl Future<Output = T> + ?Sized>>) -> Poll<T> {
+    future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn refresh_token(store: &MemoryStore) -> String {
+    let stored = store.read(&key()).unwrap().unwrap();
+    stored.token().refresh_token.as_ref().unwrap().expose().to_owned()
+}
+
+fn is_locked(store: &MemoryStore) -> bool {
+    match store.lock(&key(), Duration::ZERO) {
+        Ok(_) => false,
+        Err(error) => {
+            assert!(matches!(error.kind(), StoreErrorKind::LockTimeout { .. }));
+            true
+        }
+    }
+}
+
+/// A handle whose refresh was granted and could not be stored, the task that keeps the lock, and what it tries to reach.
+struct Kept {
+    world: World,
+    store: Narrow,
+    credentials: Credentials,
+    task: Task,
+}
+
+/// Polls the task until the future has its answer.
+fn answer<T>(task: &mut Task, mut future: Pin<Box<impl Future<Output = T> + ?Sized>>) -> T {
+    for _ in 0..10_000 {
+        if let Poll::Ready(value) = poll(&mut future) {
+            return value;
+        }
+        assert!(poll(task).is_pending(), "the task ended before the answer came");
+        thread::yield_now();
+    }
+    panic!("no answer came");
+}
+
+fn keeping() -> Kept {
+    let world = World::default();
+    world.keeps_tasks();
+    world.time_flies();
+    let store = Narrow::new(store(0));
+    let credentials = Credentials::new(key(), OnThread::new(store.clone()), world.clone());
+    let mut access = Box::pin(credentials.access_token());
+    assert!(poll(&mut access).is_pending());
+    let mut task = world.tasks().pop().unwrap();
+    let access = answer(&mut task, access).unwrap();
+    assert_eq!(access.token.expose(), "AT2");
+    assert_eq!(access.unsaved.unwrap().kind(), StoreErrorKind::Full);
+    Kept {
+        world,
+        store,
+        credentials,
+        task,
+    }
+}
+
+#[test]
+fn r04_a_token_that_cannot_be_stored_is_given_out_and_its_lock_kept_until_it_can() {
+    let kept = keeping();
+    assert_eq!(refresh_token(&kept.store.inner), "RT1");
+    assert!(is_locked(&kept.store.inner));
+    let mut settled = Box::pin(kept.credentials.settle(Duration::ZERO));
+    let settled = loop {
+        if let Poll::Ready(settled) = poll(&mut settled) {
+            break settled;
+        }
+    };
+    assert!(!settled, "the token is stored nowhere");
+    kept.store.full.store(false, Ordering::SeqCst);
+    block_on(kept.task);
+    assert_eq!(refresh_token(&kept.store.inner), "RT2");
+    assert!(!is_locked(&kept.store.inner));
+    let access = block_on(kept.credentials.access_token()).unwrap();
+    assert_eq!((access.token.expose(), access.unsaved.is_none()), ("AT2", true));
+    assert!(block_on(kept.credentials.settle(Duration::ZERO)));
+    assert_eq!((kept.world.refreshes(), kept.world.replays()), (1, 0));
+}
+
+#[test]
+fn r04_a_token_that_ends_while_it_cannot_be_stored_is_refreshed_by_who_keeps_the_lock() {
+    let mut kept = keeping();
+    kept.world.passes(Duration::from_secs(3600));
+    let header: Header<'_> = Box::pin(kept.credentials.header());
+    assert_eq!(answer(&mut kept.task, header).unwrap(), "Bearer AT3");
+    assert!(kept.world.tasks().is_empty(), "nobody else could have the lock");
+    assert_eq!(refresh_token(&kept.store.inner), "RT1");
+    assert!(is_locked(&kept.store.inner));
+    kept.store.full.store(false, Ordering::SeqCst);
+    block_on(kept.task);
+    assert_eq!(refresh_token(&kept.store.inner), "RT3");
+    assert!(!is_locked(&kept.store.inner));
+    assert_eq!((kept.world.refreshes(), kept.world.replays()), (2, 0));
+}
+
+#[test]
+fn r38_a_runtime_that_drops_who_keeps_the_lock_leaves_nobody_waiting() {
+    let kept = keeping();
+    kept.world.passes(Duration::from_secs(3600));
+    let mut header: Header<'_> = Box::pin(kept.credentials.header());
+    assert!(poll(&mut header).is_pending());
+    drop(kept.task);
+    kept.store.full.store(false, Ordering::SeqCst);
+    // The token is lost with the task that had it; that is said, not waited for.
+    assert!(block_on(header).unwrap_err().needs_user());
+}
+
+#[test]
+fn r04_a_caller_that_refreshes_by_itself_tries_three_times_to_store_and_goes_on() {
+    let world = World::default();
+    let store = Narrow::new(store(0));
+    let credentials = blocking::Credentials::new(key(), store.clone(), world.clone());
+    let access = credentials.access_token().unwrap();
+    assert_eq!(access.token.expose(), "AT2");
+    assert_eq!(access.unsaved.unwrap().kind(), StoreErrorKind::Full);
+    assert!(!is_locked(&store.inner));
+    assert!(credentials.settle(Duration::ZERO));
+}
+
+#[test]
+fn r03_the_handle_of_main_waits_for_a_refresh_in_the_air_before_it_goes() {
+    let world = World::default();
+    world.has_threads();
+    world.holds(true);
+    let store = store(0);
+    let of_main = blocking::Credentials::new(key(), store.clone(), world.clone());
+    let of_worker = of_main.clone();
+    let worker = thread::spawn(move || of_worker.header().unwrap());
+    world.wait_for_refreshes(1);
+    let main = {
+        let store = store.clone();
+        thread::spawn(move || {
+            drop(of_main);
+            refresh_token(&store)
+        })
+    };
+    world.holds(false);
+    assert_eq!(main.join().unwrap(), "RT2");
+    assert_eq!(worker.join().unwrap(), "Bearer AT2");
+}
+
+#[test]
+fn a_clone_that_goes_in_the_middle_of_a_refresh_waits_for_nothing() {
+    let world = World::default();
+    world.has_threads();
+    world.holds(true);
+    let of_main = blocking::Credentials::new(key(), store(0), world.clone());
+    let of_worker = of_main.clone();
+    let worker = thread::spawn(move || of_worker.header().unwrap());
+    world.wait_for_refreshes(1);
+    // Would never return if it waited: the endpoint is held.
+    drop(of_main.clone());
+    world.holds(false);
+    assert_eq!(worker.join().unwrap(), "Bearer AT2");
+}

@@ -32,6 +32,7 @@ The gate every change passes, or only the steps named. Each prints the command i
   guide         README.md is the facade's crate documentation
   dependencies  licences, sources and bans, by the policy in deny.toml
   simulate      20,000 histories of a token's life, and every planted bug is found
+  loom          every order of the threads of a handle, with at most two preemptions
   canary        the secret-leak test was among the tests that passed
   replay        the corpora of tests/fuzz, and 15 s of mutations of each
   comparison    the tests behind the README's comparison with other crates, a workspace of their own
@@ -45,10 +46,11 @@ The gate every change passes, or only the steps named. Each prints the command i
   mutants       cargo mutants, on the core
   fuzz          each target of tests/fuzz for a minute (needs a nightly toolchain)
   histories     a million histories of a token's life
+  orders        as loom, with at most three preemptions
   bench         cargo xtask bench
 ";
 
-const STEPS: [&str; 13] = [
+const STEPS: [&str; 14] = [
     "lock",
     "fmt",
     "clippy",
@@ -59,6 +61,7 @@ const STEPS: [&str; 13] = [
     "guide",
     "dependencies",
     "simulate",
+    "loom",
     "canary",
     "replay",
     "comparison",
@@ -92,6 +95,7 @@ pub(crate) fn main(args: &[String]) -> Result<bool, String> {
         dependencies::dependencies(&workspace, &tree)
     });
     gate.commands("simulate", || vec![simulate::command(simulate::GATE)]);
+    gate.commands("loom", || vec![simulate::orders(2)]);
     gate.step("canary", "cargo xtask ci test canary", |skipped| {
         canary(&tree, outcome.as_ref(), skipped)
     });

@@ -9,7 +9,7 @@ use crate::simulate;
 use crate::tree::{Tree, dir_of};
 use crate::workspace::Workspace;
 
-pub(super) const STEPS: [&str; 8] = [
+pub(super) const STEPS: [&str; 9] = [
     "deny",
     "oldest",
     "minimal",
@@ -17,6 +17,7 @@ pub(super) const STEPS: [&str; 8] = [
     "mutants",
     "fuzz",
     "histories",
+    "orders",
     "bench",
 ];
 
@@ -45,6 +46,7 @@ pub(super) fn full(workspace: &Workspace, tree: &Tree, gate: &mut Gate) {
     }
     fuzz(workspace, gate);
     gate.commands("histories", || vec![simulate::command(simulate::FULL)]);
+    gate.commands("orders", || vec![simulate::orders(3)]);
     gate.step("bench", "cargo xtask bench", |_| bench::main(&[]));
 }
 

@@ -3,10 +3,11 @@
 //! A token that could not be stored keeps the lock, so that no other process finds the spent refresh token. If it ends
 //! meanwhile, only the task that holds the lock can refresh it: the next leader hands it its duty.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use super::flight::Leader;
 use super::published::{Need, Obtained};
+use super::sync::{Mutex, MutexGuard};
 
 /// What a leader hands over.
 pub(super) type Duty = (Need, Leader<Obtained>);

@@ -24,6 +24,7 @@ mod observer;
 mod parked;
 mod published;
 mod shared;
+mod sync;
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -80,3 +81,7 @@ async fn either<A>(first: impl Future<Output = A>, second: impl Future<Output = 
     })
     .await
 }
+
+#[cfg(all(test, grantflow_loom))]
+#[path = "tests/model.rs"]
+mod model;

@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
 use http::{HeaderValue, Uri};
 
 use super::budget::Budget;
 use super::flight::{End, Flight, Flights, Leader, Seat};
 use super::inbox::Inbox;
 use super::published::{Grant, Moment, Need, Obtained, Published};
+use super::sync::Cell;
 use crate::flow::{Access, AccessTokenFlow, LOCK_PATIENCE, Unless, allowed};
 use crate::{Error, Key, NotAuthorized, Now, Origin, Record, Secret, Token};
 
 /// The state of a handle and all its clones.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    pub(super) cell: ArcSwapOption<Published>,
+    pub(super) cell: Cell<Published>,
     flights: Flights<Obtained>,
     /// Where a flight is handed over while its record's lock is kept.
     pub(super) inbox: Inbox,

@@ -153,14 +153,6 @@ impl State {
         families.any(|family| family.open(who).next().is_some())
     }
 
-    /// Whether somebody had a token of this record that was never stored.
-    pub(crate) fn has_lost(&self, slot: usize) -> bool {
-        let families = self.server.families.iter().filter(|family| family.slot == slot);
-        families
-            .flat_map(|family| &family.issues)
-            .any(|issue| issue.lost_once && !issue.saved)
-    }
-
     /// Whoever got a reply and has not stored it yet never will: what held it is gone.
     pub(crate) fn break_windows_of(&mut self, who: Who, slot: Option<usize>, cause: Cause) {
         let mut broken = 0_u32;

@@ -24,7 +24,6 @@ mod history;
 mod host;
 mod ledger;
 mod network;
-mod pending;
 mod plant;
 mod scenario;
 mod server;

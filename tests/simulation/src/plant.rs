@@ -39,12 +39,6 @@ impl Plant {
         Self::UnlockBeforeSaved,
     ];
 
-    /// Whether the core keeps the promise that this one breaks.
-    #[must_use]
-    pub fn can_be_found(self) -> bool {
-        self != Self::UnlockBeforeSaved || crate::pending::KEPT_LOCK
-    }
-
     /// Its name on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {

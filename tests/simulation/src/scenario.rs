@@ -5,7 +5,6 @@
 use std::fmt;
 
 use crate::dice::Dice;
-use crate::pending;
 use crate::world::{MILLI, Micros, SECOND};
 
 macro_rules! faults {
@@ -86,13 +85,9 @@ impl Faults {
         faults.iter().fold(Self::default(), |set, fault| set.with(*fault))
     }
 
-    /// All that the core can bear.
+    /// All there are.
     pub(crate) fn all() -> Self {
-        let mut faults = Self::of(Fault::ALL);
-        if !pending::KEPT_LOCK {
-            faults.0 &= !Self::of(&[Fault::SaveFails]).0;
-        }
-        faults
+        Self::of(Fault::ALL)
     }
 
     pub(crate) fn with(self, fault: Fault) -> Self {
@@ -173,15 +168,6 @@ const LIFETIMES: [&[Option<u64>]; 8] = [
     &[Some(3600), Some(60), Some(1), None],
 ];
 
-fn lifetimes(dice: &mut Dice) -> &'static [Option<u64>] {
-    let lifetimes = dice.pick(&LIFETIMES);
-    let tiny = lifetimes.contains(&Some(0)) || lifetimes.contains(&Some(1));
-    if (tiny && !pending::LEAST_LIFE) || (lifetimes.contains(&None) && !pending::ENDLESS_AFTER_401) {
-        return LIFETIMES[0];
-    }
-    lifetimes
-}
-
 impl Scenario {
     /// The scenario of these dice, with no fault that is not among `allowed`.
     pub(crate) fn draw(dice: &mut Dice, allowed: Faults) -> Self {
@@ -209,7 +195,7 @@ impl Scenario {
             rotates,
             grace,
             grace_known: grace > 0 && dice.chance(600),
-            lifetimes: lifetimes(dice),
+            lifetimes: dice.pick(&LIFETIMES),
             pace: dice.pick(&[
                 20 * MILLI,
                 SECOND,

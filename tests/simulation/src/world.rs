@@ -415,9 +415,6 @@ impl State {
     }
 
     fn jump(&mut self, who: Who) {
-        if !crate::pending::SET_BACK_TWICE && self.processes.iter().any(|process| process.jumps > 0) {
-            return;
-        }
         let far = self
             .dice
             .pick(&[2_000, 400_000, 3_600_000, 86_400_000, 315_360_000_000]);

@@ -75,3 +75,8 @@ fn a_deleted_record_that_comes_back_is_found() {
 fn an_older_token_that_is_adopted_is_found() {
     finds(Plant::AdoptOlder, &["I2", "I3"]);
 }
+
+#[test]
+fn a_lock_that_is_given_back_before_a_failed_save_is_done_is_found() {
+    finds(Plant::UnlockBeforeSaved, &["I1", "I3"]);
+}

@@ -1,7 +1,6 @@
 //! Who may refresh, when, and with which token.
 
 use crate::network::{Aim, End};
-use crate::pending::{ANEW, JOURNAL, LEAST_LIFE};
 use crate::scenario::{Fault, StoreKind};
 use crate::server::{Grant, Issue, access_of, refresh_of};
 use crate::world::{Cause, Micros, SECOND, State, Who};
@@ -84,7 +83,7 @@ impl State {
             .iter()
             .any(|demand| demand.who == who && demand.slot == slot);
         let jumped = self.processes.iter().any(|process| process.jumps > 0);
-        if JOURNAL && lives && !refused && !demanded && !jumped {
+        if lives && !refused && !demanded && !jumped {
             self.violated(
                 "I5",
                 format!("sends {with} again, which may be spent, while its access token lives"),
@@ -165,7 +164,7 @@ impl State {
                 "I3",
                 format!("sent {} ms before the server's Retry-After", at - wall),
             );
-        } else if JOURNAL && !journal && !held {
+        } else if !journal && !held {
             self.violated(
                 "I3",
                 "sent without a word in the record that an attempt is under way".to_owned(),
@@ -186,12 +185,6 @@ impl State {
             current
         };
         let Some(grant) = newest else { return };
-        let tiny = stored
-            .expires_at
-            .is_some_and(|end| end.since(stored.issued_at).as_secs() < 2);
-        if (!ANEW && grant.family > 0) || (!LEAST_LIFE && tiny) {
-            return;
-        }
         let least = LEAST_LIFE_SECONDS * SECOND;
         let by_age = self.server.issue(grant).is_some_and(|issue| {
             let age = self.now.saturating_sub(issue.asked) + issue.older + ROUNDING;

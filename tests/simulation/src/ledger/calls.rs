@@ -4,7 +4,6 @@ use grantflow_core::{Error, Token};
 
 use super::LOCK_AND_REFRESH;
 use crate::chronicle::{Call, What};
-use crate::pending::{BRIDGED_PASSENGERS, LAST_LOOK, REFRESH_IS_NEW};
 use crate::scenario::Fault;
 use crate::server::{Family, Grant};
 use crate::world::{MILLI, Micros, SECOND, State};
@@ -160,7 +159,7 @@ impl State {
             return self.violated("I1", format!("hands out {grant} as stored, which it is not"));
         }
         let old = begun.stored >= Some(grant) && begun.call == Call::Refresh;
-        if old && REFRESH_IS_NEW && !self.ledger.lease_lost {
+        if old && !self.ledger.lease_lost {
             return self.violated(
                 "I5",
                 format!("was asked for a new token, and gives {grant} again"),
@@ -229,9 +228,7 @@ impl State {
             .filter(|_| slot.since < begun.at && !slot.is_ended());
         if let Some(record) = stored
             && readable
-            && BRIDGED_PASSENGERS
             && begun.newest <= self.stored_grant(log.slot)
-            && (LAST_LOOK || !matches!(error, Error::Store(_)))
             && clocks_agree
             && lives(record.token())
             && self.family_end(log.slot).is_none()

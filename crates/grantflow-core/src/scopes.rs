@@ -41,7 +41,7 @@ impl Scopes {
     ///
     /// [`Error::InvalidInput`] if a name has a character that RFC 6749 section 3.3 does not allow.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let mut scopes = Self::none();
+        let mut scopes = Self(String::with_capacity(text.len()));
         for name in text.split(' ') {
             scopes.push(name)?;
         }
@@ -172,7 +172,8 @@ impl TryFrom<String> for Scopes {
 impl<S: AsRef<str>> TryFrom<&[S]> for Scopes {
     type Error = Error;
     fn try_from(names: &[S]) -> Result<Self, Error> {
-        let mut scopes = Self::none();
+        let length = names.iter().map(|names| names.as_ref().len() + 1).sum();
+        let mut scopes = Self(String::with_capacity(length));
         for name in names.iter().flat_map(|names| names.as_ref().split(' ')) {
             scopes.push(name)?;
         }

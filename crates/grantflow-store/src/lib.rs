@@ -5,6 +5,7 @@
 //! - [`FileStore`] (feature `file`): one record in one file, whole after every crash, one writer among all processes
 //! - [`MultiStore`] (feature `multistore`): any number of records in one directory, each as safe as that one file
 //! - [`Encrypted`] (feature `encrypted`): the records of one of these two, sealed
+//! - [`KeyringStore`] (feature `keyring`): one record in the system's password manager
 //! - [`MemoryStore`] (feature `memory`): records that end with the process
 //! - [`import`] (feature `import`): files of oauth2client, gcloud and google-auth become records, and records such files
 //! - [`OnThread`] (feature `async`): any blocking store as an async one, on every runtime
@@ -42,6 +43,8 @@ mod file;
 mod form;
 #[cfg(feature = "import")]
 pub mod import;
+#[cfg(feature = "keyring")]
+mod keyring;
 #[cfg(feature = "memory")]
 mod memory;
 #[cfg(feature = "multistore")]
@@ -53,6 +56,10 @@ mod on_thread;
 pub use encrypted::{DataKey, Encrypted, GivenKeys, KeyFile, KeyId, KeySource, Resealed, Sealable};
 #[cfg(feature = "file")]
 pub use file::FileStore;
+#[cfg(all(feature = "keyring", feature = "encrypted"))]
+pub use keyring::KeyringKey;
+#[cfg(feature = "keyring")]
+pub use keyring::{Keyring, KeyringStore, Probe};
 #[cfg(feature = "memory")]
 pub use memory::MemoryStore;
 #[cfg(feature = "multistore")]

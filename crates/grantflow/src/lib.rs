@@ -31,7 +31,7 @@ pub mod reqwest {
     pub use grantflow_reqwest::*;
 }
 
-/// The stores (features `file`, `memory`, `multistore`, `encrypted`), and files of other libraries (feature `import`).
+/// The stores (features `file`, `memory`, `multistore`, `encrypted`, `keyring`), and files of other libraries (feature `import`).
 #[cfg(any(feature = "file", feature = "import", feature = "memory"))]
 pub mod store {
     pub use grantflow_store::*;

@@ -6,12 +6,14 @@ use super::Skip;
 use crate::cmd::{Cmd, is_installed};
 
 /// Program, and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("strace", "strace"),
     ("curl", "curl"),
     ("python3", "python3-venv"),
+    ("dbus-run-session", "dbus-daemon"),
+    ("gnome-keyring-daemon", "gnome-keyring"),
 ];
 
 const PEERS: &str = "tests/peers";

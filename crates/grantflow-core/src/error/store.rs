@@ -53,6 +53,16 @@ pub enum StoreErrorKind {
     Unsupported(&'static str),
     /// The store cannot be reached.
     Unavailable,
+    /// The password manager is locked, and nobody unlocked it.
+    Locked,
+    /// There is no password manager to keep anything in: nothing answers to its name, or it has no keyring to use.
+    Absent,
+    /// The password manager refused: this program, or what it asked for, is not allowed.
+    Denied,
+    /// The password manager did not answer within the time limit. It may wait for somebody to unlock it.
+    TimedOut,
+    /// The password manager did not keep what it was given: what was read back differs.
+    NotKept,
     /// Any other failure; see the source.
     Io,
 }
@@ -141,6 +151,11 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Conflict => f.write_str("a newer record is stored")?,
             StoreErrorKind::Unsupported(what) => write!(f, "the store cannot {what}")?,
             StoreErrorKind::Unavailable => f.write_str("the store cannot be reached")?,
+            StoreErrorKind::Locked => f.write_str("the password manager is locked")?,
+            StoreErrorKind::Absent => f.write_str("there is no password manager")?,
+            StoreErrorKind::Denied => f.write_str("the password manager refused")?,
+            StoreErrorKind::TimedOut => f.write_str("the password manager did not answer in time")?,
+            StoreErrorKind::NotKept => f.write_str("the password manager did not keep what it was given")?,
             StoreErrorKind::Io => f.write_str("the store failed")?,
         }
         match &self.path {

@@ -101,8 +101,7 @@ impl KeySource for KeyFile {
         let written = self.write(&held, &text(&keys));
         written.map_err(|error| errors::writing(error, self.path()))?;
         let kept = self.parsed(self.place.load(&held.dir)?)?;
-        let same = |(kept, key): (&DataKey, &DataKey)| kept.expose() == key.expose();
-        if kept.len() != keys.len() || !kept.iter().zip(&keys).all(same) {
+        if !are_the_same(&kept, &keys) {
             return Err(StoreError::new(StoreErrorKind::DataKey).at(self.path()));
         }
         Ok(kept)
@@ -110,7 +109,7 @@ impl KeySource for KeyFile {
 }
 
 /// The bytes of a file with these keys.
-pub(super) fn text(keys: &[DataKey]) -> Zeroizing<Vec<u8>> {
+pub(crate) fn text(keys: &[DataKey]) -> Zeroizing<Vec<u8>> {
     // Enough from the start, so that no copy of the keys is left behind.
     let mut list = Zeroizing::new(String::with_capacity(keys.len() * 48 + 2));
     for key in keys {
@@ -130,8 +129,14 @@ pub(super) fn text(keys: &[DataKey]) -> Zeroizing<Vec<u8>> {
     bytes
 }
 
+/// Whether what was read back is what was written.
+pub(crate) fn are_the_same(kept: &[DataKey], written: &[DataKey]) -> bool {
+    let same = |(kept, key): (&DataKey, &DataKey)| kept.expose() == key.expose();
+    kept.len() == written.len() && kept.iter().zip(written).all(same)
+}
+
 /// The keys of a file; a list without any is no file of ours.
-fn parse(bytes: &[u8]) -> Result<Vec<DataKey>, StoreErrorKind> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<DataKey>, StoreErrorKind> {
     // serde_json's errors print values, so they go no further.
     let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(bytes) else {
         return Err(unreadable(bytes));

@@ -10,7 +10,7 @@
 //! The store below locks, writes and sets aside as always; it only gets another form of bytes.
 
 mod data_key;
-mod key_file;
+pub(crate) mod key_file;
 mod seal;
 mod source;
 

@@ -32,6 +32,25 @@ pub(crate) enum Stored {
     Corrupt,
 }
 
+impl Stored {
+    /// Whether a record may take its place, which was locked for this key.
+    pub(crate) fn admits(
+        &self,
+        key: &Key,
+        record: &Record,
+        forget: Option<&Key>,
+    ) -> Result<(), StoreErrorKind> {
+        if record.key() != key {
+            return Err(StoreErrorKind::NotLocked);
+        }
+        match self {
+            Self::Other(key) if Some(&**key) != forget => Err(StoreErrorKind::OtherRecord),
+            Self::Ours(old) if record.generation() < old.generation() => Err(StoreErrorKind::Conflict),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Dropped in the order of its fields: first the kernel's lock, then the turn.
 pub(crate) struct Guard {
     place: Arc<Place>,
@@ -125,17 +144,8 @@ impl Guard {
     }
 
     fn put(&mut self, record: Record, forget: Option<&Key>) -> Result<(), StoreError> {
-        let refuse = |kind| Err(StoreError::new(kind).at(self.place.path()));
-        if record.key() != &self.key {
-            return refuse(StoreErrorKind::NotLocked);
-        }
-        match &self.stored {
-            Stored::Other(key) if Some(&**key) != forget => return refuse(StoreErrorKind::OtherRecord),
-            Stored::Ours(old) if record.generation() < old.generation() => {
-                return refuse(StoreErrorKind::Conflict);
-            }
-            _ => {}
-        }
+        let refused = |kind| StoreError::new(kind).at(self.place.path());
+        self.stored.admits(&self.key, &record, forget).map_err(refused)?;
         match self.write(&record) {
             Ok(()) => {
                 self.stored = Stored::Ours(Box::new(record));

@@ -9,7 +9,7 @@
 //! Up to the rename the file is wholly the old one, from it on wholly the new one. The lock file is never removed.
 
 #![cfg_attr(
-    not(all(feature = "multistore", feature = "encrypted")),
+    not(all(feature = "multistore", feature = "encrypted", feature = "keyring")),
     allow(
         dead_code,
         unused_imports,
@@ -34,8 +34,8 @@ use grantflow_core::{Key, Locked, Protection, Record, Store, StoreError};
 
 use crate::form;
 
-pub(crate) use self::guard::{Guard, fill};
-pub(crate) use self::lock::Turns;
+pub(crate) use self::guard::{Guard, Stored, fill};
+pub(crate) use self::lock::{Turn, Turns};
 pub(crate) use self::one::{OneRecord, Purpose};
 pub(crate) use self::place::{Held, Place};
 use self::seen::Seen;

@@ -158,7 +158,11 @@ impl State {
         if says && !issue.saved && !unsaved {
             return self.violated("I1", format!("hands out {grant} as stored, which it is not"));
         }
-        let old = begun.stored >= Some(grant) && begun.call == Call::Refresh;
+        // Logins are not numbered in the order in which they are stored.
+        let known = begun
+            .stored
+            .is_some_and(|known| known.family == grant.family && known >= grant);
+        let old = known && begun.call == Call::Refresh;
         if old && !self.ledger.lease_lost {
             return self.violated(
                 "I5",
@@ -229,6 +233,8 @@ impl State {
         if let Some(record) = stored
             && readable
             && begun.newest <= self.stored_grant(log.slot)
+            // After a lost lease another may refresh while this one tries in vain.
+            && !self.ledger.lease_lost
             && clocks_agree
             && lives(record.token())
             && self.family_end(log.slot).is_none()

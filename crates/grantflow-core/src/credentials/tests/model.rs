@@ -137,7 +137,10 @@ impl AsyncTransport for Host {
                 spawn(move || block_on(task));
                 Ok(())
             }
-            Runtime::LosesTheFirst if first => Ok(drop(task)),
+            Runtime::LosesTheFirst if first => {
+                drop(task);
+                Ok(())
+            }
             Runtime::None | Runtime::LosesTheFirst => Err(task),
         }
     }

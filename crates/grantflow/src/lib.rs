@@ -68,4 +68,6 @@ pub mod guide {
     pub mod concepts {}
     #[doc = include_str!("../docs/from-oauth2client.md")]
     pub mod from_oauth2client {}
+    #[doc = include_str!("../docs/life-of-a-token.md")]
+    pub mod life_of_a_token {}
 }

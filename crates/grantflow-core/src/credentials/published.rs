@@ -229,3 +229,36 @@ impl Need {
 }
 
 pub(super) type Obtained = Result<Arc<Published>, Error>;
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn r24_a_fleet_that_logged_in_together_does_not_refresh_together() {
+        let granted = Timestamp::from_unix_seconds(1_800_000_000);
+        let mut token = Token::bearer("AT", granted);
+        token.expires_at = Some(granted.plus(Duration::from_secs(3600)));
+        let mut per_minute = [0_usize; 60];
+        for host in 0..1024_u32 {
+            let moment = Moment {
+                now: Now {
+                    wall: granted,
+                    boot: Duration::ZERO,
+                },
+                ticks: Ticks::default(),
+                // Dice that fall on every side alike.
+                jitter: u8::try_from(host % 256).unwrap(),
+            };
+            let published = Published::new(Grant::Bare(token.clone()), moment, false).unwrap();
+            let minute = published.fresh_for(moment.now).unwrap().as_secs() / 60;
+            *per_minute.get_mut(usize::try_from(minute).unwrap()).unwrap() += 1;
+        }
+        // 80 to 90 % of an hour are the minutes 48 to 54: six of them, and the last moment.
+        assert_eq!(per_minute.iter().sum::<usize>(), 1024);
+        assert_eq!(per_minute[..48].iter().sum::<usize>(), 0);
+        let mean = 1024 / 6;
+        assert!(per_minute.iter().all(|peak| *peak <= 2 * mean), "{per_minute:?}");
+    }
+}

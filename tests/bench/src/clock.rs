@@ -1,24 +1,27 @@
-//! Processor time: what other processes do in the meantime does not count.
+//! Processor time: what other processes do in the meantime does not count. And time on the wall, for what waits for a disk.
 
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Whose processor time is meant.
+/// Whose time is meant.
 #[derive(Clone, Copy)]
 pub enum Clock {
     /// That of this thread.
     Thread,
     /// That of all threads of this process, ended ones too.
     Process,
+    /// None's: the time that passed, with what the disk took.
+    Wall,
 }
 
 impl Clock {
-    /// The processor time used so far, in the program and in the kernel.
+    /// The time used so far, in the program and in the kernel.
     pub fn read(self) -> Duration {
         let time = clock_gettime(match self {
             Self::Thread => ClockId::ThreadCPUTime,
             Self::Process => ClockId::ProcessCPUTime,
+            Self::Wall => ClockId::Monotonic,
         });
         Duration::new(
             u64::try_from(time.tv_sec).unwrap_or(0),

@@ -6,6 +6,7 @@
 //! - [`storm`]: a hundred callers and one token endpoint
 //! - [`server`]: that endpoint
 //! - `peers` (feature `peers`): the crates whose builds take minutes
+//! - [`stores`]: records on a disk, beside bare system calls and SQLite
 //! - [`report`]: tables
 
 pub mod cases;
@@ -15,5 +16,6 @@ pub mod interleave;
 pub mod peers;
 pub mod report;
 pub mod server;
+pub mod stores;
 pub mod storm;
 pub mod threads;

@@ -13,12 +13,13 @@ mod footprint;
 use std::process::ExitCode;
 
 use grantflow_bench::cases::token_reply::REPLY;
-use grantflow_bench::{cases, interleave, report, server, storm, threads};
+use grantflow_bench::{cases, interleave, report, server, stores, storm, threads};
 
 const HELP: &str = "\
 cargo xtask bench [--peers] [--footprint] [--rounds N] [GROUP…]
 
-GROUP is cached-token, token-reply, authorization-url, refresh, threads or storm; none means all of them.
+GROUP is cached-token, token-reply, authorization-url, refresh, threads, storm or stores; none means all of them.
+The records of stores lie in $GRANTFLOW_BENCH_DIR, or in the directory for temporary files: it has to be on a real disk.
   --peers      with the crates whose builds take minutes
   --footprint  builds small programs and prints their sizes; with --peers those of the peers too; takes minutes
   --rounds N   how often each case has its turn; 200 unless said otherwise
@@ -37,6 +38,7 @@ const PAIRS: [&str; 6] = [
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [stores::UPDATE, dir, times] => stores::update(dir, times),
         [server::SERVE] => server::Elsewhere::serve(REPLY),
         [counts::REPEAT, group, case, repeats] => counts::repeat(group, case, repeats),
         _ => match Options::parse(&args) {
@@ -116,6 +118,9 @@ fn run(options: &Options) {
         }
         #[cfg(feature = "peers")]
         grantflow_bench::peers::storms(times, report::storm);
+    }
+    if options.wants("stores") {
+        stores::measure(options.rounds, report::group);
     }
     if options.footprint {
         footprint::print(options.peers);

@@ -8,7 +8,7 @@
 
 mod plain;
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Arc;
 
 use grantflow_core::{Protection, Record, StoreError};
@@ -42,11 +42,11 @@ pub(crate) fn plain() -> Arc<dyn Form> {
 
 /// SHA-256 in hex, against damage, not against people.
 pub(crate) fn checksum(text: &str) -> String {
-    Sha256::digest(text)
-        .iter()
-        .fold(String::with_capacity(64), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(text) {
+        for digit in [byte >> 4, byte & 15] {
+            hex.push(char::from_digit(digit.into(), 16).unwrap_or_default());
+        }
+    }
+    hex
 }

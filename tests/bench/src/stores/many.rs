@@ -10,7 +10,7 @@ use grantflow_core::{Record, Store as _, StoreExt as _};
 use grantflow_store::MultiStore;
 use rusqlite::Connection;
 
-use super::place::{PATIENCE, Place, furnish, record};
+use super::place::{PATIENCE, Place, furnish, record, renewed};
 use crate::cases::{Bar, Case, Group};
 use crate::clock::Clock;
 use crate::interleave::Timings;
@@ -74,16 +74,22 @@ fn puts(place: &Place, records: usize, names: [&'static str; 2]) -> [Case; 2] {
     let store = MultiStore::new(place.path().join(records.to_string()));
     let (ours, theirs) = (users(records), users(records));
     let database = Mutex::new(database(place, records, false));
+    let (one, other) = (AtomicUsize::new(0), AtomicUsize::new(0));
     [
         Case::new(names[0], move |times| {
             for _ in 0..times {
-                store.put(record(ours()), PATIENCE).expect("a record is stored");
+                store
+                    .put(renewed(ours(), one.fetch_add(1, Ordering::Relaxed)), PATIENCE)
+                    .expect("a record is stored");
             }
         }),
         Case::new(names[1], move |times| {
             let database = database.lock().expect("no other");
             for _ in 0..times {
-                insert(&database, &record(theirs()));
+                insert(
+                    &database,
+                    &renewed(theirs(), other.fetch_add(1, Ordering::Relaxed)),
+                );
             }
         }),
     ]

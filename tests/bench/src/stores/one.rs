@@ -64,7 +64,7 @@ pub(super) fn measure(show: impl Fn(Group) -> Timings) {
 
     store.put(record(1), PATIENCE).expect("a record is stored");
     // A file that was changed within the last two seconds is read again.
-    std::thread::sleep(std::time::Duration::from_millis(3_100));
+    std::thread::sleep(std::time::Duration::from_millis(3_100)); // sleep: its times are the kernel's
     let reads = reads(place.path());
     let (unchanged, times) = (reads.find(UNCHANGED), show(reads));
     let micros = times.minimum(unchanged) / 1000.0;

@@ -53,6 +53,14 @@ pub(super) fn record(user: usize) -> Record {
     Record::new(key, client, token, Provenance::new("authorization_code", now))
 }
 
+/// The same with a new token: SQLite does not write what is the same.
+pub(super) fn renewed(user: usize, number: usize) -> Record {
+    let old = record(user);
+    let mut token = old.token().clone();
+    token.access_token = Secret::new(format!("ya29.{number:0>200}"));
+    old.refreshed(token)
+}
+
 /// The bytes of a record's file.
 pub(super) fn bytes(record: &Record) -> Vec<u8> {
     let json = record.expose_json();

@@ -7,11 +7,11 @@ mod unix;
 
 #[cfg(not(unix))]
 pub(crate) use portable::{
-    Dir, LOCKS_RECORDS, Stamp, has_no_locks, is_exhausted, lives, reserve, stamp, stamp_of,
+    Dir, Guise, LOCKS_RECORDS, Stamp, has_no_locks, is_exhausted, lives, reserve, stamp, stamp_of,
 };
 #[cfg(unix)]
 pub(crate) use unix::{
-    Dir, LOCKS_RECORDS, Stamp, has_no_locks, is_exhausted, lives, reserve, stamp, stamp_of,
+    Dir, Guise, LOCKS_RECORDS, Stamp, has_no_locks, is_exhausted, lives, reserve, stamp, stamp_of,
 };
 
 /// Which ways to a directory are allowed.

@@ -47,9 +47,14 @@ impl Dir {
         Self::open(path, way)?.ok_or_else(|| io::Error::from(ErrorKind::NotFound).into())
     }
 
-    /// Whether it still is as it was when it was opened.
+    /// Whether it would be opened again as it now is.
     pub(crate) fn is_ours(&self) -> bool {
         true
+    }
+
+    /// Its owner and mode, to compare later.
+    pub(crate) fn guise(&self) -> Option<Guise> {
+        None
     }
 
     fn look(&self, name: &OsStr) -> Result<Option<PathBuf>, Refusal> {
@@ -126,6 +131,9 @@ impl Dir {
         Ok(())
     }
 }
+
+/// Owner and mode of a directory: there are none.
+pub(crate) type Guise = ();
 
 /// What tells one content of a file from another: nothing does here.
 #[derive(Debug, Eq, PartialEq)]

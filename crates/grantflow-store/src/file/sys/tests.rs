@@ -21,7 +21,7 @@ fn a_file_of_the_portable_form_is_made_filled_renamed_and_removed() {
     assert!(
         portable::Dir::open(&path, Way::AnyLinks)
             .unwrap()
-            .is_some_and(|dir| dir.is_ours())
+            .is_some_and(|dir| dir.is_ours() && dir.guise().is_none())
     );
     let (old, new) = (OsStr::new("old"), OsStr::new("new"));
     assert!(dir.open_file(old, Access::Read).unwrap().is_none());

@@ -58,9 +58,15 @@ impl Dir {
         Ok(())
     }
 
-    /// Whether it still is as it was when it was opened.
+    /// Whether it would be opened again as it now is.
     pub(crate) fn is_ours(&self) -> bool {
         self.check().is_ok()
+    }
+
+    /// Its owner and mode, to compare later.
+    pub(crate) fn guise(&self) -> Option<Guise> {
+        let stat = rustix::fs::fstat(&self.0).ok()?;
+        Some((stat.st_uid, stat.st_mode))
     }
 
     /// Opens it, creating the last directory of the path if need be.
@@ -181,6 +187,9 @@ fn private(opened: rustix::io::Result<OwnedFd>) -> Result<File, Refusal> {
     };
     Err(Refusal::Insecure(why))
 }
+
+/// Owner and mode of a directory.
+pub(crate) type Guise = (u32, rustix::fs::RawMode);
 
 /// What tells one content of a file from another, while its inode cannot be given to another file.
 #[derive(Debug, PartialEq)]

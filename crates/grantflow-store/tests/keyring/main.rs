@@ -11,8 +11,12 @@ mod conformance;
 #[cfg(feature = "encrypted")]
 mod data_key;
 #[cfg(not(target_vendor = "apple"))]
+mod python;
+#[cfg(not(target_vendor = "apple"))]
 mod real;
 #[cfg(not(target_vendor = "apple"))]
 mod session;
+#[cfg(not(target_vendor = "apple"))]
+mod stampede;
 mod stand_in;
 mod with_stand_ins;

@@ -109,7 +109,10 @@ impl State {
         let Some(holder) = holder.filter(|holder| holder.guard == guard) else {
             return;
         };
-        let still = self.processes[holder.who.process].stood_still - holder.stood_still;
+        let process = &self.processes[holder.who.process];
+        // A pause that had begun when the lock was taken counts from then on.
+        let before = process.still_until.min(self.now).saturating_sub(holder.since);
+        let still = (process.stood_still - holder.stood_still).max(before);
         let held = (self.now - holder.since).saturating_sub(still);
         let excused = self
             .scenario

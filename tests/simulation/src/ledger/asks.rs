@@ -133,8 +133,7 @@ impl State {
             return self.violated("I3", "refreshes what is revoked".to_owned());
         }
         // Granted to this process, and as far as it knows not stored: it keeps the lock, and knows better than the record.
-        let unsaved =
-            |issue: &Issue| issue.delivered == Some(who) && !issue.confirmed && issue.window.is_none();
+        let unsaved = |issue: &Issue| issue.delivered == Some(who) && !issue.confirmed;
         let held = if self.scenario.rotates {
             self.server.issue(with).is_some_and(unsaved)
         } else {

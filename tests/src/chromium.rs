@@ -158,11 +158,10 @@ impl Window {
     /// If it does not come.
     #[track_caller]
     pub fn type_into(&self, selector: &str, text: &str) {
-        let field = self.find(selector);
-        self.post(&format!("{field}/clear"), &json!({}))
-            .expect("it is a field");
-        self.post(&format!("{field}/value"), &json!({ "text": text }))
-            .expect("it is a field");
+        self.on(selector, |field| {
+            self.post(&format!("{field}/clear"), &json!({}))?;
+            self.post(&format!("{field}/value"), &json!({ "text": text }))
+        });
     }
 
     /// Clicks what a CSS selector names, once it is there.
@@ -172,9 +171,9 @@ impl Window {
     /// If it does not come.
     #[track_caller]
     pub fn click(&self, selector: &str) {
-        let element = self.find(selector);
-        self.post(&format!("{element}/click"), &json!({}))
-            .expect("it can be clicked");
+        self.on(selector, |element| {
+            self.post(&format!("{element}/click"), &json!({}))
+        });
     }
 
     /// The text of what a CSS selector names, once it is there.
@@ -185,20 +184,20 @@ impl Window {
     #[track_caller]
     #[must_use]
     pub fn text(&self, selector: &str) -> String {
-        let element = self.find(selector);
-        let text = self.get(&format!("{element}/text")).expect("it has a text");
+        let text = self.on(selector, |element| self.get(&format!("{element}/text")));
         text.as_str().unwrap_or_default().to_owned()
     }
 
-    /// The path of the commands on the first element that a CSS selector names.
+    /// Does something to the first element that a CSS selector names, given the path of its commands. Between finding it and
+    /// that its page may go away; nothing has been done then, and it is looked for again.
     #[track_caller]
-    fn find(&self, selector: &str) -> String {
+    fn on(&self, selector: &str, act: impl Fn(&str) -> Result<Value, String>) -> Value {
         let wanted = json!({ "using": "css selector", "value": selector });
-        let element = self.wait_for(selector, || self.post("/element", &wanted).ok());
-        let id = element
-            .as_object()
-            .and_then(|object| object.values().next()?.as_str());
-        format!("/element/{}", id.expect("an element has an id"))
+        self.wait_for(selector, || {
+            let element = self.post("/element", &wanted).ok()?;
+            let id = element.as_object()?.values().next()?.as_str()?;
+            act(&format!("/element/{id}")).ok()
+        })
     }
 
     /// Asks again and again until there is an answer.

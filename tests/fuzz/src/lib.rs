@@ -2,12 +2,14 @@
 //!
 //! The targets themselves are in `fuzz_targets`, one line each; `src/bin/replay.rs` runs the same on the committed corpus.
 
+mod retry_after;
 mod store_open;
 
+pub use retry_after::retry_after;
 pub use store_open::store_open;
 
 /// A target by its name, which is that of its corpus too.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 1] = [("store_open", store_open)];
+pub const TARGETS: [Target; 2] = [("store_open", store_open), ("retry_after", retry_after)];

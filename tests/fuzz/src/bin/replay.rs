@@ -78,9 +78,10 @@ impl Random {
         (self.next() % end.max(1) as u64) as usize
     }
 
-    /// An input of the corpus with a few changes: a byte, a piece cut out or doubled, a piece of another input, a word of JSON.
+    /// An input of the corpus with a few changes: a byte, a piece cut out or doubled, a piece of another input, a word of JSON
+    /// or of a header.
     fn mutation(&mut self, corpus: &[Vec<u8>]) -> Vec<u8> {
-        const WORDS: [&str; 12] = [
+        const WORDS: [&str; 14] = [
             "null",
             "\"\"",
             "[]",
@@ -93,6 +94,8 @@ impl Random {
             "\\ud800",
             "9223372036854775808",
             "\"http://x\"",
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "3600",
         ];
         let mut input = corpus[self.below(corpus.len())].clone();
         for _ in 0..=self.below(6) {

@@ -2,20 +2,29 @@
 
 mod wire;
 
+use std::sync::Arc;
+
 use crate::{Client, Error, Key, Origin, Scopes, Timestamp, Token};
 
 /// A stored grant.
 ///
 /// Its written form is versioned, documented and frozen by golden files; see [`expose_json`](Self::expose_json).
+/// Clones are cheap: they share the grant.
 #[derive(Clone, Debug)]
 pub struct Record {
+    grant: Arc<Grant>,
+    generation: u64,
+    pub(crate) refresh: RefreshState,
+}
+
+/// What changes with a refresh or a login only.
+#[derive(Clone, Debug)]
+struct Grant {
     key: Key,
     client: Client,
     token: Token,
-    generation: u64,
     provenance: Provenance,
     origins: Vec<Origin>,
-    pub(crate) refresh: RefreshState,
     /// Members of a newer version of this library, written back as they came.
     unknown: wire::Unknown,
 }
@@ -67,15 +76,18 @@ impl Record {
     #[must_use]
     pub fn new(key: Key, client: Client, token: Token, provenance: Provenance) -> Self {
         let origins = client.origins().to_vec();
-        Self {
+        let grant = Grant {
             key,
             client,
             token,
-            generation: 1,
             provenance,
             origins,
-            refresh: RefreshState::default(),
             unknown: wire::Unknown::default(),
+        };
+        Self {
+            grant: Arc::new(grant),
+            generation: 1,
+            refresh: RefreshState::default(),
         }
     }
 
@@ -83,8 +95,8 @@ impl Record {
     #[must_use]
     pub fn with_origins(mut self, origins: impl IntoIterator<Item = Origin>) -> Self {
         for origin in origins {
-            if !self.origins.contains(&origin) {
-                self.origins.push(origin);
+            if !self.grant.origins.contains(&origin) {
+                Arc::make_mut(&mut self.grant).origins.push(origin);
             }
         }
         self
@@ -93,19 +105,19 @@ impl Record {
     /// Its key.
     #[must_use]
     pub fn key(&self) -> &Key {
-        &self.key
+        &self.grant.key
     }
 
     /// The client, as far as refresh and revocation need it.
     #[must_use]
     pub fn client(&self) -> &Client {
-        &self.client
+        &self.grant.client
     }
 
     /// The grant.
     #[must_use]
     pub fn token(&self) -> &Token {
-        &self.token
+        &self.grant.token
     }
 
     /// Counts the changes of the grant: of two records with the same key the one with the higher number is the newer.
@@ -117,13 +129,13 @@ impl Record {
     /// Where the grant came from.
     #[must_use]
     pub fn provenance(&self) -> &Provenance {
-        &self.provenance
+        &self.grant.provenance
     }
 
     /// Where the token may be sent.
     #[must_use]
     pub fn origins(&self) -> &[Origin] {
-        &self.origins
+        &self.grant.origins
     }
 
     /// What is known of refreshes.
@@ -135,22 +147,29 @@ impl Record {
     /// The scopes granted; those asked for where the server did not say.
     #[must_use]
     pub fn scopes(&self) -> &Scopes {
-        self.token.scopes.as_ref().unwrap_or(&self.key.scopes)
+        self.grant.token.scopes.as_ref().unwrap_or(&self.grant.key.scopes)
     }
 
     /// Whether the server is known to take a refresh token once more that it has just replaced.
     pub(crate) fn tolerates_reuse(&self) -> bool {
-        self.client.quirks().refresh_grace().is_some()
+        self.grant.client.quirks().refresh_grace().is_some()
     }
 
     /// The next record: the same grant with the token a refresh brought.
     #[must_use]
     pub fn refreshed(&self, token: Token) -> Self {
+        let grant = Grant {
+            key: self.grant.key.clone(),
+            client: self.grant.client.clone(),
+            token: token.after(&self.grant.token),
+            provenance: self.grant.provenance.clone(),
+            origins: self.grant.origins.clone(),
+            unknown: self.grant.unknown.clone(),
+        };
         Self {
-            token: token.after(&self.token),
+            grant: Arc::new(grant),
             generation: self.generation.saturating_add(1),
             refresh: RefreshState::default(),
-            ..self.clone()
         }
     }
 

@@ -5,11 +5,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Provenance, Record, RefreshState};
+use super::{Grant, Provenance, Record, RefreshState};
 use crate::client::UnknownAuthentication;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::extras::Extras;
@@ -36,23 +37,24 @@ impl Record {
     /// The form is a promise: later versions read what this one writes.
     #[must_use]
     pub fn expose_json(&self) -> Secret {
+        let grant = &*self.grant;
         let wire = RecordWire {
             grantflow: VERSION,
             generation: self.generation,
-            key: KeyWire::of(&self.key),
-            client: ClientWire::of(&self.client),
-            token: TokenWire::of(&self.token),
-            origins: self
+            key: KeyWire::of(&grant.key),
+            client: ClientWire::of(&grant.client),
+            token: TokenWire::of(&grant.token),
+            origins: grant
                 .origins
                 .iter()
                 .map(|origin| Cow::Owned(origin.to_string()))
                 .collect(),
             provenance: ProvenanceWire {
-                source: text(&self.provenance.source),
-                obtained_at: Cow::Owned(self.provenance.obtained_at.to_string()),
+                source: text(&grant.provenance.source),
+                obtained_at: Cow::Owned(grant.provenance.obtained_at.to_string()),
             },
             refresh: RefreshWire::of(&self.refresh),
-            unknown: Cow::Borrowed(&self.unknown.0),
+            unknown: Cow::Borrowed(&grant.unknown.0),
         };
         // Strings, numbers and maps with string keys always serialize.
         Secret::new(serde_json::to_string(&wire).unwrap_or_default())
@@ -139,18 +141,21 @@ impl RecordWire<'_> {
             .iter()
             .map(|origin| Origin::new(origin).ok())
             .collect::<Option<Vec<_>>>()?;
-        Some(Record {
+        let grant = Grant {
             key: self.key.into_key()?,
             client: self.client.into_client()?.with_origins(origins.clone()),
             token: self.token.into_token()?,
-            generation: self.generation,
             provenance: Provenance {
                 source: self.provenance.source.into_owned(),
                 obtained_at: self.provenance.obtained_at.parse().ok()?,
             },
             origins,
-            refresh: self.refresh.into_state()?,
             unknown: Unknown(self.unknown.into_owned()),
+        };
+        Some(Record {
+            grant: Arc::new(grant),
+            generation: self.generation,
+            refresh: self.refresh.into_state()?,
         })
     }
 }

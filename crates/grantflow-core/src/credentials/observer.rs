@@ -7,7 +7,10 @@ use std::time::Duration;
 use crate::error::StoreErrorKind;
 use crate::{Key, NotAuthorized, Outcome};
 
-/// Is told of each event in the life of a handle's token, on the thread or task where it happens. It must not block.
+/// Is told of each event in the life of a handle's token, on the thread or task where it happens.
+///
+/// It must not block, and must not ask the same credentials for a token: the refresh that it is told of would wait for it.
+/// If it panics, the event is lost and the refresh goes on, since a token that was granted has to be stored.
 ///
 /// A closure will do:
 ///
@@ -83,9 +86,11 @@ pub(super) struct Observed(pub(super) Option<Arc<dyn Observer>>);
 
 impl Observed {
     pub(super) fn tell(&self, key: &Key, event: Event) {
-        if let Some(observer) = &self.0 {
-            observer.observe(key, &event);
-        }
+        let Some(observer) = &self.0 else { return };
+        // A panic here would give the lock back while a granted token is stored nowhere. What the observer left half done is
+        // its own: nothing of ours is touched within.
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| observer.observe(key, &event)));
+        drop(told);
     }
 }
 

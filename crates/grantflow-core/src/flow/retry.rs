@@ -23,7 +23,8 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
     reason = "policy is a plain value, to be built by the caller"
 )]
 pub struct RetryPolicy {
-    /// How many requests at most, the first one counted; none is as good as one.
+    /// How many requests at most, the first one counted; none is as good as one. The one more after a request that got no answer
+    /// does not count: it is about whether the grant is lost, not about load.
     pub tries: u32,
     /// The most that is waited after the first try; it doubles with each further one.
     pub first_pause: Duration,
@@ -47,7 +48,8 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// One try, whatever happens.
+    /// Nothing is tried again that is known to have changed nothing. A request that left and got no answer still is, once, where
+    /// there is nothing left to lose by it.
     #[must_use]
     pub fn never() -> Self {
         Self {
@@ -73,5 +75,64 @@ pub(super) fn time_until(retry_at: Option<Timestamp>, now: Timestamp) -> Duratio
         Duration::ZERO
     } else {
         left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::Now;
+
+    /// 10,000 dice, spread like those of many clients, in no order of size.
+    fn pauses(tries: u32) -> Vec<Duration> {
+        let mut state = 1_u64;
+        let mut fill = |bytes: &mut [u8]| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            bytes.copy_from_slice(&state.to_be_bytes()[..bytes.len()]);
+            Ok(())
+        };
+        let mut cx = Cx::new(Now::default(), &mut fill);
+        let policy = RetryPolicy::default();
+        (0..10_000)
+            .map(|_| policy.pause(tries, &mut cx).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn r17_pauses_are_spread_over_all_of_the_time_up_to_a_limit_that_doubles() {
+        let limits = [250, 500, 1000, 2000, 4000, 8000, 8000, 8000].map(Duration::from_millis);
+        for (limit, tries) in limits.into_iter().zip(1..) {
+            let mut tenths = [0_u32; 10];
+            for pause in pauses(tries) {
+                assert!(pause <= limit, "{pause:?} of {limit:?}");
+                let tenth = (pause.as_secs_f64() / limit.as_secs_f64() * 10.0).min(9.0);
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 9")]
+                let tenth = tenth as usize;
+                tenths[tenth] += 1;
+            }
+            assert!(
+                tenths.iter().all(|count| (900..=1100).contains(count)),
+                "{limit:?}: {tenths:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn r17_a_policy_may_wait_not_at_all() {
+        let policy = RetryPolicy {
+            first_pause: Duration::ZERO,
+            ..RetryPolicy::never()
+        };
+        let mut fill = |bytes: &mut [u8]| {
+            bytes.fill(255);
+            Ok(())
+        };
+        let pause = policy
+            .pause(u32::MAX, &mut Cx::new(Now::default(), &mut fill))
+            .unwrap();
+        assert_eq!(pause, Duration::ZERO);
     }
 }

@@ -128,6 +128,24 @@ fn r25_an_api_that_always_answers_401_costs_one_refresh() {
 }
 
 #[test]
+fn r25_a_hundred_callers_of_an_api_that_always_answers_401_refresh_once() {
+    let world = World::default();
+    let credentials = credentials(&world, 3600);
+    world.always_401();
+    let threads: Vec<_> = (0..100)
+        .map(|_| {
+            let credentials = credentials.clone();
+            thread::spawn(move || credentials.authorized(request()).unwrap().status())
+        })
+        .collect();
+    for thread in threads {
+        assert_eq!(thread.join().unwrap(), 401);
+    }
+    assert_eq!((world.refreshes(), world.replays()), (1, 0));
+    assert!(world.apis() <= 200, "{} calls", world.apis());
+}
+
+#[test]
 fn r25_many_401s_at_once_cost_one_refresh() {
     let world = World::default();
     let credentials = credentials(&world, 3600);
@@ -196,6 +214,31 @@ fn r23_a_server_that_grants_for_no_time_is_asked_once_a_second_at_most() {
     world.passes(Duration::from_secs(1));
     credentials.header().unwrap();
     assert_eq!(world.refreshes(), 2);
+}
+
+#[test]
+fn r23_however_short_a_token_lives_there_is_one_refresh_a_second_at_most() {
+    for lifetime in [0, 1, 2, 3, 5, 10, 29, 30, 31, 59, 60] {
+        let world = World::default();
+        let credentials = credentials(&world, 0);
+        world.grants_for(lifetime);
+        for tick in 0..1200_usize {
+            credentials.header().unwrap();
+            let seconds = tick / 10;
+            let refreshes = world.refreshes();
+            assert!(
+                refreshes <= seconds + 1,
+                "{refreshes} in {seconds} s of tokens of {lifetime} s"
+            );
+            world.passes(Duration::from_millis(100));
+        }
+        let least = 120 / usize::try_from(lifetime.max(2)).unwrap();
+        assert!(
+            world.refreshes() >= least,
+            "tokens of {lifetime} s were used beyond their end"
+        );
+        assert_eq!(world.replays(), 0);
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use grantflow_core::transport::Task;
-use grantflow_core::{Credentials, Error, Store as _, StoreErrorKind, blocking};
+use grantflow_core::{Credentials, Error, Event, Key, Observer, Store as _, StoreErrorKind, blocking};
 use grantflow_store::{MemoryStore, OnThread};
 
 use crate::world::{Narrow, World, block_on, key, store};
@@ -54,11 +54,16 @@ fn answer<T>(task: &mut Task, mut future: Pin<Box<impl Future<Output = T> + ?Siz
 }
 
 fn keeping() -> Kept {
+    keeping_watched_by(|_: &Key, _: &Event| {})
+}
+
+fn keeping_watched_by(observer: impl Observer + 'static) -> Kept {
     let world = World::default();
     world.keeps_tasks();
     world.time_flies();
     let store = Narrow::new(store(0));
-    let credentials = Credentials::new(key(), OnThread::new(store.clone()), world.clone());
+    let credentials =
+        Credentials::new(key(), OnThread::new(store.clone()), world.clone()).with_observer(observer);
     let mut access = Box::pin(credentials.access_token());
     assert!(poll(&mut access).is_pending());
     let mut task = world.tasks().pop().unwrap();
@@ -92,6 +97,19 @@ fn r04_a_token_that_cannot_be_stored_is_given_out_and_its_lock_kept_until_it_can
     let access = block_on(kept.credentials.access_token()).unwrap();
     assert_eq!((access.token.expose(), access.unsaved.is_none()), ("AT2", true));
     assert!(block_on(kept.credentials.settle(Duration::ZERO)));
+    assert_eq!((kept.world.refreshes(), kept.world.replays()), (1, 0));
+}
+
+#[test]
+fn r36_an_observer_that_panics_at_every_event_costs_no_token_and_no_lock() {
+    // As a panic, but without a word on standard error.
+    let kept = keeping_watched_by(|_: &Key, _: &Event| std::panic::resume_unwind(Box::new("observer")));
+    assert_eq!(refresh_token(&kept.store.inner), "RT1");
+    assert!(is_locked(&kept.store.inner));
+    kept.store.full.store(false, Ordering::SeqCst);
+    block_on(kept.task);
+    assert_eq!(refresh_token(&kept.store.inner), "RT2");
+    assert!(!is_locked(&kept.store.inner));
     assert_eq!((kept.world.refreshes(), kept.world.replays()), (1, 0));
 }
 

@@ -20,8 +20,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [`StoreError`] if what is stored cannot be read; it is never treated as absent.
     fn read(&self, key: &Key) -> Result<Option<Record>, StoreError>;
 
-    /// Waits for the key's lock, across threads and processes, reads under it, and prepares the write, so that a full disk
-    /// is an error before a request leaves.
+    /// Waits for the key's lock, across threads and processes, and reads under it. Most callers find that another has refreshed,
+    /// adopt what they find and write nothing, so nothing need be prepared here; see [`Locked::save`].
     ///
     /// # Errors
     ///
@@ -31,7 +31,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Locks for the record of a new login, which needs nothing of what is stored.
     ///
     /// It differs from [`lock`](Self::lock) only where what is stored is [`Corrupt`](crate::StoreErrorKind::Corrupt): the
-    /// guard then has no record, and its save sets what is stored aside, never deletes it. By default it is `lock`.
+    /// guard then has no record, and its save sets what is stored aside, never deletes it. A store that can run out of space
+    /// reserves it here, so that nobody is asked for a consent that could not be stored. By default it is `lock`.
     ///
     /// # Errors
     ///
@@ -72,6 +73,10 @@ pub trait Locked: Send {
     fn record(&self) -> Option<&Record>;
 
     /// Makes the change durable; the lock stays held, so that a failed save can be tried again.
+    ///
+    /// A record that says that a refresh is under way ([`attempt_started_at`](crate::RefreshState::attempt_started_at)) is
+    /// followed by a request whose reply must not be lost: a store that can run out of space takes it only if it has reserved
+    /// enough for the next save.
     ///
     /// # Errors
     ///

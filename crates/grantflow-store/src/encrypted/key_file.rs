@@ -77,7 +77,7 @@ impl KeyFile {
         let saving = self.place.saving(0);
         held.dir.remove(saving)?;
         let file = held.dir.create_new(saving)?;
-        let written = fill(&file, bytes).and_then(|()| held.dir.rename(saving, self.place.file()));
+        let written = fill(&file, bytes, false).and_then(|()| held.dir.rename(saving, self.place.file()));
         if written.is_err() {
             let _ = held.dir.remove(saving);
         }

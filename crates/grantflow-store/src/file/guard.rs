@@ -1,10 +1,13 @@
 //! The record while it is locked: writing it whole, or not at all.
 //!
 //! ```text
-//! Guard ─ prepared (file made, space reserved) ─▶ write ─▶ fsync ─▶ rename ─▶ fsync the directory ─▶ saved
-//!            ▲                                      │         │         │
-//!            └── a new file for the next try ◀──────┴─────────┴─────────┘  failed
+//! Guard ─▶ a new file ─▶ write ─▶ fsync ─▶ rename ─▶ fsync the directory ─▶ saved
+//!            ▲             │         │         │
+//!            └─────────────┴─────────┴─────────┘  failed: a new file for the next try
 //! ```
+//!
+//! A record that says that a refresh is under way is followed by a request, whose reply must have room: the file for that save
+//! is made, and its space reserved, before this one gets its name. So is the file of a new login, when it is locked.
 //!
 //! After a failed fsync the kernel may count lost pages as written: no file is ever synced twice.
 
@@ -18,6 +21,7 @@ use grantflow_core::{Change, Key, Locked, Record, StoreError, StoreErrorKind};
 
 use super::lock::Turn;
 use super::place::{Held, Place, Wait, take};
+use super::sys::Opened;
 use super::{errors, sys};
 use crate::form::Form;
 
@@ -62,11 +66,13 @@ pub(crate) struct Guard {
     _turn: Turn,
 }
 
-/// A file to save into, with its space reserved.
+/// A file to save into.
 #[derive(Debug)]
 struct Prepared {
     file: File,
     slot: usize,
+    /// Whether space was reserved, so that what is left of it has to be given back.
+    reserved: bool,
 }
 
 /// What is reserved at least: records are a few KiB.
@@ -98,7 +104,7 @@ impl Guard {
         matches!(self.stored, Stored::Other(_))
     }
 
-    /// Reserves what the first save needs, so that a full disk is an error before a request leaves.
+    /// Reserves what the first save needs, so that a full disk is an error before a user is asked for consent.
     pub(super) fn prepared(mut self, length: usize) -> Result<Self, StoreError> {
         self.prepared = Some(self.prepare(0, length)?);
         Ok(self)
@@ -125,22 +131,33 @@ impl Guard {
         Ok(())
     }
 
-    fn prepare(&self, slot: usize, length: usize) -> Result<Prepared, StoreError> {
-        let name = self.place.saving(slot);
-        let prepare = || -> io::Result<File> {
-            let file = self.held.dir.create_new(name)?;
-            let prepared = sys::reserve(&file, length.saturating_mul(4).max(RESERVED) as u64);
-            if prepared.is_err() {
-                let _ = self.held.dir.remove(name);
-            }
-            prepared.map(|()| file)
-        };
-        let file = prepare().map_err(|error| errors::writing(error, self.place.path()))?;
+    /// Makes a file to save into.
+    fn create(&self, slot: usize) -> Result<Prepared, StoreError> {
+        let created = self.held.dir.create_new(self.place.saving(slot));
+        let file = created.map_err(|error| errors::writing(error, self.place.path()))?;
         if sys::LOCKS_RECORDS {
             // Nobody else can have it: it has just been made, in a directory where nobody else may write.
             take(&file, Wait::Never).map_err(|error| errors::locking(error, self.place.path()))?;
         }
-        Ok(Prepared { file, slot })
+        Ok(Prepared {
+            file,
+            slot,
+            reserved: false,
+        })
+    }
+
+    /// The same, with space for several times as much as there was.
+    fn prepare(&self, slot: usize, length: usize) -> Result<Prepared, StoreError> {
+        let created = self.create(slot)?;
+        let space = length.saturating_mul(4).max(RESERVED) as u64;
+        if let Err(error) = sys::reserve(&created.file, space) {
+            let _ = self.held.dir.remove(self.place.saving(slot));
+            return Err(errors::writing(error, self.place.path()));
+        }
+        Ok(Prepared {
+            reserved: true,
+            ..created
+        })
     }
 
     fn put(&mut self, record: Record, forget: Option<&Key>) -> Result<(), StoreError> {
@@ -165,15 +182,10 @@ impl Guard {
             .form
             .write(record)
             .map_err(|error| errors::located(error, self.place.path()))?;
-        let Prepared { file, slot } = match self.prepared.take() {
+        let Prepared { file, slot, reserved } = match self.prepared.take() {
             Some(prepared) => prepared,
-            None => {
-                self.remove_saving()?;
-                self.prepare(0, bytes.len())?
-            }
+            None => self.create(0)?,
         };
-        // A record that says that a refresh is under way is followed by a request and a second save: the space for that
-        // one is reserved too before the request leaves.
         let next = if record.refresh_state().attempt_started_at.is_some() {
             Some(self.prepare(slot + 1, bytes.len())?)
         } else {
@@ -181,9 +193,13 @@ impl Guard {
         };
         let place = Arc::clone(&self.place);
         let failed = |error| errors::writing(error, place.path());
-        fill(&file, &bytes).map_err(failed)?;
+        fill(&file, &bytes, reserved).map_err(failed)?;
         self.replace(slot).map_err(failed)?;
-        self.held.follow(sys::LOCKS_RECORDS.then_some(file));
+        self.held.follow(sys::LOCKS_RECORDS.then(|| Opened {
+            length: bytes.len() as u64,
+            stamp: None,
+            file,
+        }));
         self.sync()?;
         self.prepared = next;
         Ok(())
@@ -252,9 +268,11 @@ impl Guard {
 }
 
 /// Writes the whole file, gives back what was reserved beyond it, and waits until it is on disk.
-pub(crate) fn fill(mut file: &File, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn fill(mut file: &File, bytes: &[u8], reserved: bool) -> io::Result<()> {
     file.write_all(bytes)?;
-    file.set_len(bytes.len() as u64)?;
+    if reserved {
+        file.set_len(bytes.len() as u64)?;
+    }
     file.sync_all()
 }
 

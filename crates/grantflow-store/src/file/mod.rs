@@ -1,12 +1,12 @@
 //! One record in one file, whole after every crash and with one writer among all processes.
 //!
 //! ```text
-//! lock ─▶ <file>.lock (kernel lock) ─▶ read ─▶ <file>.saving-0 made, space reserved
-//!                                                │
-//! save ─▶ write ─▶ fsync ─▶ rename over <file> ─▶ fsync the directory ─▶ saved
+//! lock ─▶ <file>.lock (kernel lock) ─▶ read
+//! save ─▶ <file>.saving-0 ─▶ write ─▶ fsync ─▶ rename over <file> ─▶ fsync the directory ─▶ saved
 //! ```
 //!
-//! Up to the rename the file is wholly the old one, from it on wholly the new one. The lock file is never removed.
+//! The save of a record that says that a refresh is under way also makes `<file>.saving-1` and reserves space in it, so that a
+//! full disk is an error before the request leaves. Up to the rename the file is wholly the old one, from it on wholly the new one. The lock file is never removed.
 
 #![cfg_attr(
     not(all(feature = "multistore", feature = "encrypted", feature = "keyring")),
@@ -49,7 +49,7 @@ use self::seen::Seen;
 /// On systems without Unix modes the file is as private as its directory.
 ///
 /// A missing directory is created (`0700`), if its parent exists, by the first lock. Beside the file stand `<file>.lock`,
-/// which is never removed, and while the lock is held `<file>.saving-0` or `-1`; what a killed process left of these, the next
+/// which is never removed, and while something is saved `<file>.saving-0` or `-1`; what a killed process left of these, the next
 /// lock removes.
 ///
 /// A file that cannot be read stays where it is, and every [`read`](Store::read) and [`lock`](Store::lock) answers

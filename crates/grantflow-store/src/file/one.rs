@@ -9,9 +9,9 @@ use grantflow_core::{Key, Protection, Record, StoreError, StoreErrorKind};
 use super::errors;
 use super::guard::{Guard, Stored};
 use super::lock::Turns;
-use super::place::Place;
+use super::place::{Held, Place};
 use super::seen::Seen;
-use super::sys::{self, Dir};
+use super::sys::Dir;
 use crate::form::Form;
 
 /// A file that holds one record, in one form.
@@ -25,11 +25,11 @@ pub(crate) struct OneRecord {
 /// What a lock is taken for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Purpose {
-    /// To read and change what is there.
+    /// To read and change what is there. Whoever only adopts what another has stored writes nothing.
     Refresh,
-    /// To put something new in the place of whatever is there, unless it is of a newer version.
+    /// To put something new in the place of whatever is there, unless it is of a newer version. Its space is reserved.
     Login,
-    /// To forget what is there. Nothing is reserved, so that a full disk is no obstacle.
+    /// To forget what is there. No data key is needed for it.
     Removal,
 }
 
@@ -53,10 +53,10 @@ impl OneRecord {
 
     /// Reads without any lock.
     pub(crate) fn read(&self) -> Result<Option<Record>, StoreError> {
-        let Some((_, file)) = self.place.open()? else {
+        let Some((_, opened)) = self.place.open()? else {
             return Ok(None);
         };
-        self.decode(&self.place.whole(&file)?).map(Some)
+        self.decode(&self.place.whole(&opened)?).map(Some)
     }
 
     /// Reads without any lock, if the file is not what it was the last time.
@@ -64,14 +64,13 @@ impl OneRecord {
         if let Some(record) = seen.unchanged(&self.place) {
             return Ok(Some(record));
         }
-        let Some((dir, file)) = self.place.open()? else {
+        let Some((dir, opened)) = self.place.open()? else {
             seen.forget();
             return Ok(None);
         };
-        let stamp = sys::stamp(&file);
-        let record = self.place.whole(&file).and_then(|bytes| self.decode(&bytes));
+        let record = self.place.whole(&opened).and_then(|bytes| self.decode(&bytes));
         match &record {
-            Ok(record) => seen.keep(record, stamp, dir, file),
+            Ok(record) => seen.keep(record, dir, opened),
             Err(_) => seen.forget(),
         }
         record.map(Some)
@@ -85,6 +84,15 @@ impl OneRecord {
         Ok(Some((self.decode(&bytes)?, bytes.len())))
     }
 
+    /// The same from the file that is locked, where files are.
+    fn load_held(&self, held: &Held) -> Result<Option<(Record, usize)>, StoreError> {
+        let Some(locked) = &held.record else {
+            return self.load(&held.dir);
+        };
+        let bytes = self.place.whole(locked)?;
+        Ok(Some((self.decode(&bytes)?, bytes.len())))
+    }
+
     fn decode(&self, bytes: &[u8]) -> Result<Record, StoreError> {
         self.form
             .read(bytes)
@@ -94,7 +102,7 @@ impl OneRecord {
     /// Waits for the lock and reads under it.
     pub(crate) fn lock(&self, key: &Key, patience: Duration, purpose: Purpose) -> Result<Guard, StoreError> {
         let (turn, held) = self.turns.lock(&self.place, patience)?;
-        let (stored, length) = match self.load(&held.dir) {
+        let (stored, length) = match self.load_held(&held) {
             Ok(None) => (Stored::Nothing, 0),
             Ok(Some((record, length))) if record.key() == key => (Stored::Ours(Box::new(record)), length),
             Ok(Some((record, _))) => (Stored::Other(Box::new(record.key().clone())), 0),
@@ -104,12 +112,14 @@ impl OneRecord {
             Err(error) => return Err(error),
         };
         let guard = Guard::new((&self.place, &self.form), key.clone(), stored, (turn, held))?;
-        if purpose == Purpose::Removal {
-            return Ok(guard);
+        if purpose != Purpose::Removal {
+            self.form
+                .prepare()
+                .map_err(|error| errors::located(error, self.path()))?;
         }
-        self.form
-            .prepare()
-            .map_err(|error| errors::located(error, self.path()))?;
-        guard.prepared(length)
+        match purpose {
+            Purpose::Login => guard.prepared(length),
+            Purpose::Refresh | Purpose::Removal => Ok(guard),
+        }
     }
 }

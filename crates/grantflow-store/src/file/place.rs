@@ -9,7 +9,7 @@ use grantflow_core::{StoreError, StoreErrorKind};
 use zeroize::Zeroizing;
 
 use super::errors;
-use super::sys::{self, Access, Dir, Way};
+use super::sys::{self, Access, Dir, Opened, Way};
 use crate::form::MAX_LENGTH;
 
 /// A file by its directory and the names in it.
@@ -39,7 +39,8 @@ pub(crate) enum Wait {
 pub(crate) struct Held {
     pub(crate) dir: Dir,
     lock: File,
-    record: Option<File>,
+    /// The file of the record that was found, or of the one saved since.
+    pub(super) record: Option<Opened>,
 }
 
 /// How often the lock file may be found replaced before it is called held: somebody else keeps removing it.
@@ -113,7 +114,7 @@ impl Place {
     }
 
     /// Opens the file, and the directory it is in, without any lock.
-    pub(crate) fn open(&self) -> Result<Option<(Dir, File)>, StoreError> {
+    pub(crate) fn open(&self) -> Result<Option<(Dir, Opened)>, StoreError> {
         self.named()?;
         let Some(dir) = self.directory()? else {
             return Ok(None);
@@ -121,7 +122,7 @@ impl Place {
         Ok(self.opened(&dir)?.map(|file| (dir, file)))
     }
 
-    fn opened(&self, dir: &Dir) -> Result<Option<File>, StoreError> {
+    fn opened(&self, dir: &Dir) -> Result<Option<Opened>, StoreError> {
         let opened = dir.open_file(&self.file, Access::Read);
         opened.map_err(|refusal| refusal.reading(&self.path))
     }
@@ -138,8 +139,8 @@ impl Place {
     }
 
     /// All bytes of the open file.
-    pub(crate) fn whole(&self, file: &File) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-        whole(file).map_err(|error| errors::reading(error, &self.path))
+    pub(crate) fn whole(&self, opened: &Opened) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        whole(&opened.file, opened.length).map_err(|error| errors::reading(error, &self.path))
     }
 
     /// Takes the locks; `None` if another holds them and is not waited for.
@@ -184,20 +185,19 @@ impl Place {
     fn acquire_record(&self, held: &mut Held, wait: Wait) -> Result<bool, StoreError> {
         for _ in 0..RETRIES {
             let opened = held.dir.open_file(&self.file, Access::Write);
-            let Some(file) = opened.map_err(|refusal| refusal.writing(&self.path))? else {
+            let Some(opened) = opened.map_err(|refusal| refusal.writing(&self.path))? else {
                 return Ok(true);
             };
-            if !take(&file, wait).map_err(|error| errors::locking(error, &self.path))? {
+            if !take(&opened.file, wait).map_err(|error| errors::locking(error, &self.path))? {
                 return Ok(false);
             }
-            held.record = Some(file);
-            let current = held
-                .record
-                .as_ref()
-                .map_or(Ok(true), |file| held.dir.names(&self.file, file));
-            if current.map_err(|error| errors::reading(error, &self.path))? {
+            let current = held.dir.names(&self.file, &opened.file);
+            let current = current.map_err(|error| errors::reading(error, &self.path));
+            held.record = Some(opened);
+            if current? {
                 return Ok(true);
             }
+            held.unlock_record();
         }
         Ok(false)
     }
@@ -205,9 +205,9 @@ impl Place {
     /// The process that signed the lock file last, if it lives.
     pub(crate) fn holder(&self) -> Option<u32> {
         let dir = self.directory().ok().flatten()?;
-        let mut file = dir.open_file(&self.lock, Access::Read).ok().flatten()?;
+        let mut opened = dir.open_file(&self.lock, Access::Read).ok().flatten()?;
         let mut text = [0; 16];
-        let length = file.read(&mut text).ok()?;
+        let length = opened.file.read(&mut text).ok()?;
         let pid = std::str::from_utf8(text.get(..length)?)
             .ok()?
             .trim()
@@ -224,17 +224,21 @@ impl Held {
     }
 
     /// Holds the file that has just become the record's, locked before.
-    pub(crate) fn follow(&mut self, record: Option<File>) {
+    pub(crate) fn follow(&mut self, record: Option<Opened>) {
         self.record = record;
+    }
+
+    fn unlock_record(&mut self) {
+        if let Some(record) = self.record.take() {
+            let _ = record.file.unlock();
+        }
     }
 }
 
 /// Unlocked, not only closed: a child process between fork and exec may have the same open file for a moment.
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(record) = &self.record {
-            let _ = record.unlock();
-        }
+        self.unlock_record();
         let _ = self.lock.unlock();
     }
 }
@@ -260,16 +264,38 @@ pub(crate) fn take(file: &File, wait: Wait) -> io::Result<bool> {
 /// Writes our process id into the lock file, for those whose patience ends. It is a hint: failures are of no account.
 fn sign(mut lock: &File) {
     let pid = format!("{}\n", std::process::id());
+    // Written anew by another process only: each write is one more thing for the next fsync to bring to disk.
+    let mut signed = [0; 16];
+    if lock
+        .read(&mut signed)
+        .is_ok_and(|length| signed.get(..length) == Some(pid.as_bytes()))
+    {
+        return;
+    }
     let _ = lock
         .rewind()
         .and_then(|()| lock.write_all(pid.as_bytes()))
         .and_then(|()| lock.set_len(pid.len() as u64));
 }
 
-fn whole(file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
-    let length = usize::try_from(file.metadata()?.len().min(MAX_LENGTH)).unwrap_or(0);
-    // Enough from the start, so that no copy of the secrets is left behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(length + 1));
-    file.take(MAX_LENGTH + 1).read_to_end(&mut bytes)?;
+/// All of a file that was so long when it was opened; of one that is too long, enough to see it.
+fn whole(mut file: &File, length: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    let length = usize::try_from(length.min(MAX_LENGTH + 1)).unwrap_or(0);
+    // Enough from the start, so that no copy of the secrets is left behind; and one more, which shows that it has grown.
+    let mut bytes = Zeroizing::new(vec![0; length + 1]);
+    let mut end = 0;
+    while let Some(room) = bytes.get_mut(end..).filter(|room| !room.is_empty()) {
+        match file.read(room) {
+            Ok(0) => break,
+            Ok(count) => end += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        }
+        // Nobody writes into a file of ours once it has its name: at its end another read would only say so.
+        if end == length {
+            break;
+        }
+    }
+    bytes.truncate(end);
     Ok(bytes)
 }

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use grantflow_core::Record;
 
 use super::place::Place;
-use super::sys::{self, Dir, Guise, Stamp};
+use super::sys::{self, Dir, Opened, Stamp};
 
 /// The last record read, shared by the clones of a store.
 #[derive(Debug, Default)]
@@ -29,8 +29,6 @@ struct Last {
     record: Record,
     stamp: Stamp,
     dir: Dir,
-    /// What the directory was let through with.
-    guise: Guise,
     /// Keeps the number of its inode from being given away.
     _file: File,
 }
@@ -39,20 +37,17 @@ impl Seen {
     /// The record, if its file is still what it was.
     pub(super) fn unchanged(&self, place: &Place) -> Option<Record> {
         let last = Arc::clone(self.last().as_ref()?);
-        let same =
-            last.dir.guise() == Some(last.guise) && sys::stamp_of(place.path()).as_ref() == Some(&last.stamp);
+        let same = last.dir.is_unchanged() && sys::stamp_of(place.path()).as_ref() == Some(&last.stamp);
         same.then(|| last.record.clone())
     }
 
-    /// Keeps a record that was read from this file, which had this stamp before and after.
-    pub(super) fn keep(&self, record: &Record, stamp: Option<Stamp>, dir: Dir, file: File) {
+    /// Keeps a record that was read from this file, if it is the same after as before.
+    pub(super) fn keep(&self, record: &Record, dir: Dir, Opened { file, stamp, .. }: Opened) {
         let settled = stamp.filter(|stamp| stamp.is_settled() && sys::stamp(&file).as_ref() == Some(stamp));
-        let guise = dir.guise().filter(|_| dir.is_ours());
-        let last = settled.zip(guise).map(|(stamp, guise)| Last {
+        let last = settled.map(|stamp| Last {
             record: record.clone(),
             stamp,
             dir,
-            guise,
             _file: file,
         });
         *self.last() = last.map(Arc::new);

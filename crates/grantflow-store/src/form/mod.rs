@@ -42,11 +42,11 @@ pub(crate) fn plain() -> Arc<dyn Form> {
 
 /// SHA-256 in hex, against damage, not against people.
 pub(crate) fn checksum(text: &str) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |number: u8| char::from(DIGITS[usize::from(number & 15)]);
     let mut hex = String::with_capacity(64);
     for byte in Sha256::digest(text) {
-        for digit in [byte >> 4, byte & 15] {
-            hex.push(char::from_digit(digit.into(), 16).unwrap_or_default());
-        }
+        hex.extend([digit(byte >> 4), digit(byte)]);
     }
     hex
 }

@@ -267,15 +267,15 @@ pub(crate) fn synced_once(of: Kind) {
     }
 }
 
-/// What is reserved under the lock is refused there: the request has not left, and the old record stays.
+/// What the note of an attempt reserves is refused there: the request has not left, and the old record stays. So is what a login
+/// reserves, before anybody is asked for consent.
 pub(crate) fn quota(of: Kind) {
     for error in ["EDQUOT", "ENOSPC"] {
-        // The first reservation is that of the lock, the second that of the note of the attempt.
-        for (number, end) in [(1, "flow Full"), (2, "save Full")] {
+        for (task, end) in [("refresh", "save Full"), ("put", "flow Full")] {
             let room = Room::of(of);
             with_the_old_record(&room);
-            let inject = format!("inject=fallocate:error={error}:when={number}");
-            let run = Run::new(&["-e", "trace=fallocate", "-e", &inject], "refresh", (of, &room));
+            let inject = format!("inject=fallocate:error={error}:when=1");
+            let run = Run::new(&["-e", "trace=fallocate", "-e", &inject], task, (of, &room));
             assert!(run.says(end) && !run.says("request"), "{run:?}");
             assert_eq!(stored(&room), Some("old"));
             assert_eq!(room.names(), ["credentials.json", "credentials.json.lock"]);

@@ -77,7 +77,7 @@ fn run(program: &str, arguments: &[&str], path: &Path) -> bool {
 }
 
 #[test]
-fn r04_a_full_disk_is_an_error_of_the_lock_and_the_old_record_stays() {
+fn r04_on_a_full_disk_no_request_leaves_and_the_old_record_stays() {
     each(|of| {
         let Some(disk) = Disk::mount("r04 full disk", of, 256) else {
             return;
@@ -86,8 +86,14 @@ fn r04_a_full_disk_is_an_error_of_the_lock_and_the_old_record_stays() {
         store.put(record(1), PATIENCE).unwrap();
         for free in [0, 4, 32] {
             let ballast = disk.fill_but(free);
+            // The flow writes down that a request is about to leave, and does not get so far.
+            let mut locked = store.lock(&key(), PATIENCE).unwrap();
+            let noted = locked.save(Change::Put(Box::new(attempt(1))));
+            assert_eq!(kind(noted), Some(StoreErrorKind::Full), "{free} KiB free");
+            drop(locked);
+            // Nobody is asked for a consent that could not be stored.
             assert_eq!(
-                kind(store.lock(&key(), PATIENCE)),
+                kind(store.lock_for_login(&key(), PATIENCE)),
                 Some(StoreErrorKind::Full),
                 "{free} KiB free"
             );
@@ -101,7 +107,7 @@ fn r04_a_full_disk_is_an_error_of_the_lock_and_the_old_record_stays() {
 }
 
 #[test]
-fn r04_what_was_reserved_by_the_lock_can_be_saved_on_a_disk_that_fills_up() {
+fn r04_what_the_note_of_an_attempt_reserved_can_be_saved_on_a_disk_that_fills_up() {
     each(|of| {
         let Some(disk) = Disk::mount("r04 reserved space", of, 256) else {
             return;
@@ -117,7 +123,7 @@ fn r04_what_was_reserved_by_the_lock_can_be_saved_on_a_disk_that_fills_up() {
         let read = store.read(&key()).unwrap();
         assert_eq!(read.as_ref().map(json), Some(json(&record(2))));
 
-        // Without a note of an attempt nothing is reserved for a second save: it fails, the first one stays, and it can be tried again.
+        // Without a note of an attempt nothing is reserved: the save fails, what was there stays, and it can be tried again.
         fs::remove_file(&ballast).unwrap();
         let mut locked = store.lock(&key(), PATIENCE).unwrap();
         locked.save(Change::Put(Box::new(record(3)))).unwrap();

@@ -7,11 +7,11 @@ mod unix;
 
 #[cfg(not(unix))]
 pub(crate) use portable::{
-    Dir, Guise, LOCKS_RECORDS, Stamp, has_no_locks, is_exhausted, lives, reserve, stamp, stamp_of,
+    Dir, LOCKS_RECORDS, Stamp, has_no_locks, is_exhausted, lives, reserve, stamp, stamp_of,
 };
 #[cfg(unix)]
 pub(crate) use unix::{
-    Dir, Guise, LOCKS_RECORDS, Stamp, has_no_locks, is_exhausted, lives, reserve, stamp, stamp_of,
+    Dir, LOCKS_RECORDS, Stamp, has_no_locks, is_exhausted, lives, reserve, stamp, stamp_of,
 };
 
 /// Which ways to a directory are allowed.
@@ -29,6 +29,14 @@ pub(crate) enum Access {
     Read,
     /// Reading and writing; on network file systems an exclusive lock needs it.
     Write,
+}
+
+/// A file that was let through, and what was seen of it then.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) file: std::fs::File,
+    pub(crate) length: u64,
+    pub(crate) stamp: Option<Stamp>,
 }
 
 /// Reserves by writing zeros, where there is no better way.

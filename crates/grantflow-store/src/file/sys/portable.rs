@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::super::errors::Refusal;
-use super::{Access, LINKED_DIRECTORY, NO_DIRECTORY, Way};
+use super::{Access, LINKED_DIRECTORY, NO_DIRECTORY, Opened, Way};
 
 /// Whether locks leave readers alone, so that the record's own file may be locked.
 pub(crate) const LOCKS_RECORDS: bool = false;
@@ -47,14 +47,9 @@ impl Dir {
         Self::open(path, way)?.ok_or_else(|| io::Error::from(ErrorKind::NotFound).into())
     }
 
-    /// Whether it would be opened again as it now is.
-    pub(crate) fn is_ours(&self) -> bool {
+    /// Whether its owner and mode are still those it was let through with: there are none.
+    pub(crate) fn is_unchanged(&self) -> bool {
         true
-    }
-
-    /// Its owner and mode, to compare later.
-    pub(crate) fn guise(&self) -> Option<Guise> {
-        None
     }
 
     fn look(&self, name: &OsStr) -> Result<Option<PathBuf>, Refusal> {
@@ -69,13 +64,17 @@ impl Dir {
     }
 
     /// Opens a file; `None` if it is not there.
-    pub(crate) fn open_file(&self, name: &OsStr, access: Access) -> Result<Option<File>, Refusal> {
+    pub(crate) fn open_file(&self, name: &OsStr, access: Access) -> Result<Option<Opened>, Refusal> {
         let Some(path) = self.look(name)? else {
             return Ok(None);
         };
         let write = access == Access::Write;
         match OpenOptions::new().read(true).write(write).open(path) {
-            Ok(file) => Ok(Some(file)),
+            Ok(file) => Ok(Some(Opened {
+                length: file.metadata()?.len(),
+                stamp: None,
+                file,
+            })),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -131,9 +130,6 @@ impl Dir {
         Ok(())
     }
 }
-
-/// Owner and mode of a directory: there are none.
-pub(crate) type Guise = ();
 
 /// What tells one content of a file from another: nothing does here.
 #[derive(Debug, Eq, PartialEq)]

@@ -21,7 +21,7 @@ fn a_file_of_the_portable_form_is_made_filled_renamed_and_removed() {
     assert!(
         portable::Dir::open(&path, Way::AnyLinks)
             .unwrap()
-            .is_some_and(|dir| dir.is_ours() && dir.guise().is_none())
+            .is_some_and(|dir| dir.is_unchanged())
     );
     let (old, new) = (OsStr::new("old"), OsStr::new("new"));
     assert!(dir.open_file(old, Access::Read).unwrap().is_none());
@@ -41,8 +41,10 @@ fn a_file_of_the_portable_form_is_made_filled_renamed_and_removed() {
     assert!(dir.names(new, &file).unwrap() && !dir.has(old).unwrap());
 
     let mut text = String::new();
-    let mut file = dir.open_file(new, Access::Write).unwrap().unwrap();
-    file.read_to_string(&mut text).unwrap();
+    let mut opened = dir.open_file(new, Access::Write).unwrap().unwrap();
+    assert_eq!(opened.length, 6);
+    assert!(opened.stamp.is_none());
+    opened.file.read_to_string(&mut text).unwrap();
     assert_eq!(text, "record");
     dir.remove(new).unwrap();
     dir.remove(new).unwrap();

@@ -14,14 +14,14 @@ use rustix::io::Errno;
 use rustix::process::{Pid, geteuid};
 
 use super::super::errors::Refusal;
-use super::{Access, LINKED_DIRECTORY, NO_DIRECTORY, Way};
+use super::{Access, LINKED_DIRECTORY, NO_DIRECTORY, Opened, Way};
 
 /// Whether locks leave readers alone, so that the record's own file may be locked.
 pub(crate) const LOCKS_RECORDS: bool = true;
 
-/// A directory, held open.
+/// A directory, held open, and what it was let through with.
 #[derive(Debug)]
-pub(crate) struct Dir(OwnedFd);
+pub(crate) struct Dir(OwnedFd, Guise);
 
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 const PRIVATE_DIR: Mode = Mode::RWXU;
@@ -41,32 +41,21 @@ impl Dir {
             Err(Errno::NOTDIR | Errno::LOOP | Errno::MLINK) if way == Way::NoLink => {
                 return Err(no_directory(path));
             }
-            dir => Self(dir.map_err(io::Error::from)?),
+            dir => dir.map_err(io::Error::from)?,
         };
-        dir.check()?;
-        Ok(Some(dir))
-    }
-
-    fn check(&self) -> Result<(), Refusal> {
-        let stat = rustix::fs::fstat(&self.0).map_err(io::Error::from)?;
+        let stat = rustix::fs::fstat(&dir).map_err(io::Error::from)?;
         if stat.st_uid != geteuid().as_raw() && stat.st_uid != 0 {
             return Err(Refusal::Insecure("the directory belongs to another user"));
         }
         if mode(&stat).contains(Mode::WOTH) {
             return Err(Refusal::Insecure("others may write to the directory"));
         }
-        Ok(())
+        Ok(Some(Self(dir, (stat.st_uid, stat.st_mode))))
     }
 
-    /// Whether it would be opened again as it now is.
-    pub(crate) fn is_ours(&self) -> bool {
-        self.check().is_ok()
-    }
-
-    /// Its owner and mode, to compare later.
-    pub(crate) fn guise(&self) -> Option<Guise> {
-        let stat = rustix::fs::fstat(&self.0).ok()?;
-        Some((stat.st_uid, stat.st_mode))
+    /// Whether its owner and mode are still those it was let through with.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        rustix::fs::fstat(&self.0).is_ok_and(|stat| (stat.st_uid, stat.st_mode) == self.1)
     }
 
     /// Opens it, creating the last directory of the path if need be.
@@ -82,7 +71,7 @@ impl Dir {
     }
 
     /// Opens a file; `None` if it is not there.
-    pub(crate) fn open_file(&self, name: &OsStr, access: Access) -> Result<Option<File>, Refusal> {
+    pub(crate) fn open_file(&self, name: &OsStr, access: Access) -> Result<Option<Opened>, Refusal> {
         let flags = match access {
             Access::Read => OFlags::RDONLY,
             Access::Write => OFlags::RDWR,
@@ -96,7 +85,7 @@ impl Dir {
     /// Opens the lock file, creating it if need be.
     pub(crate) fn open_lock(&self, name: &OsStr) -> Result<File, Refusal> {
         let flags = OFlags::RDWR | OFlags::CREATE | NO_TRICKS;
-        private(rustix::fs::openat(&self.0, name, flags, PRIVATE_FILE))
+        Ok(private(rustix::fs::openat(&self.0, name, flags, PRIVATE_FILE))?.file)
     }
 
     /// Creates a file that is not there.
@@ -166,7 +155,7 @@ fn mode(stat: &Stat) -> Mode {
 }
 
 /// Lets through what is ours alone.
-fn private(opened: rustix::io::Result<OwnedFd>) -> Result<File, Refusal> {
+fn private(opened: rustix::io::Result<OwnedFd>) -> Result<Opened, Refusal> {
     let file: File = match opened {
         Ok(file) => file.into(),
         Err(Errno::LOOP) => return Err(Refusal::Insecure("it is a symbolic link")),
@@ -183,13 +172,17 @@ fn private(opened: rustix::io::Result<OwnedFd>) -> Result<File, Refusal> {
     } else if stat.st_nlink > 1 {
         "it has a second name"
     } else {
-        return Ok(file);
+        return Ok(Opened {
+            length: u64::try_from(stat.st_size).unwrap_or(0),
+            stamp: Some(Stamp::of(&stat)),
+            file,
+        });
     };
     Err(Refusal::Insecure(why))
 }
 
 /// Owner and mode of a directory.
-pub(crate) type Guise = (u32, rustix::fs::RawMode);
+type Guise = (u32, rustix::fs::RawMode);
 
 /// What tells one content of a file from another, while its inode cannot be given to another file.
 #[derive(Debug, PartialEq)]

@@ -15,7 +15,7 @@ mod marks;
 mod places;
 mod purity;
 mod rfcs;
-mod wasm;
+mod targets;
 
 use std::fmt;
 
@@ -40,9 +40,9 @@ Holds the invariants of the source tree:
   links      RFC links from the known list, relative links that resolve
   generics   no public type with more than one type parameter
   comparison each cell of the README's comparison links to a test, and each of its tests has a cell
-  wasm       grantflow-core builds for wasm32-unknown-unknown, where that target is installed
+  targets    grantflow-core builds for wasm32, the file stores for macOS and Windows, where such a target is installed
 
-All but `wasm` are also a test of xtask, so `cargo xtask test` holds them too.
+All but `targets` are also a test of xtask, so `cargo xtask test` holds them too.
 ";
 
 /// A broken invariant: where, what, and how to mend it.
@@ -111,7 +111,7 @@ pub(crate) fn main(args: &[String]) -> Result<bool, String> {
 pub(crate) fn run() -> Result<Report, String> {
     let workspace = Workspace::load()?;
     let mut report = check(&workspace)?;
-    wasm::wasm(&workspace, &mut report)?;
+    targets::targets(&workspace, &mut report)?;
     for note in &report.notes {
         println!("tidy: {note}");
     }

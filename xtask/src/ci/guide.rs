@@ -1,6 +1,5 @@
 //! What is said once: the README is the facade's crate documentation, so its examples compile.
 
-use crate::scan::{Source, words};
 use crate::test::Skip;
 use crate::tree::{Tree, dir_of, join};
 
@@ -36,23 +35,6 @@ fn includes<'a>(path: &'a str, text: &'a str) -> impl Iterator<Item = String> + 
             let (_, file) = line.split_once("include_str!(\"")?;
             join(dir_of(path), file.split('"').next()?)
         })
-}
-
-/// Whether a test function has this word in its name.
-pub(super) fn has_test(tree: &Tree, word: &str) -> bool {
-    let is_ours = |path: &str| path.starts_with("crates/") || path.starts_with("tests/");
-    tree.rust().filter(|(path, _)| is_ours(path)).any(|(_, text)| {
-        text.contains(word) && {
-            let code = Source::new(text).code;
-            words(&code, "fn").any(|at| {
-                let rest = &code[at + 2..];
-                let name = &rest[..rest.find(['(', '<']).unwrap_or(0)];
-                let start = code[..at].rfind(['}', ';', '{']).map_or(0, |end| end + 1);
-                let attributes = &code[start..at];
-                name.contains(word) && (attributes.contains("test]") || attributes.contains("test("))
-            })
-        }
-    })
 }
 
 #[cfg(test)]
@@ -92,14 +74,5 @@ mod tests {
             (README, "a"),
             (LIB, "#![doc = include_str!(\"../../../README.md\")]\n")
         ]));
-    }
-
-    #[test]
-    fn only_tests_count_as_tests() {
-        let has = |text: &str| has_test(&tree(&[("tests/a.rs", text)]), "canary");
-        assert!(has("#[test]\nfn the_canary_is_never_seen() {}"));
-        assert!(has("#[tokio::test(flavor = \"x\")]\nasync fn canary() {}"));
-        assert!(!has("fn canary() -> X {}"));
-        assert!(!has("#[test]\nfn other() {} // fn canary()\nfn canary() {}"));
     }
 }

@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let client = grantflow::discover(server.issuer())?
         .client("native-app")
         .with_origins([origin]);
-    let store = FileStore::new("target/first/credentials.json");
+    let store = FileStore::new(format!("target/first/{}.json", server.port()));
     let credentials = grantflow::run_flow(&client, ["profile"], store)?; // opens your browser
     let agent = credentials.authorize(&ureq::Agent::new_with_defaults())?; // a ureq::Agent like any other
     println!(

@@ -3,12 +3,12 @@
 //! `web_login CLIENT_SECRETS API_URL DIRECTORY`, with a `client_secrets.json` of type `web` and a directory that nobody else can
 //! read. A user here is whoever has the session's cookie; an application with accounts names the records by those.
 
-use std::{env, fs, time::Duration};
-
 use axum::http::{HeaderMap, HeaderName, Request, StatusCode, Uri, header};
 use axum::{Router, response::IntoResponse, response::Redirect, response::Response, routing::get};
 use grantflow::{AsyncTransportHost, AuthorizationRequest, Body, PendingAuthorization, Provenance, Record};
 use grantflow::{Step, TokenRequest, drive, flow, prelude::*, store::OnThread};
+use std::{env, fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, time::Duration};
+use tokio::signal::{ctrl_c, unix};
 
 const SCOPES: &str = "openid email";
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -34,7 +34,8 @@ async fn main() -> Result<(), Failure> {
     let step_1 = get(async |headers: HeaderMap| page(home(app, &headers).await));
     let step_2 = get(async |headers: HeaderMap, uri: Uri| page(callback(app, &headers, uri).await));
     let routes = Router::new().route("/", step_1).route(here.path(), step_2);
-    let stopped = async { drop(tokio::signal::ctrl_c().await) };
+    let mut terminate = unix::signal(unix::SignalKind::terminate())?;
+    let stopped = async move { tokio::select!(_ = terminate.recv() => {}, _ = ctrl_c() => {}) };
     let server = axum::serve(listener, routes);
     Ok(server.with_graceful_shutdown(stopped).await?)
 }
@@ -47,9 +48,9 @@ async fn home(app: &App, headers: &HeaderMap) -> Result<Response, Failure> {
     let (key, store) = app.place(user)?;
     let credentials = Credentials::new(key, store, app.transport.clone()).allow_origins(Origin::of(&app.api));
     let request = Request::get(&app.api).body(Body::empty())?;
-    let reply = credentials.authorized(request).await?;
-    credentials.settle(Duration::from_secs(5)).await;
-    Ok(String::from_utf8(reply.into_body().into_bytes())?.into_response()) // as plain text, whatever it is
+    let reply = credentials.authorized(request).await;
+    credentials.settle(Duration::from_secs(35)).await; // a refresh that is cut off may cost the grant
+    Ok(String::from_utf8(reply?.into_body().into_bytes())?.into_response()) // as plain text, whatever it is
 }
 
 /// Step 1: what the redirect will be checked against stays here, under a name that only this browser has.
@@ -61,8 +62,10 @@ async fn login(app: &App) -> Result<Response, Failure> {
         Ok(Step::Done((started, cx.random_token()?)))
     });
     let ((url, pending), name) = drive(start, &AsyncTransportHost::new(&app.transport)).await?;
-    let waiting = format!("login-{}", name.expose());
-    fs::write(waiting, pending.expose_json().expose())?;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    let mut waiting = options.open(format!("login-{}", name.expose()))?;
+    waiting.write_all(pending.expose_json().expose().as_bytes())?;
     Ok((cookie("login", &name), Redirect::to(url.as_str())).into_response())
 }
 

@@ -77,9 +77,17 @@ fn ask(value: &http::HeaderValue, now: Timestamp) -> Option<Timestamp> {
     let request = TokenRequest::refresh(&Client::new("cid", endpoint), Secret::new("RT"));
     let mut reply = Response::new(Body::empty());
     *reply.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
-    reply.headers_mut().insert(http::header::RETRY_AFTER, value.clone());
+    reply
+        .headers_mut()
+        .insert(http::header::RETRY_AFTER, value.clone());
     let mut no_entropy = |_: &mut [u8]| Ok(());
-    let cx = Cx::new(Now { wall: now, ..Now::default() }, &mut no_entropy);
+    let cx = Cx::new(
+        Now {
+            wall: now,
+            ..Now::default()
+        },
+        &mut no_entropy,
+    );
     let error = request.parse(&reply, &cx).expect_err("it is no success");
     error.retry_at()
 }

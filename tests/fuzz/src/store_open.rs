@@ -4,7 +4,9 @@
 //! first byte  0  import        what is read, stored and read again is the same; what is exported is read back
 //!             1  record        what is read and written reads as the same
 //!             2  file          whatever lies in the place of a file store stays as it is, unless a record can be read
-//!             3  sealed sum    the same, with the right checksum around it
+//!             3  summed        the same, with the right checksum around it
+//!             4  sealed        the same, opened with a data key
+//!             5  one of many   the same among the records of a directory, and its neighbour is listed whatever it is
 //! ```
 
 use std::cell::OnceCell;
@@ -12,9 +14,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use grantflow_core::{Record, Store as _, Timestamp};
-use grantflow_store::FileStore;
+use grantflow_core::{Record, Store as _, StoreExt as _, Timestamp};
 use grantflow_store::import::{Export, ExportFormat, Import};
+use grantflow_store::{DataKey, Encrypted, FileStore, GivenKeys, MultiStore};
 use sha2::{Digest as _, Sha256};
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_893_553_445);
@@ -29,7 +31,7 @@ pub fn store_open(data: &[u8]) {
     let Some((kind, content)) = data.split_first() else {
         return;
     };
-    match kind % 4 {
+    match kind % 6 {
         0 => import(content),
         1 => {
             if let Ok(text) = str::from_utf8(content) {
@@ -37,7 +39,9 @@ pub fn store_open(data: &[u8]) {
             }
         }
         2 => file(content),
-        _ => file(&enveloped(content)),
+        3 => file(&enveloped(content)),
+        4 => sealed(content),
+        _ => one_of_many(content),
     }
 }
 
@@ -125,6 +129,82 @@ fn file(content: &[u8]) {
             }
         }
     });
+}
+
+/// What is no record sealed with this key stays as it is. A record that is sealed with it can be read after any change to it, or
+/// stays as it is, too.
+fn sealed(content: &[u8]) {
+    thread_local! {
+        static PLACE: OnceCell<(tempfile::TempDir, PathBuf, DataKey, Vec<u8>)> = const { OnceCell::new() };
+    }
+    PLACE.with(|place| {
+        let (_, path, data_key, good) = place.get_or_init(|| {
+            let dir = tempfile::tempdir().expect("there is a place for files");
+            let path = dir.path().join("sealed.json");
+            let data_key = DataKey::generate().expect("there is randomness");
+            let record = minimal();
+            let store = Encrypted::new(FileStore::new(&path), GivenKeys::new(data_key.clone()));
+            store.put(record, PATIENCE).expect("there is room");
+            let good = fs::read(&path).expect("it is there");
+            (dir, path, data_key, good)
+        });
+        // The input itself, and the good file with the input written over a part of it.
+        let at = content
+            .first()
+            .map_or(0, |at| usize::from(*at) * good.len() / 256);
+        let mut changed = good.clone();
+        changed.splice(at..(at + content.len()).min(good.len()), content.iter().copied());
+        for bytes in [content, &changed] {
+            fs::write(path, bytes).expect("it can be written");
+            let store = Encrypted::new(FileStore::new(path), GivenKeys::new(data_key.clone()));
+            let record = minimal();
+            match store.read(record.key()) {
+                Ok(Some(read)) => assert_eq!(read.expose_json().expose(), record.expose_json().expose()),
+                Ok(None) => panic!("what cannot be read is never treated as absent"),
+                Err(error) => assert!(!format!("{error} {error:?}").is_empty()),
+            }
+            assert_eq!(fs::read(path).expect("it is there"), bytes);
+        }
+    });
+}
+
+fn one_of_many(content: &[u8]) {
+    thread_local! {
+        static PLACE: OnceCell<(tempfile::TempDir, PathBuf)> = const { OnceCell::new() };
+    }
+    PLACE.with(|place| {
+        let (dir, path) = place.get_or_init(|| {
+            let dir = tempfile::tempdir().expect("there is a place for files");
+            let store = MultiStore::new(dir.path());
+            let record = minimal();
+            store.put(record.clone(), PATIENCE).expect("there is room");
+            let neighbour = Record::new(
+                record.key().clone().with_account("neighbour"),
+                record.client().clone(),
+                record.token().clone(),
+                record.provenance().clone(),
+            );
+            store.put(neighbour, PATIENCE).expect("there is room");
+            let path = dir.path().join(format!("{}.json", record.key().digest()));
+            (dir, path)
+        });
+        fs::write(path, content).expect("it can be written");
+        let store = MultiStore::new(dir.path());
+        let listed: Vec<_> = store.records().expect("it can be listed").collect();
+        assert_eq!(listed.len(), 2);
+        let neighbour = |record: &Record| record.key().account() == "neighbour";
+        assert!(listed.iter().flatten().any(neighbour));
+        match store.read(minimal().key()) {
+            Ok(record) => assert_eq!(record.expect("it is there").key(), minimal().key()),
+            Err(error) => assert!(!format!("{error} {error:?}").is_empty()),
+        }
+        assert_eq!(fs::read(path).expect("it is there"), content);
+    });
+}
+
+fn minimal() -> Record {
+    let json = include_str!("../../../crates/grantflow-core/tests/vectors/record-v1-minimal.json");
+    Record::from_json(json).expect("a record")
 }
 
 #[cfg(unix)]

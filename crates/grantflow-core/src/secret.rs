@@ -19,6 +19,13 @@ use zeroize::Zeroize;
 /// assert_eq!(format!("{secret:?}"), "[secret]");
 /// assert!(secret.eq_ct(&Secret::new("hunter2")));
 /// ```
+///
+/// Secrets are not compared with `==`, which would tell by its duration where two differ:
+///
+/// ```compile_fail,E0369
+/// # use grantflow_core::Secret;
+/// let same = Secret::new("hunter2") == Secret::new("hunter3");
+/// ```
 #[derive(Clone, Default)]
 pub struct Secret(String);
 
@@ -73,5 +80,24 @@ impl From<String> for Secret {
 impl From<&str> for Secret {
     fn from(secret: &str) -> Self {
         Self(secret.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t03_secrets_are_the_same_if_every_byte_is() {
+        let secret = Secret::new("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+        assert!(secret.eq_ct(&secret.clone()));
+        for at in 0..secret.expose().len() {
+            let mut other = secret.expose().to_owned();
+            other.replace_range(at..=at, "!");
+            assert!(!secret.eq_ct(&Secret::new(other)), "{at}");
+        }
+        for other in ["", "E", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-c"] {
+            assert!(!secret.eq_ct(&Secret::new(other)), "{other}");
+        }
     }
 }

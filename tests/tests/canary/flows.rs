@@ -1,10 +1,11 @@
 //! Login, use, refresh and revocation through both drivers, well and with every fault at every endpoint.
 
 use grantflow_core::{
-    AsyncTransportHost, Credentials, PendingAuthorization, Transport, TransportHost, blocking, drive, run,
+    AsyncTransportHost, Credentials, PendingAuthorization, TracingObserver, Transport, TransportHost,
+    blocking, drive, run,
 };
 use grantflow_reqwest::ReqwestTransport;
-use grantflow_store::{FileStore, OnThread};
+use grantflow_store::{Encrypted, FileStore, KeyFile, MultiStore, OnThread};
 use grantflow_suites::app::{LATER, get};
 use grantflow_suites::canary::muted;
 use grantflow_suites::clock::{Clock, OnClock};
@@ -71,7 +72,8 @@ pub(crate) fn run_blocking(world: &mut World) {
             .is_none()
     );
 
-    let credentials = blocking::Credentials::new(record.key().clone(), store, transport.clone());
+    let credentials = blocking::Credentials::new(record.key().clone(), store, transport.clone())
+        .with_observer(TracingObserver);
     seen.with(|seen| seen.debug("blocking::Credentials", &credentials));
     let me = server.url("/userinfo");
     for fault in faults() {
@@ -141,7 +143,10 @@ pub(crate) async fn run_async(world: &mut World) {
     let clock = Clock::default();
     let transport = ReqwestTransport::new().expect("there are certificates");
     let transport: Watched<OnClock<ReqwestTransport>> = Watched::new(clock.on(transport), seen);
-    let store = OnThread::new(FileStore::new(dir.path().join("async.json")));
+    let many = MultiStore::new(dir.path().join("many"));
+    let sealed = Encrypted::new(many, KeyFile::new(dir.path().join("keys/data-key.json")));
+    seen.with(|seen| seen.debug("Encrypted", &sealed));
+    let store = OnThread::new(sealed);
     let host = AsyncTransportHost::new(&transport).with_store(&store);
     let discover = login::discover(server.issuer(), "canary").expect("it is a name");
     let client = drive(discover, &host).await.expect("the server tells");
@@ -162,7 +167,8 @@ pub(crate) async fn run_async(world: &mut World) {
         .await
         .expect("it is the answer");
 
-    let credentials = Credentials::new(record.key().clone(), store, transport.clone());
+    let credentials =
+        Credentials::new(record.key().clone(), store, transport.clone()).with_observer(TracingObserver);
     seen.with(|seen| seen.debug("Credentials", &credentials));
     let me = server.url("/userinfo");
     for fault in faults() {

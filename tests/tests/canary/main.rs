@@ -66,6 +66,10 @@ fn t59_t60_t71_canary_no_secret_shows_in_logs_values_errors_and_panics() {
         lines.iter().any(|line| line.contains("hyper")),
         "hyper logs, so the capture works"
     );
+    for told in ["refresh succeeded", "refresh failed", "a login is needed"] {
+        let told = |line: &String| line.contains(" grantflow") && line.contains(told);
+        assert!(lines.iter().any(told), "the observer tells, too");
+    }
     let count = lines.len();
     world
         .seen

@@ -128,34 +128,53 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             StoreErrorKind::Corrupt => f.write_str("the stored record cannot be read")?,
-            StoreErrorKind::Newer => f.write_str("the stored record was written by a newer version")?,
+            StoreErrorKind::Newer => f.write_str(
+                "the stored record was written by a newer version; update the program that reads it",
+            )?,
             StoreErrorKind::Undecryptable { key_id } => {
                 write!(
                     f,
-                    "the stored record cannot be opened with the data key {key_id:016x}"
+                    "the stored record cannot be opened with the data key {key_id:016x}; \
+                     put that key back, or log in to another place"
                 )?;
             }
-            StoreErrorKind::DataKey => f.write_str("the data keys of the store cannot be read")?,
+            StoreErrorKind::DataKey => {
+                f.write_str("the data keys of the store cannot be read; put back the ones that sealed it")?;
+            }
             StoreErrorKind::LockTimeout { holder: Some(pid) } => {
                 write!(f, "process {pid} holds the store's lock for too long")?;
             }
             StoreErrorKind::LockTimeout { holder: None } => {
                 f.write_str("the store's lock is held for too long")?
             }
-            StoreErrorKind::LockUnsupported => f.write_str("the place of the store has no working locks")?,
+            StoreErrorKind::LockUnsupported => {
+                f.write_str("the place of the store has no working locks; put the store on a local disk")?;
+            }
             StoreErrorKind::Full => f.write_str("no space is left for the store")?,
-            StoreErrorKind::ReadOnly => f.write_str("the store cannot be written")?,
+            StoreErrorKind::ReadOnly => {
+                f.write_str("the store cannot be written; give it a directory that this user may write to")?;
+            }
             StoreErrorKind::Insecure(why) => write!(f, "the store is not private: {why}")?,
             StoreErrorKind::OtherRecord => f.write_str("the store holds the record of another key")?,
             StoreErrorKind::NotLocked => f.write_str("the record to save is not the locked one")?,
             StoreErrorKind::Conflict => f.write_str("a newer record is stored")?,
             StoreErrorKind::Unsupported(what) => write!(f, "the store cannot {what}")?,
             StoreErrorKind::Unavailable => f.write_str("the store cannot be reached")?,
-            StoreErrorKind::Locked => f.write_str("the password manager is locked")?,
-            StoreErrorKind::Absent => f.write_str("there is no password manager")?,
+            StoreErrorKind::Locked => {
+                f.write_str("the password manager is locked; unlock it and try again")?
+            }
+            StoreErrorKind::Absent => {
+                f.write_str(
+                    "there is no password manager; start one that has a keyring, or use another store",
+                )?;
+            }
             StoreErrorKind::Denied => f.write_str("the password manager refused")?,
-            StoreErrorKind::TimedOut => f.write_str("the password manager did not answer in time")?,
-            StoreErrorKind::NotKept => f.write_str("the password manager did not keep what it was given")?,
+            StoreErrorKind::TimedOut => {
+                f.write_str("the password manager did not answer in time; unlock it, or restart it")?;
+            }
+            StoreErrorKind::NotKept => {
+                f.write_str("the password manager did not keep what it was given; use another store")?;
+            }
             StoreErrorKind::Io => f.write_str("the store failed")?,
         }
         match &self.path {

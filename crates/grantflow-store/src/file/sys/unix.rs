@@ -45,10 +45,14 @@ impl Dir {
         };
         let stat = rustix::fs::fstat(&dir).map_err(io::Error::from)?;
         if stat.st_uid != geteuid().as_raw() && stat.st_uid != 0 {
-            return Err(Refusal::Insecure("the directory belongs to another user"));
+            return Err(Refusal::Insecure(
+                "the directory belongs to another user; give the store one of your own",
+            ));
         }
         if mode(&stat).contains(Mode::WOTH) {
-            return Err(Refusal::Insecure("others may write to the directory"));
+            return Err(Refusal::Insecure(
+                "others may write to the directory; give the store one of its own, with mode 0700",
+            ));
         }
         Ok(Some(Self(dir, (stat.st_uid, stat.st_mode))))
     }

@@ -4,6 +4,7 @@
 //!
 //! [RFC 8414 section 2]: https://www.rfc-editor.org/rfc/rfc8414#section-2
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -161,10 +162,13 @@ impl Origin {
     ///
     /// [`Error::InvalidInput`] for anything else.
     pub fn new(origin: &str) -> Result<Self, Error> {
-        let (plain, below) = match origin.split_once("://*.") {
-            Some((scheme, host)) if host.contains('.') => (format!("{scheme}://{host}"), true),
+        let wildcard = origin
+            .split_once(':')
+            .and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//*.")?)));
+        let (plain, below) = match wildcard {
+            Some((scheme, host)) if host.contains('.') => (Cow::Owned(format!("{scheme}://{host}")), true),
             Some(_) => return Err(InvalidInput::new("origin", "covers a whole top-level domain").into()),
-            None => (origin.to_owned(), false),
+            None => (Cow::Borrowed(origin), false),
         };
         let uri = checked_uri(&plain, Http::OnLoopback)?;
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
@@ -252,11 +256,14 @@ enum Http {
 
 fn checked_uri(address: &str, http: Http) -> Result<Uri, Error> {
     let bad = |problem| Err(Error::from(InvalidInput::new("address", problem)));
-    if !address.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return bad("has a space, a control character or a letter outside ASCII");
-    }
-    if address.contains(['#', '\\', '"', '<', '>']) {
-        return bad("has a fragment or a character that no address has");
+    for byte in address.bytes() {
+        match byte {
+            b'#' | b'\\' | b'"' | b'<' | b'>' => {
+                return bad("has a fragment or a character that no address has");
+            }
+            b'!'..=b'~' => {}
+            _ => return bad("has a space, a control character or a letter outside ASCII"),
+        }
     }
     let Ok(uri) = address.parse::<Uri>() else {
         return bad("is not an absolute address");

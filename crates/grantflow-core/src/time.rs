@@ -115,6 +115,9 @@ impl FromStr for Timestamp {
 }
 
 fn parse(text: &str) -> Option<Timestamp> {
+    if let Some(time) = as_written(text) {
+        return Some(time);
+    }
     let text = text.strip_suffix('Z').or_else(|| text.strip_suffix("+00:00"))?;
     let (date, time) = text.split_once(['T', ' '])?;
     let (hms, fraction) = time.split_once('.').unwrap_or((time, "0"));
@@ -122,18 +125,35 @@ fn parse(text: &str) -> Option<Timestamp> {
     let (year, month, day) = (date.next()??, date.next()??, date.next()??);
     let mut hms = hms.splitn(3, ':').map(number);
     let (hour, minute, second) = (hms.next()??, hms.next()??, hms.next()??);
+    number(fraction)?;
+    let millis: String = fraction.chars().chain("00".chars()).take(3).collect();
+    let seconds = seconds((year, month, day), (hour, minute, second))?;
+    Some(Timestamp(seconds * 1000 + number(&millis)?))
+}
+
+/// Reads a time of whole seconds as `Display` writes it, which nearly all are.
+fn as_written(text: &str) -> Option<Timestamp> {
+    let bytes: [u8; 20] = text.as_bytes().try_into().ok()?;
+    #[rustfmt::skip] // as it stands in RFC 3339
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'Z'] = bytes else {
+        return None;
+    };
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| i64::from(byte - b'0'));
+    let two = |tens, ones| Some(digit(tens)? * 10 + digit(ones)?);
+    let date = (two(y1, y2)? * 100 + two(y3, y4)?, two(m1, m2)?, two(d1, d2)?);
+    let seconds = seconds(date, (two(h1, h2)?, two(n1, n2)?, two(s1, s2)?))?;
+    Some(Timestamp(seconds * 1000))
+}
+
+/// The seconds since 1970 of a date and a time, if there are such.
+fn seconds((year, month, day): (i64, i64, i64), (hour, minute, second): (i64, i64, i64)) -> Option<i64> {
     let sane = year <= 9999 && (1..=12).contains(&month) && (1..=31).contains(&day);
     if !sane || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
     let days = days_from_civil(year, month, day);
-    if civil_from_days(days) != (year, month, day) {
-        return None;
-    }
-    number(fraction)?;
-    let millis: String = fraction.chars().chain("00".chars()).take(3).collect();
-    let seconds = days * 86_400 + hour * 3600 + minute * 60 + second;
-    Some(Timestamp(seconds * 1000 + number(&millis)?))
+    let is_a_day = civil_from_days(days) == (year, month, day);
+    is_a_day.then_some(days * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
 fn number(digits: &str) -> Option<i64> {

@@ -141,7 +141,7 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// The store's, or [`NotAuthorized::NothingStored`].
+    /// The store's, or [`NotAuthorized::NothingStored`](crate::NotAuthorized::NothingStored).
     pub fn record(&self) -> Result<Record, Error> {
         block_on(self.handle.record())
     }

@@ -47,6 +47,7 @@ The gate every change passes, or only the steps named. Each prints the command i
   fuzz          each target of tests/fuzz for a minute (needs a nightly toolchain)
   histories     a million histories of a token's life
   orders        as loom, with at most three preemptions
+  power         200 power cuts for each store of files, on ext4 and xfs (needs root)
   bench         cargo xtask bench
 ";
 

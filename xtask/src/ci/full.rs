@@ -9,7 +9,7 @@ use crate::simulate;
 use crate::tree::{Tree, dir_of};
 use crate::workspace::Workspace;
 
-pub(super) const STEPS: [&str; 9] = [
+pub(super) const STEPS: [&str; 10] = [
     "deny",
     "oldest",
     "minimal",
@@ -18,6 +18,7 @@ pub(super) const STEPS: [&str; 9] = [
     "fuzz",
     "histories",
     "orders",
+    "power",
     "bench",
 ];
 
@@ -47,7 +48,14 @@ pub(super) fn full(workspace: &Workspace, tree: &Tree, gate: &mut Gate) {
     fuzz(workspace, gate);
     gate.commands("histories", || vec![simulate::command(simulate::FULL)]);
     gate.commands("orders", || vec![simulate::orders(3)]);
+    gate.commands("power", || vec![power(workspace)]);
     gate.step("bench", "cargo xtask bench", |_| bench::main(&[]));
+}
+
+/// The power-cut suite, which the gate runs with a few cuts.
+fn power(workspace: &Workspace) -> Cmd {
+    let test = "test -p grantflow-store --all-features --test suite -- --nocapture r07_";
+    Cmd::cargo(&workspace.root, test).env("GRANTFLOW_POWER_CUTS", "200")
 }
 
 /// Whether rustup has the toolchain.

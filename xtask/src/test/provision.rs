@@ -6,7 +6,7 @@ use super::Skip;
 use crate::cmd::{Cmd, is_installed};
 
 /// Program, and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("strace", "strace"),
@@ -14,6 +14,8 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("python3", "python3-venv"),
     ("dbus-run-session", "dbus-daemon"),
     ("gnome-keyring-daemon", "gnome-keyring"),
+    ("xfs_io", "xfsprogs"),
+    ("mkfs.ext4", "e2fsprogs"),
 ];
 
 const PEERS: &str = "tests/peers";

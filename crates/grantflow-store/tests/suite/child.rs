@@ -16,12 +16,17 @@ const DIR: &str = "GRANTFLOW_TEST_DIR";
 
 /// The test below in another process, with a task.
 pub(crate) fn command(task: &str, room: &Room) -> Command {
+    command_in(task, room.kind(), room)
+}
+
+/// The same with a store of this kind in a directory.
+pub(crate) fn command_in(task: &str, kind: Kind, dir: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(arguments())
         .env(TASK, task)
-        .env(KIND, room.kind().name())
-        .env(DIR, &**room)
+        .env(KIND, kind.name())
+        .env(DIR, dir)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
@@ -143,10 +148,21 @@ fn the_other_process() {
             say_kind("lock", store.lock(&key(), Duration::ZERO));
         }
         "exhaust" => exhaust(&*store),
+        "count" => count(&*store),
         task => panic!("no task {task}"),
     }
     // Nothing of the harness is of interest.
     std::process::exit(0);
+}
+
+/// Saves one record after the other, and says each once it is saved, until one cannot be.
+fn count(store: &dyn Store) {
+    let stored = store
+        .read(&key())
+        .unwrap()
+        .map_or(0, |stored| stored.generation());
+    let saved = (stored + 1..).take_while(|next| store.put(record(*next), PATIENCE).is_ok());
+    saved.for_each(|saved| say(&format!("saved {saved}")));
 }
 
 /// Uses up all open files, tries, frees one after the other, and tries again.

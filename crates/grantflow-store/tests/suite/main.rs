@@ -14,6 +14,8 @@ mod child;
 mod disk;
 #[cfg(unix)]
 mod locks;
+#[cfg(target_os = "linux")]
+mod power;
 #[cfg(unix)]
 mod privacy;
 #[cfg(feature = "encrypted")]

@@ -39,6 +39,7 @@ use crate::{Body, Client, Cx, Endpoint, Error, Issuer, Request, Response, Secret
 pub struct MetadataRequest {
     issuer: Issuer,
     place: Place,
+    skips_s256_check: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +59,7 @@ impl MetadataRequest {
         Self {
             issuer: issuer.clone(),
             place: Place::BeforePath,
+            skips_s256_check: false,
         }
     }
 
@@ -69,7 +71,27 @@ impl MetadataRequest {
         Self {
             issuer: issuer.clone(),
             place: Place::BehindPath,
+            skips_s256_check: false,
         }
+    }
+
+    /// Takes a server, too, that lists code challenge methods and not `S256` ([RFC 8414 section 2]): one whose list is known to be
+    /// wrong. The challenge is sent as ever; whether the server looks at it is then for the caller to know.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use grantflow_core::{Issuer, MetadataRequest, SkipS256Check};
+    ///
+    /// let request = MetadataRequest::new(&Issuer::new("https://server.example.com")?).with_s256_check(SkipS256Check);
+    /// # Ok::<(), grantflow_core::Error>(())
+    /// ```
+    ///
+    /// [RFC 8414 section 2]: https://www.rfc-editor.org/rfc/rfc8414#section-2
+    #[must_use]
+    pub fn with_s256_check(mut self, _: SkipS256Check) -> Self {
+        self.skips_s256_check = true;
+        self
     }
 
     /// The request on the wire.
@@ -112,7 +134,7 @@ impl MetadataRequest {
     ///
     /// [RFC 8414 section 3.3]: https://www.rfc-editor.org/rfc/rfc8414#section-3.3
     pub fn parse(&self, reply: &Response, cx: &Cx<'_>) -> Result<ServerMetadata, Error> {
-        read(&self.issuer, &object(reply, cx)?).map_err(|problem| refusal::bad(reply, problem, cx))
+        read(self, &object(reply, cx)?).map_err(|problem| refusal::bad(reply, problem, cx))
     }
 
     /// Sends the request and reads the reply; it ends in the errors of [`to_http`](Self::to_http) and [`parse`](Self::parse).
@@ -123,6 +145,12 @@ impl MetadataRequest {
         })
     }
 }
+
+/// Switches off the check that a server which lists code challenge methods has `S256` among them;
+/// see [`MetadataRequest::with_s256_check`].
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "its name is all there is to it")]
+pub struct SkipS256Check;
 
 /// What a server says of itself ([RFC 8414 section 2]), checked.
 ///
@@ -224,7 +252,8 @@ impl ServerMetadata {
     }
 }
 
-fn read(issuer: &Issuer, members: &Members<'_>) -> Result<ServerMetadata, ReplyProblem> {
+fn read(request: &MetadataRequest, members: &Members<'_>) -> Result<ServerMetadata, ReplyProblem> {
+    let issuer = &request.issuer;
     let name = members.other("issuer").ok_or(ReplyProblem::Missing("issuer"))?;
     // RFC 8414 section 3.3: "MUST be identical". No normal forms: two names that look alike are two servers.
     if as_text(name).ok_or(ReplyProblem::Invalid("issuer"))? != issuer.as_str() {
@@ -233,11 +262,8 @@ fn read(issuer: &Issuer, members: &Members<'_>) -> Result<ServerMetadata, ReplyP
     if let Some(methods) = members.other("code_challenge_methods_supported") {
         let invalid = ReplyProblem::Invalid("code_challenge_methods_supported");
         // A server that lists methods and not this one would take a login without the protection of PKCE.
-        if !as_texts(methods)
-            .ok_or(invalid)?
-            .iter()
-            .any(|method| method == "S256")
-        {
+        let methods = as_texts(methods).ok_or(invalid)?;
+        if !request.skips_s256_check && !methods.iter().any(|method| method == "S256") {
             return Err(invalid);
         }
     }

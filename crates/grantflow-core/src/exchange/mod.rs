@@ -19,7 +19,7 @@ mod token_reply;
 mod token_request;
 
 pub use introspection::{Introspection, IntrospectionRequest};
-pub use metadata::{MetadataRequest, ServerMetadata};
+pub use metadata::{MetadataRequest, ServerMetadata, SkipS256Check};
 pub use revocation::RevocationRequest;
 pub use token_request::TokenRequest;
 

@@ -1,7 +1,7 @@
 //! Metadata: a document is about the server that was asked, and each of its addresses is safe.
 
 use grantflow_core::error::ReplyProblem;
-use grantflow_core::{Error, Issuer, MetadataRequest, ServerMetadata};
+use grantflow_core::{AuthorizationRequest, Error, Issuer, MetadataRequest, ServerMetadata, SkipS256Check};
 use serde_json::{Value, json};
 
 use super::{JSON, at, problem, reply};
@@ -178,6 +178,25 @@ fn t05_a_server_that_lists_methods_without_s256_is_refused() {
     for good in [json!(["S256"]), json!(["plain", "S256"]), Value::Null] {
         assert!(changed(name, good.clone()).is_ok(), "{good}");
     }
+}
+
+#[test]
+fn t05_a_list_that_is_known_to_be_wrong_is_passed_over_by_name_and_the_challenge_is_sent_all_the_same() {
+    let issuer = Issuer::new(ISSUER).unwrap();
+    let mut document = document();
+    let read = |document: &Value| {
+        let reply = reply(200, JSON, document.to_string());
+        at(|cx| {
+            let request = MetadataRequest::new(&issuer).with_s256_check(SkipS256Check);
+            let client = request.parse(&reply, cx)?.client("c");
+            let (url, _) = AuthorizationRequest::new(&client, "https://app.example.com/cb").start(cx)?;
+            Ok::<_, Error>(url.as_str().to_owned())
+        })
+    };
+    document["code_challenge_methods_supported"] = json!(["plain"]);
+    assert!(read(&document).unwrap().contains("code_challenge_method=S256"));
+    document["code_challenge_methods_supported"] = json!("plain");
+    assert!(read(&document).is_err(), "what is no list makes no sense still");
 }
 
 #[test]

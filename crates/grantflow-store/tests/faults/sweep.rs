@@ -63,11 +63,14 @@ impl Sweep {
         for call in &points {
             *found.entry(self.fault("KILL", call)).or_insert(0) += 1;
             faults += 1;
-            for error in ERRORS {
-                if !NOT_FILES.contains(&call.name.as_str()) {
-                    *found.entry(self.fault(error, call)).or_insert(0) += 1;
-                    faults += 1;
-                }
+            if NOT_FILES.contains(&call.name.as_str()) {
+                continue;
+            }
+            // A process may also have too many files open (R34).
+            let opening = (call.name == "openat").then_some("EMFILE");
+            for error in ERRORS.into_iter().chain(opening) {
+                *found.entry(self.fault(error, call)).or_insert(0) += 1;
+                faults += 1;
             }
         }
         tell(&format!(

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use grantflow_core::{Client, Error, Scopes, Store, blocking};
 use grantflow_loopback::{Environment, LoginError, LoginOptions, Prompt, run_flow_with};
-use grantflow_store::{FileStore, MemoryStore};
+use grantflow_store::{FileStore, MemoryStore, MultiStore};
 use grantflow_testserver::{Browser, Config, Endpoint, Fault, TestServer};
 use grantflow_ureq::UreqTransport;
 use support::{User, authority, client, follow, options, parameter};
@@ -179,6 +179,27 @@ fn a_store_for_many_keeps_the_records_of_all_clients_and_accounts() {
         .with_redirect_uris(["http://127.0.0.1/callback"]);
     login(&other, "read", &store, &User::consents()).unwrap();
     assert_eq!(store.keys().unwrap().len(), 3);
+}
+
+#[test]
+fn t70_a_record_of_another_login_that_cannot_be_read_changes_nothing_for_this_one() {
+    let server = TestServer::start().unwrap();
+    let file = File::new("many");
+    let store = MultiStore::new(&file.0);
+    let client = client(&server, "native-app");
+    let bob = options().account("bob");
+    login_with(&client, "read", &store, &User::consents(), &bob).unwrap();
+    let theirs = store.keys().unwrap().remove(0);
+    let path = store.path().join(format!("{}.json", theirs.digest()));
+    login(&client, "read", &store, &User::consents()).unwrap();
+    std::fs::write(&path, "not a record").unwrap();
+    // What was granted before is asked for together with what is new, and its record is replaced.
+    let wider = login(&client, "write", &store, &User::consents()).unwrap();
+    assert_eq!(wider.record().unwrap().scopes(), &scopes("read write"));
+    login(&client, "read", &store, &User::is_not_asked()).unwrap();
+    let read = store.records().unwrap().filter(Result::is_ok).count();
+    assert_eq!((read, store.records().unwrap().count()), (1, 2));
+    assert_eq!(std::fs::read_to_string(path).unwrap(), "not a record");
 }
 
 #[test]

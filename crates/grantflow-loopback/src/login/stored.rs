@@ -39,35 +39,28 @@ pub(super) fn look_up(
         // The save of the new login sets it aside.
         None => return Ok(Stored::ask(wanted.scopes().clone(), None)),
     }
-    let keys = match store.keys() {
-        Err(error) if matches!(error.kind(), StoreErrorKind::Unsupported(_)) => Vec::new(),
-        keys => readable(keys)?.unwrap_or_default(),
-    };
-    let (kin, others): (Vec<Key>, Vec<Key>) = keys
-        .into_iter()
-        .filter(|key| key != wanted)
-        .partition(|key| key.same_but_for_scopes(wanted));
-    if store.holds_one_record()
-        && let Some(other) = others.into_iter().next()
-    {
-        return Err(LoginError::other_record(other, wanted.clone()));
-    }
-    let mut widest: Option<Record> = None;
-    for key in kin {
-        let Some(Some(record)) = readable(store.read(&key))? else {
+    let mut kin = Vec::new();
+    for record in records(store)? {
+        if record.key() == wanted {
             continue;
-        };
-        if serves(&record) && covers(&record, wanted.scopes()) {
-            return Ok(Stored::Serves(key));
         }
-        let scopes = |record: &Record| record.key().scopes().len();
-        if widest
-            .as_ref()
-            .is_none_or(|widest| scopes(&record) > scopes(widest))
-        {
-            widest = Some(record);
+        if record.key().same_but_for_scopes(wanted) {
+            kin.push(record);
+        } else if store.holds_one_record() {
+            return Err(LoginError::other_record(record.key().clone(), wanted.clone()));
         }
     }
+    if let Some(record) = kin
+        .iter()
+        .find(|record| serves(record) && covers(record, wanted.scopes()))
+    {
+        return Ok(Stored::Serves(record.key().clone()));
+    }
+    // The first of several that are alike, so that the choice is not by chance.
+    let widest = kin
+        .into_iter()
+        .rev()
+        .max_by_key(|record| record.key().scopes().len());
     Ok(match widest {
         None => Stored::ask(wanted.scopes().clone(), None),
         // What was revoked is not asked for again; it only makes room.
@@ -76,6 +69,23 @@ pub(super) fn look_up(
         }
         Some(old) => Stored::ask(old.key().scopes().union(wanted.scopes()), Some(old.key().clone())),
     })
+}
+
+/// All records that can be read. In a store of many the others are passed over: they are of other logins, and this one neither
+/// needs nor touches them.
+fn records(store: &dyn Store) -> Result<Vec<Record>, StoreError> {
+    let records = match store.records() {
+        Err(error) if matches!(error.kind(), StoreErrorKind::Unsupported(_)) => return Ok(Vec::new()),
+        records => readable(records)?,
+    };
+    let mut all = Vec::new();
+    for record in records.into_iter().flatten() {
+        match record {
+            Err(_) if !store.holds_one_record() => {}
+            record => all.extend(readable(record)?),
+        }
+    }
+    Ok(all)
 }
 
 impl Stored {

@@ -1,15 +1,17 @@
 //! What can be typed; values are read into what they stand for at once, so that a bad one is named with its option.
 
-use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Parser, Subcommand, ValueEnum};
 use grantflow::loopback::{LoginArgs, LoopbackHost};
-use grantflow::{Issuer, Origin};
+use grantflow::{Issuer, Origin, Secret};
 
 use crate::export::ExportArgs;
 use crate::import::ImportArgs;
+use crate::place::{Place, SealingKey};
+use crate::select::Selector;
 
 /// OAuth 2.0 from the command line: log in once, then call APIs with tokens that refresh themselves.
 ///
@@ -17,12 +19,25 @@ use crate::import::ImportArgs;
 #[derive(Debug, Parser)]
 #[command(name = "grantflow", version, max_term_width = 100, after_help = crate::exit::CODES)]
 pub(crate) struct Args {
-    /// Where the credentials are kept: file:PATH
+    /// Where the credentials are kept: file:PATH, multistore:DIRECTORY or keyring:APPLICATION/USER
     ///
-    /// Without it the variable GRANTFLOW_STORE says where, and without that it is a file in your own data directory (`grantflow info`
-    /// shows which). The file is readable by its owner only, and holds the credentials of one account.
-    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "STORE", value_parser = OsStringValueParser::new().try_map(|text| place(&text)))]
-    pub(crate) store: Option<PathBuf>,
+    /// A file and an item of the password manager hold the credentials of one account, a directory any number. Sealed they are named
+    /// file+sealed:PATH and multistore+sealed:DIRECTORY, with --sealing-key. Without the option the variable GRANTFLOW_STORE says
+    /// where, and without that it is a directory in your own data directory (`grantflow info` shows which). Files are readable by
+    /// their owner only.
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "STORE", value_parser = OsStringValueParser::new().try_map(|text| Place::parse(&text)))]
+    pub(crate) store: Option<Place>,
+
+    /// Where the key of a sealed store is: keyring:APPLICATION/USER, file:PATH, or env:NAME for the variable NAME
+    ///
+    /// A key in a file or in the password manager is made by the first login. A variable has one that you made with
+    /// `openssl rand -base64 32`. Without the option the variable GRANTFLOW_SEALING_KEY says where the key is.
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "KEY", value_parser = OsStringValueParser::new().try_map(|text| SealingKey::parse(&text)))]
+    pub(crate) sealing_key: Option<SealingKey>,
+
+    /// The value of the variable that has the sealing key.
+    #[arg(skip)]
+    pub(crate) secret: Option<Secret>,
 
     /// How results are printed; the members of json are a promise (docs/cli.md)
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FORMAT", default_value = "text")]
@@ -58,11 +73,12 @@ pub(crate) enum Command {
     /// The browser is $BROWSER where that is set, else the default one. Without a browser the address to open is printed.
     Login(Box<Login>),
     /// Print an access token, refreshed first if it has to be
-    Token,
+    #[command(after_help = TOKEN_EXAMPLES)]
+    Token(Selector),
     /// Print the Authorization header line
     ///
     /// For programs that read headers from a file or a pipe: `grantflow header | curl -H @- https://api.example.com/`
-    Header,
+    Header(Selector),
     /// Run curl with the Authorization header, which no other process can see
     ///
     /// The header goes to the one address and nowhere else: it must be of an origin that the credentials are for (--origin of
@@ -71,13 +87,15 @@ pub(crate) enum Command {
     #[command(after_help = CURL_EXAMPLES)]
     Curl(Curl),
     /// Show what is stored: scopes, expiry, origins; no secret
-    Info,
-    /// List the stored credentials
+    Info(Selector),
+    /// List the stored credentials: whose they are, for what, until when, and how they are protected
+    ///
+    /// What cannot be read is listed with the reason, hides nothing else, and makes the exit code 6.
     List,
     /// Revoke the credentials at the server and delete them here
     ///
     /// They are made unusable here first. If the server cannot be asked they stay so, and another `grantflow revoke` finishes.
-    Revoke,
+    Revoke(Selector),
     /// Copy credentials of oauth2client, gcloud or google-auth into the store
     ///
     /// The format is recognised by the content: file.Storage, multiprocess_file_storage, multistore_file, application default
@@ -141,6 +159,10 @@ pub(crate) struct Login {
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub(crate) account: String,
 
+    /// A label, where you keep several that are otherwise alike
+    #[arg(long, value_name = "LABEL", default_value = "", hide_default_value = true)]
+    pub(crate) label: String,
+
     #[command(flatten)]
     pub(crate) receiver: LoginArgs,
 }
@@ -154,6 +176,10 @@ pub(crate) struct Curl {
     /// Options for curl, after `--`
     #[arg(last = true, value_name = "CURL OPTIONS")]
     pub(crate) options: Vec<OsString>,
+
+    // Last, since its heading counts for all that follow.
+    #[command(flatten)]
+    pub(crate) selector: Selector,
 }
 
 #[derive(Debug, clap::Args)]
@@ -161,30 +187,6 @@ pub(crate) struct Demo {
     /// Consent without a browser
     #[arg(long)]
     pub(crate) yes: bool,
-}
-
-/// Reads `file:PATH`.
-pub(crate) fn place(text: &OsStr) -> Result<PathBuf, &'static str> {
-    let path = strip_prefix(text, "file:").ok_or("name it as file:PATH")?;
-    if path.as_os_str().is_empty() {
-        return Err("the path behind `file:` is missing");
-    }
-    if path.starts_with("~") {
-        return Err("the shell does not replace `~` there: name the whole path, or file:$HOME/…");
-    }
-    Ok(path)
-}
-
-#[cfg(unix)]
-fn strip_prefix(text: &OsStr, prefix: &str) -> Option<PathBuf> {
-    use std::os::unix::ffi::OsStrExt as _;
-    let path = text.as_bytes().strip_prefix(prefix.as_bytes())?;
-    Some(Path::new(OsStr::from_bytes(path)).to_owned())
-}
-
-#[cfg(not(unix))]
-fn strip_prefix(text: &OsStr, prefix: &str) -> Option<PathBuf> {
-    text.to_str()?.strip_prefix(prefix).map(PathBuf::from)
 }
 
 fn issuer(text: &str) -> Result<Issuer, String> {
@@ -227,10 +229,19 @@ const EVERYWHERE: &str = "Everywhere";
 const LOGIN_EXAMPLES: &str = "Examples:
   grantflow login --client-secrets client_secrets.json --scope openid email
   grantflow login --issuer https://gitlab.com --client-id ID --scope read_user \\
-      --redirect-uri http://127.0.0.1/callback --origin https://gitlab.com";
+      --redirect-uri http://127.0.0.1/callback --origin https://gitlab.com
+  grantflow login --client-secrets client_secrets.json --scope openid --account work
+  grantflow login --client-secrets client_secrets.json --scope openid \\
+      --store multistore+sealed:credentials --sealing-key keyring:my-tool/key";
+
+const TOKEN_EXAMPLES: &str = "Examples:
+  grantflow token
+  grantflow token --account work
+  grantflow token --store keyring:my-tool/ann";
 
 const CURL_EXAMPLES: &str = "Examples:
   grantflow curl https://www.googleapis.com/oauth2/v3/userinfo
+  grantflow curl --account work https://www.googleapis.com/oauth2/v3/userinfo
   grantflow curl https://api.example.com/items -- -sS --json '{\"name\": \"new\"}' -o reply.json";
 
 #[cfg(test)]
@@ -241,26 +252,6 @@ mod tests {
     #[test]
     fn the_definitions_contradict_each_other_nowhere() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn a_place_is_a_file_with_a_path() {
-        let place = |text: &str| place(OsStr::new(text));
-        assert_eq!(place("file:a:b"), Ok(PathBuf::from("a:b")));
-        assert_eq!(place("file:/a"), Ok(PathBuf::from("/a")));
-        for bad in [
-            "",
-            "file",
-            "file:",
-            "/a/b",
-            "a",
-            "keyring:x",
-            "FILE:a",
-            "file:~",
-            "file:~/a",
-        ] {
-            assert!(place(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

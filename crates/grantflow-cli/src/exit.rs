@@ -5,12 +5,12 @@ use std::fmt;
 
 use grantflow::error::ReplyProblem;
 use grantflow::loopback::Visible;
-use grantflow::{Error, StoreError, StoreErrorKind};
-use serde_json::{Value, json};
+use grantflow::{Error, Key, StoreError, StoreErrorKind};
+use serde_json::json;
 
 use crate::args::Format;
 use crate::output::{note, one_line};
-use crate::select::as_options;
+use crate::select::{self, Candidate};
 
 pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
@@ -39,8 +39,8 @@ pub(crate) struct Failure {
     code: u8,
     message: String,
     hint: Option<String>,
-    /// What could have been meant, as the parts of keys.
-    candidates: Vec<Value>,
+    /// What could have been meant.
+    candidates: Vec<Candidate>,
 }
 
 impl Failure {
@@ -54,8 +54,8 @@ impl Failure {
     }
 
     /// Adds what could have been meant.
-    pub(crate) fn candidates(mut self, candidates: impl IntoIterator<Item = Value>) -> Self {
-        self.candidates.extend(candidates);
+    pub(crate) fn candidates<'k>(mut self, keys: impl IntoIterator<Item = &'k Key>) -> Self {
+        self.candidates = select::candidates(keys);
         self
     }
 
@@ -75,6 +75,17 @@ impl Failure {
         self.code
     }
 
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The same advice to another message.
+    pub(crate) fn instead(mut self, code: u8, message: impl Into<String>) -> Self {
+        self.code = code;
+        self.message = message.into();
+        self
+    }
+
     /// Tells it on standard error as what did not end the command: `what`, and then why.
     pub(crate) fn warn(&self, what: &str) {
         note(&format!("grantflow: {what}: {}", Visible(&self.message)));
@@ -86,7 +97,7 @@ impl Failure {
             Format::Text => {
                 note(&format!("grantflow: {}", Visible(&self.message)));
                 for candidate in &self.candidates {
-                    note(&format!("  {}", Visible(&as_options(candidate))));
+                    note(&format!("  {}", Visible(&candidate.options)));
                 }
                 if let Some(hint) = &self.hint {
                     note(&format!("  {}", Visible(hint)));
@@ -95,7 +106,7 @@ impl Failure {
             Format::Json => {
                 let mut error = json!({"error": self.message, "hint": self.hint, "exit_code": self.code});
                 if !self.candidates.is_empty() {
-                    error["candidates"] = Value::Array(self.candidates.clone());
+                    error["candidates"] = self.candidates.iter().map(|one| one.parts.clone()).collect();
                 }
                 note(&one_line(&error));
             }
@@ -156,17 +167,32 @@ fn hint(error: &Error, code: u8) -> Option<String> {
             format!("if the token is meant for it, run `grantflow login` again with --origin {origin}")
         }
         Error::InvalidInput(input) if input.what() == "revocation_endpoint" => {
-            "this server revokes nothing: end the access in your account there, then delete the file that `grantflow info` names"
-                .to_owned()
+            "this server revokes nothing: end the access in your account there".to_owned()
         }
         Error::Store(error) => match error.kind() {
-            StoreErrorKind::Corrupt => "it is left as it is; `grantflow login` sets it aside".to_owned(),
-            StoreErrorKind::Newer => "use a newer grantflow, or another place with --store file:PATH".to_owned(),
+            StoreErrorKind::Corrupt => {
+                "it is left as it is; `grantflow login` with the options of the first time sets it aside".to_owned()
+            }
+            StoreErrorKind::Newer => "use a newer grantflow, or another place with --store".to_owned(),
+            StoreErrorKind::Undecryptable { .. } => {
+                "it is left as it is: name the key that it was sealed with by --sealing-key".to_owned()
+            }
+            StoreErrorKind::DataKey => {
+                "put a copy of the key back: nothing else opens what it has sealed".to_owned()
+            }
             StoreErrorKind::Insecure(_) => {
-                "file and directory must be yours alone (chmod 600 and 700); or name another place with --store file:PATH"
+                "file and directory must be yours alone (chmod 600 and 700); or name another place with --store"
                     .to_owned()
             }
             StoreErrorKind::LockTimeout { .. } => "try again when the other process has ended".to_owned(),
+            StoreErrorKind::LockUnsupported => "name a place on a disk of this machine with --store".to_owned(),
+            StoreErrorKind::Locked | StoreErrorKind::TimedOut => {
+                "unlock the password manager, and try again; or name another place with --store".to_owned()
+            }
+            StoreErrorKind::Absent => {
+                "start one (GNOME Keyring, KWallet, KeePassXC), or name a file with --store; without a key it is in the clear".to_owned()
+            }
+            StoreErrorKind::Denied | StoreErrorKind::NotKept => "`grantflow doctor` tries it out".to_owned(),
             _ => return None,
         },
         _ => return None,

@@ -3,17 +3,16 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use grantflow::blocking::Credentials;
+use grantflow::Record;
 use grantflow::loopback::Visible;
 use grantflow::store::import::{Export, ExportFormat};
-use grantflow::{Error, NotAuthorized, Record, Store as _};
 use serde_json::json;
 
 use crate::args::Args;
 use crate::exit::Failure;
 use crate::import::may_rotate;
 use crate::output::{describe, note, result, while_waiting};
-use crate::select::{Selector, ambiguous};
+use crate::select::Selector;
 use crate::session::Session;
 
 #[derive(Debug, clap::Args)]
@@ -61,28 +60,24 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 /// Writes what is stored.
 pub(crate) fn export(args: &Args, export: &ExportArgs) -> Result<(), Failure> {
     let session = Session::open(args)?;
-    let mut keys = session.store.keys()?;
-    keys.retain(|key| export.selector.fits(key));
-    if keys.is_empty() {
-        return Err(Error::from(NotAuthorized::NothingStored).into());
-    }
-    if export.library != Library::Oauth2clientMultiprocess && keys.len() > 1 {
-        let what = format!(
-            "the format holds one credential, and the store has {}",
-            keys.len()
-        );
-        return Err(ambiguous(&what, &keys));
+    let mut records = session.fitting(&export.selector)?;
+    if export.library != Library::Oauth2clientMultiprocess {
+        let what = |count| {
+            format!(
+                "the format holds one credential, and {} has {count} that fit",
+                session.location
+            )
+        };
+        records = vec![export.selector.one(records, Record::key, what)?];
     }
     if export.access_token_only {
-        for key in &keys {
-            let credentials = Credentials::new(key.clone(), session.store.clone(), session.transport.clone());
+        session.make_directory()?;
+        for record in &mut records {
+            let credentials = session.credentials_of(record.key().clone());
             while_waiting("getting an access token", || credentials.access_token())?;
+            *record = credentials.record()?;
         }
     }
-    let records: Vec<Record> = keys
-        .iter()
-        .filter_map(|key| session.store.read(key).transpose())
-        .collect::<Result<_, _>>()?;
     let mut writer = Export::new(match export.library {
         Library::Oauth2client => ExportFormat::FileStorage,
         Library::Oauth2clientMultiprocess => ExportFormat::MultiprocessFileStorage,
@@ -96,7 +91,7 @@ pub(crate) fn export(args: &Args, export: &ExportArgs) -> Result<(), Failure> {
     }
     write(export, writer, &records)?;
     let location = &session.location;
-    let describe = |record: &Record| describe(record, &session.store, location, session.now());
+    let describe = |record: &Record| describe(record, &*session.store, location, session.now());
     let value = json!({
         "file": export.file.display().to_string(),
         "access_token_only": export.access_token_only,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::args::Args;
 use crate::exit::{Failure, USAGE};
 use crate::output::{describe, note, result};
-use crate::select::{Selector, ambiguous};
+use crate::select::Selector;
 use crate::session::Session;
 
 /// How long to wait for a Python process that writes the file, or for another process at the store.
@@ -65,20 +65,18 @@ pub(crate) fn import(args: &Args, import: &ImportArgs) -> Result<(), Failure> {
     if records.is_empty() {
         return Err(nothing(&import.file, &not_taken));
     }
-    let keys = || records.iter().map(|(_, _, record)| record.key());
-    if session.store.holds_one_record() && records.len() > 1 {
-        let what = format!(
-            "{} holds one record, and the file has {}",
-            session.location,
-            records.len()
-        );
-        return Err(ambiguous(&what, keys()));
+    if session.store.holds_one_record() {
+        let what = |count| format!("{} holds one record, and the file has {count}", session.location);
+        let one = import
+            .selector
+            .one(records, |(_, _, record)| record.key(), what)?;
+        records = vec![one];
     }
     session.make_directory()?;
     let mut all = Vec::new();
     for (name, class, record) in records {
-        let (record, stored) = store(&session.store, record, import.replace)?;
-        let mut description = describe(&record, &session.store, &session.location, session.now());
+        let (record, stored) = store(&*session.store, record, import.replace)?;
+        let mut description = describe(&record, &*session.store, &session.location, session.now());
         description["name"] = name.into();
         description["class"] = class.into();
         description["stored"] = stored.into();
@@ -159,9 +157,9 @@ fn store(store: &dyn Store, record: Record, replace: bool) -> Result<(Record, &'
     }
     if !replace && let Some(in_the_way) = old.as_ref().map(Record::key).or(other.as_ref()) {
         let what = "the store holds other credentials already";
-        return Err(Failure::new(USAGE, what)
-            .candidates([crate::select::candidate(in_the_way)])
-            .hint("name another place with --store, or replace them with --replace"));
+        return Err(Failure::new(USAGE, what).candidates([in_the_way]).hint(
+            "a directory holds any number (--store multistore:DIRECTORY); or replace them with --replace",
+        ));
     }
     let (record, stored) = match &old {
         Some(old) => (record.succeeding(old), "replaced"),

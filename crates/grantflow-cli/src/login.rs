@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use grantflow::loopback::{Answers, LoginError, Message, Paste, Prompt, TerminalPrompt, run_flow_with};
 use grantflow::{
@@ -33,28 +34,34 @@ pub(crate) fn login(args: &Args, login: &Login) -> Result<(), Failure> {
             .as_slice(),
     )?;
     let client = client(login, &session)?;
-    let key = Key::new(&client, scopes.clone()).with_account(&login.account);
+    let key = Key::new(&client, scopes.clone())
+        .with_account(&login.account)
+        .with_label(&login.label);
     let origins = origins(&session, &client, &key, &login.origins)?;
     session.make_directory()?;
     let prompt = Conversation::default();
     let asked = run_flow_with(
         &client.with_origins(origins.iter().cloned()),
         scopes,
-        session.store.clone(),
+        Arc::clone(&session.store),
         session.transport.clone(),
-        &login.receiver.options().account(&login.account),
+        &login
+            .receiver
+            .options()
+            .account(&login.account)
+            .label(&login.label),
         &prompt,
     );
     prompt.end();
     guard::settled();
     let key = asked?.record()?.key().clone();
-    let record = allow(&session.store, &key, &origins)?;
+    let record = allow(&*session.store, &key, &origins)?;
     if !prompt.asked.get() && args.format == Format::Text {
         note(
             "The stored credentials serve: nobody was asked. To log in afresh, run `grantflow revoke` first.",
         );
     }
-    let description = describe(&record, &session.store, &session.location, session.now());
+    let description = describe(&record, &*session.store, &session.location, session.now());
     result(args.format, &lines(&description), &description)
 }
 
@@ -148,14 +155,18 @@ const LONGEST_SECRET: usize = 64 * 1024;
 fn origins(session: &Session, client: &Client, key: &Key, named: &[Origin]) -> Result<Vec<Origin>, Failure> {
     let mut origins = client.origins().to_vec();
     origins.extend_from_slice(named);
-    let stored = match session.store.keys() {
+    let stored = match session.store.records() {
         // A new login sets it aside, with what it says.
-        Err(error) if error.kind() == StoreErrorKind::Corrupt => Vec::new(),
-        keys => keys?,
+        Err(error) if error.kind() == StoreErrorKind::Corrupt => None,
+        records => Some(records?),
     };
-    for stored in stored.iter().filter(|stored| stored.same_but_for_scopes(key)) {
-        if let Some(record) = session.store.read(stored)? {
-            origins.extend_from_slice(record.origins());
+    for record in stored.into_iter().flatten() {
+        match record {
+            Ok(record) if record.key().same_but_for_scopes(key) => {
+                origins.extend_from_slice(record.origins());
+            }
+            // What others cannot read of theirs is no matter of this login; its own it meets again.
+            _ => {}
         }
     }
     origins.sort();
@@ -232,7 +243,7 @@ impl From<LoginError> for Failure {
             ),
             LoginError::OtherRecord(_) => (
                 USAGE,
-                "another place is named with --store file:PATH; `grantflow revoke` removes what is stored",
+                "a directory holds any number: --store multistore:DIRECTORY; `grantflow revoke` removes what is stored",
             ),
             LoginError::NotLoopback | LoginError::NoLoopbackRedirect => (USAGE, ""),
             _ => (FAILED, ""),

@@ -9,12 +9,15 @@ mod exit;
 mod export;
 mod guard;
 mod import;
+mod list;
 mod logging;
 mod login;
 mod output;
+mod place;
 mod record;
 mod select;
 mod session;
+mod stores;
 
 use std::ffi::OsStr;
 use std::process::ExitCode;
@@ -27,10 +30,12 @@ use crate::exit::Failure;
 
 fn main() -> ExitCode {
     guard::no_core_dumps();
-    let args = match Args::try_parse() {
+    let mut args = match Args::try_parse() {
         Ok(args) => args,
         Err(usage) => return misused(&usage),
     };
+    // Before there is a second thread, since the environment is every thread's.
+    args.secret = stores::take_secret(&args);
     let done = perform(&args);
     guard::settled();
     match done {
@@ -46,12 +51,12 @@ fn perform(args: &Args) -> Result<(), Failure> {
     guard::settle_when_interrupted()?;
     match &args.command {
         Command::Login(login) => login::login(args, login),
-        Command::Token => record::token(args),
-        Command::Header => record::header(args),
+        Command::Token(which) => record::token(args, which),
+        Command::Header(which) => record::header(args, which),
         Command::Curl(curl) => curl::curl(args, curl),
-        Command::Info => record::info(args),
-        Command::List => record::list(args),
-        Command::Revoke => record::revoke(args),
+        Command::Info(which) => record::info(args, which),
+        Command::List => list::list(args),
+        Command::Revoke(which) => record::revoke(args, which),
         Command::Import(import) => import::import(args, import),
         Command::Export(export) => export::export(args, export),
         Command::Demo(demo) => demo::demo(args, demo),

@@ -89,6 +89,8 @@ pub(crate) fn describe(record: &Record, store: &dyn Store, location: &str, now: 
         "scopes": record.scopes().iter().collect::<Vec<_>>(),
         "requested_scopes": key.scopes().iter().collect::<Vec<_>>(),
         "resource": key.resource(),
+        "subject": key.subject(),
+        "user_agent": key.user_agent(),
         "label": key.label(),
         "origins": record.origins().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "state": state(record, now),
@@ -104,7 +106,7 @@ pub(crate) fn describe(record: &Record, store: &dyn Store, location: &str, now: 
 }
 
 /// One word for what can be done with a record.
-fn state(record: &Record, now: Timestamp) -> &'static str {
+pub(crate) fn state(record: &Record, now: Timestamp) -> &'static str {
     let refresh = record.refresh_state();
     let expired = record.token().is_expired(now);
     if refresh.revoked_at.is_some() {

@@ -1,17 +1,19 @@
-//! What needs a stored record: `token`, `header`, `info`, `list`, `revoke`.
+//! What needs a stored record: `token`, `header`, `info`, `revoke`.
 
-use grantflow::{AccessToken, Store as _};
-use serde_json::{Value, json};
+use grantflow::blocking::Credentials;
+use grantflow::{AccessToken, Error};
+use serde_json::json;
 
 use crate::args::Args;
 use crate::exit::{Failure, NETWORK, REFUSED};
 use crate::output::{describe, lines, result, while_waiting};
+use crate::select::Selector;
 use crate::session::Session;
 
 /// Prints an access token.
-pub(crate) fn token(args: &Args) -> Result<(), Failure> {
+pub(crate) fn token(args: &Args, selector: &Selector) -> Result<(), Failure> {
     let session = Session::open(args)?;
-    let credentials = session.credentials()?;
+    let credentials = session.credentials(selector)?;
     let access = while_waiting("getting an access token", || credentials.access_token())?;
     warn_if_unsaved(&access);
     let expires_in = access.remaining.map(|left| left.as_secs());
@@ -23,9 +25,9 @@ pub(crate) fn token(args: &Args) -> Result<(), Failure> {
 }
 
 /// Prints the header line.
-pub(crate) fn header(args: &Args) -> Result<(), Failure> {
+pub(crate) fn header(args: &Args, selector: &Selector) -> Result<(), Failure> {
     let session = Session::open(args)?;
-    let value = header_value(&session)?;
+    let value = header_value(&session.credentials(selector)?)?;
     result(
         args.format,
         &format!("Authorization: {value}"),
@@ -34,8 +36,7 @@ pub(crate) fn header(args: &Args) -> Result<(), Failure> {
 }
 
 /// The value of the `Authorization` header.
-pub(crate) fn header_value(session: &Session) -> Result<String, Failure> {
-    let credentials = session.credentials()?;
+pub(crate) fn header_value(credentials: &Credentials) -> Result<String, Failure> {
     let header = while_waiting("getting an access token", || credentials.header())?;
     warn_if_unsaved(&credentials.access_token()?);
     let value = header.to_str().map_err(|_| {
@@ -56,41 +57,28 @@ fn warn_if_unsaved(access: &AccessToken) {
 }
 
 /// Shows what is stored.
-pub(crate) fn info(args: &Args) -> Result<(), Failure> {
+pub(crate) fn info(args: &Args, selector: &Selector) -> Result<(), Failure> {
     let session = Session::open(args)?;
-    let record = session.record()?;
-    let description = describe(&record, &session.store, &session.location, session.now());
+    let record = session.record(selector)?;
+    let description = describe(&record, &*session.store, &session.location, session.now());
     result(args.format, &lines(&description), &description)
 }
 
-/// Lists what is stored.
-pub(crate) fn list(args: &Args) -> Result<(), Failure> {
+/// Ends the credentials.
+pub(crate) fn revoke(args: &Args, selector: &Selector) -> Result<(), Failure> {
     let session = Session::open(args)?;
-    let mut all = Vec::new();
-    for key in session.store.keys()? {
-        // Deleted between the two reads, it is not listed.
-        if let Some(record) = session.store.read(&key)? {
-            all.push(describe(
-                &record,
-                &session.store,
-                &session.location,
-                session.now(),
+    let key = session.record(selector)?.key().clone();
+    session.make_directory()?;
+    let credentials = session.credentials_of(key.clone());
+    while_waiting("revoking", || credentials.revoke()).map_err(|error| {
+        let cannot = matches!(&error, Error::InvalidInput(input) if input.what() == "revocation_endpoint");
+        let failure = Failure::from(error);
+        if cannot {
+            let what = session.deletable(&key);
+            return failure.hint(format!(
+                "this server revokes nothing: end the access in your account there, then delete {what}"
             ));
         }
-    }
-    let text = match all.as_slice() {
-        [] => format!("no credentials in {}", session.location),
-        all => all.iter().map(lines).collect::<Vec<_>>().join("\n"),
-    };
-    result(args.format, &text, &Value::Array(all))
-}
-
-/// Ends the credentials.
-pub(crate) fn revoke(args: &Args) -> Result<(), Failure> {
-    let session = Session::open(args)?;
-    let credentials = session.credentials()?;
-    while_waiting("revoking", || credentials.revoke()).map_err(|error| {
-        let failure = Failure::from(error);
         if failure.code() != NETWORK {
             return failure;
         }

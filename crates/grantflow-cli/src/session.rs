@@ -1,78 +1,122 @@
 //! The store and the transport that a command works with.
 
 use std::error::Error as _;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
-use etcetera::{AppStrategy as _, AppStrategyArgs, choose_app_strategy};
 use grantflow::blocking::Credentials;
-use grantflow::store::FileStore;
 use grantflow::ureq::UreqTransport;
-use grantflow::{Error, Key, NotAuthorized, Record, Store as _, Timestamp, Transport as _};
+use grantflow::{Error, Key, NotAuthorized, Record, Store, Timestamp, Transport as _};
 
-use crate::args::{Args, place};
-use crate::exit::{FAILED, Failure, STORE, USAGE};
+use crate::args::Args;
+use crate::exit::{Failure, LOGIN_NEEDED, STORE, USAGE};
 use crate::guard::Watched;
-
-/// The variable that names the store where the option does not.
-const VARIABLE: &str = "GRANTFLOW_STORE";
+use crate::place::{Kind, SealingKey};
+use crate::select::{self, CHOOSE, Selector};
+use crate::stores::{self, By, Named};
 
 /// The store of a command and how it was named.
 pub(crate) struct Session {
-    pub(crate) store: FileStore,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) location: String,
     pub(crate) transport: Watched,
-    /// Whether nobody named the store.
-    own: bool,
+    named: Named,
 }
 
 impl Session {
     /// Opens the store that was named, or the user's own. Nothing is written yet.
     pub(crate) fn open(args: &Args) -> Result<Self, Failure> {
-        let named = match &args.store {
-            Some(path) => Some(path.clone()),
-            None => by_variable()?,
-        };
-        let own = named.is_none();
-        let path = named.map_or_else(users_own, Ok)?;
+        let named = Named::read(args)?;
         Ok(Self {
-            location: format!("file:{}", path.display()),
-            store: FileStore::new(path),
+            location: named.place.to_string(),
+            store: stores::open(&named, args.secret.as_ref())?,
             transport: transport(args.ca_file.as_deref())?,
-            own,
+            named,
         })
     }
 
-    /// Makes the user's own directory for a login; a directory that was named is the store's to make.
+    /// Makes the user's own directory, if something of this store lies there; a directory that was named is the store's to make.
     pub(crate) fn make_directory(&self) -> Result<(), Failure> {
-        let Some(directory) = self.store.path().parent().filter(|_| self.own) else {
+        let has_locks_there = matches!(self.named.place.kind, Kind::Keyring(_))
+            || matches!(self.named.key, Some(SealingKey::Keyring(_)));
+        if self.named.by != By::Nobody && !has_locks_there {
             return Ok(());
-        };
-        make_private(directory).map_err(|error| {
+        }
+        let directory = stores::data_directory()?;
+        stores::make_private(&directory).map_err(|error| {
             Failure::new(STORE, format!("cannot make {}: {error}", directory.display()))
                 .hint("name another place with --store file:PATH")
         })
     }
 
-    /// The one key of the store.
-    pub(crate) fn key(&self) -> Result<Key, Failure> {
-        let key = self.store.keys()?.into_iter().next();
-        key.ok_or_else(|| self.nothing_stored())
+    /// The records that fit, and at least one.
+    ///
+    /// One that cannot be read might be meant, unless it was said which are.
+    pub(crate) fn fitting(&self, selector: &Selector) -> Result<Vec<Record>, Failure> {
+        let (mut all, mut unreadable) = (Vec::new(), None);
+        for record in self.store.records()? {
+            match record {
+                Ok(record) => all.push(record),
+                Err(error) => unreadable = unreadable.or(Some(error)),
+            }
+        }
+        // Each time in the same order: that of a directory is none.
+        all.sort_by_cached_key(|record| select::order(record.key()));
+        let fits: Vec<Record> = all.extract_if(.., |record| selector.fits(record.key())).collect();
+        match unreadable {
+            Some(error) if fits.is_empty() => Err(error.into()),
+            Some(error) if selector.is_empty() => Err(Failure::from(error)
+                .candidates(fits.iter().map(Record::key))
+                .hint(format!(
+                    "it may be the one that is meant; if another is, {CHOOSE}"
+                ))),
+            _ if !fits.is_empty() => Ok(fits),
+            _ if all.is_empty() => Err(self.nothing_stored()),
+            _ => Err(Failure::new(
+                LOGIN_NEEDED,
+                "a login is needed: none of the stored credentials fit",
+            )
+            .candidates(all.iter().map(Record::key))
+            .hint(format!(
+                "these are in {}: choose among them, or run `grantflow login`",
+                self.location
+            ))),
+        }
     }
 
-    /// The one record of the store.
-    pub(crate) fn record(&self) -> Result<Record, Failure> {
-        let record = self.store.read(&self.key()?)?;
-        record.ok_or_else(|| self.nothing_stored())
+    /// The one record that is meant.
+    pub(crate) fn record(&self, selector: &Selector) -> Result<Record, Failure> {
+        let fitting = self.fitting(selector)?;
+        let what = |count| format!("{} has {count} credentials that may be meant", self.location);
+        selector.one(fitting, Record::key, what)
     }
 
-    /// The credentials of the store.
-    pub(crate) fn credentials(&self) -> Result<Credentials, Failure> {
-        Ok(Credentials::new(
-            self.key()?,
-            self.store.clone(),
-            self.transport.clone(),
-        ))
+    /// The credentials that are meant.
+    pub(crate) fn credentials(&self, selector: &Selector) -> Result<Credentials, Failure> {
+        let key = self.record(selector)?.key().clone();
+        // What another program stored may be locked there for the first time.
+        self.make_directory()?;
+        Ok(self.credentials_of(key))
+    }
+
+    /// The credentials under a key.
+    pub(crate) fn credentials_of(&self, key: Key) -> Credentials {
+        Credentials::new(key, Arc::clone(&self.store), self.transport.clone())
+    }
+
+    /// What a person would delete to be rid of a record.
+    pub(crate) fn deletable(&self, key: &Key) -> String {
+        match &self.named.place.kind {
+            Kind::File(path) => format!("the file {}", path.display()),
+            Kind::Multistore(path) => {
+                let file = path.join(format!("{}.json", key.digest()));
+                format!("the file {}", file.display())
+            }
+            Kind::Keyring(item) => format!(
+                "the item of the user {} under {} in the password manager",
+                item.user, item.application
+            ),
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -88,45 +132,8 @@ impl Session {
     }
 }
 
-/// An empty variable is one that is not set.
-fn by_variable() -> Result<Option<PathBuf>, Failure> {
-    let Some(text) = std::env::var_os(VARIABLE).filter(|text| !text.is_empty()) else {
-        return Ok(None);
-    };
-    match place(&text) {
-        Ok(path) => Ok(Some(path)),
-        Err(why) => Err(Failure::new(
-            USAGE,
-            format!("the store in {VARIABLE} cannot be used: {why}"),
-        )),
-    }
-}
-
-/// `credentials.json` in the user's own data directory.
-fn users_own() -> Result<PathBuf, Failure> {
-    let names = AppStrategyArgs {
-        top_level_domain: "org".to_owned(),
-        author: "grantflow".to_owned(),
-        app_name: "grantflow".to_owned(),
-    };
-    let directories = choose_app_strategy(names).map_err(|_| {
-        Failure::new(FAILED, "this user has no home directory").hint("name a store with --store file:PATH")
-    })?;
-    Ok(directories.data_dir().join("credentials.json"))
-}
-
-fn make_private(directory: &Path) -> std::io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt as _;
-        builder.mode(0o700);
-    }
-    builder.create(directory)
-}
-
-fn transport(ca_file: Option<&Path>) -> Result<Watched, Failure> {
+/// The transport of the command, which trusts the system's certificates or those in a file.
+pub(crate) fn transport(ca_file: Option<&Path>) -> Result<Watched, Failure> {
     let mut builder = UreqTransport::builder();
     if let Some(file) = ca_file {
         builder = builder.ca_file(file);

@@ -29,8 +29,9 @@ pub(crate) fn curl(args: &Args, curl: &Curl) -> Result<(), Failure> {
     options::check(&curl.options)?;
     let target = Target::read(&curl.url)?;
     let session = Session::open(args)?;
-    session.credentials()?.allows(&target.uri)?;
-    let value = record::header_value(&session)?;
+    let credentials = session.credentials(&curl.selector)?;
+    credentials.allows(&target.uri)?;
+    let value = record::header_value(&credentials)?;
     let code = run(
         target.arguments(&curl.options),
         &format!("Authorization: {value}\n"),

@@ -11,7 +11,9 @@ mod exit_codes;
 #[cfg(unix)]
 mod interrupt;
 mod journey;
+mod many;
 mod output;
+mod sealed;
 mod secrets;
 mod store;
 mod transfer;

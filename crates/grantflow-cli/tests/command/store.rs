@@ -83,23 +83,26 @@ fn another_account_of_the_same_client_is_not_overwritten() {
 }
 
 #[test]
-fn a_store_is_named_as_a_file_with_a_path() {
+fn a_store_that_is_named_wrongly_is_told_what_to_type() {
     let desk = Desk::new();
-    for store in [
-        "",
-        "file",
-        "file:",
-        "credentials.json",
-        "/tmp/x",
-        "keyring:x",
-        "file:~/x",
-        "FILE:x",
+    for (store, say) in [
+        ("", "file:PATH"),
+        ("file", "multistore:DIRECTORY"),
+        ("file:", "path"),
+        ("multistore:", "path"),
+        ("credentials.json", "file:PATH"),
+        ("/tmp/x", "file:PATH"),
+        ("FILE:x", "file:PATH"),
+        ("file:~/x", "$HOME"),
+        ("keyring:x", "keyring:APPLICATION/USER"),
+        ("keyring+sealed:x/y", "--sealing-key keyring:APPLICATION/USER"),
+        ("file+sealed:x", "--sealing-key"),
     ] {
         let failed = desk.run(&["list", "--store", store]).fails(2);
-        assert!(failed.stderr.contains("file:"), "{store}: {failed:?}");
+        assert!(failed.stderr.contains(say), "{store}: {failed:?}");
         if !store.is_empty() {
             let failed = done(desk.command(&["list"]).env("GRANTFLOW_STORE", store)).fails(2);
-            assert!(failed.stderr.contains("GRANTFLOW_STORE"), "{store}: {failed:?}");
+            assert!(failed.stderr.contains(say), "{store}: {failed:?}");
         }
     }
     for store in ["file:.", "file:/", "file:..", "file:home"] {
@@ -128,16 +131,13 @@ fn the_users_own_store_lies_in_the_data_directory_and_is_made_by_a_login() {
     own(&["list"], data).ok();
     assert!(!desk.path("data").exists());
     own(&desk.login_words(&[]), data).ok();
-    assert!(desk.path("data/deep/grantflow/credentials.json").is_file());
+    assert!(desk.path("data/deep/grantflow/credentials").is_dir());
     own(&["token"], data).ok();
     // A relative or missing directory does not count: then it is the one in the home.
     for data in ["relative", ""] {
         own(&["token"], data).fails(3);
         own(&desk.login_words(&[]), data).ok();
-        assert!(
-            desk.path("home/.local/share/grantflow/credentials.json")
-                .is_file()
-        );
+        assert!(desk.path("home/.local/share/grantflow/credentials").is_dir());
         assert!(!desk.path("relative").exists());
         own(&["revoke"], data).ok();
     }
@@ -159,17 +159,45 @@ fn t56_files_and_directories_are_the_users_alone_whatever_the_umask() {
                 .env("XDG_DATA_HOME", desk.path("data")),
         )
         .ok();
-        let directory = desk.path("data/grantflow");
-        assert_eq!(mode(&desk.path("data")), 0o700, "{umask}");
-        assert_eq!(mode(&directory), 0o700, "{umask}");
-        for name in desk.names("data/grantflow") {
+        let directory = desk.path("data/grantflow/credentials");
+        for directory in [&directory, &desk.path("data/grantflow"), &desk.path("data")] {
+            assert_eq!(mode(directory), 0o700, "{umask} {directory:?}");
+        }
+        let names = desk.names("data/grantflow/credentials");
+        assert_eq!(names.len(), 2, "{names:?}");
+        assert_eq!(names[1], format!("{}.lock", names[0]));
+        for name in names {
             assert_eq!(mode(&directory.join(&name)), 0o600, "{umask} {name}");
         }
-        assert_eq!(
-            desk.names("data/grantflow"),
-            ["credentials.json", "credentials.json.lock"]
-        );
     }
+}
+
+/// It was the default before there were stores for many.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_in_the_data_directory_stays_the_users_own_store_while_it_is_there() {
+    let desk = Desk::new();
+    std::fs::create_dir_all(desk.path("data/grantflow")).unwrap();
+    let own = |words: &[&str]| {
+        let mut command = desk.command(words);
+        command
+            .env("GRANTFLOW_STORE", "")
+            .env("XDG_DATA_HOME", desk.path("data"));
+        done(&mut command)
+    };
+    desk.login(&["--store", "file:data/grantflow/credentials.json"])
+        .ok();
+    own(&["token"]).ok();
+    let failed = own(&desk.login_words(&["--account", "bob"])).fails(2);
+    assert!(
+        failed.stderr.contains("--store multistore:DIRECTORY"),
+        "{failed:?}"
+    );
+    own(&["revoke"]).ok();
+    own(&desk.login_words(&["--account", "bob"])).ok();
+    assert!(desk.path("data/grantflow/credentials").is_dir());
+    let list = own(&["list", "--format", "json"]).ok().json();
+    assert_eq!(list[0]["account"], "bob");
 }
 
 #[test]

@@ -323,6 +323,11 @@ fn stand_in_browser() {
             std::fs::write(std::env::var_os("SCAN").unwrap(), processes()).unwrap();
             browser.approve(url).unwrap()
         }
+        "environment" => {
+            let seen = std::fs::read("/proc/self/environ").unwrap();
+            std::fs::write(std::env::var_os("SCAN").unwrap(), seen).unwrap();
+            browser.approve(url).unwrap()
+        }
         // A server, or who pretends to be one, that says no in words of its own.
         hostile => format!(
             "{}?{hostile}&state={}&iss={}",

@@ -23,7 +23,7 @@ pub(crate) struct Args {
     ///
     /// A file and an item of the password manager hold the credentials of one account, a directory any number. Sealed they are named
     /// file+sealed:PATH and multistore+sealed:DIRECTORY, with --sealing-key. Without the option the variable GRANTFLOW_STORE says
-    /// where, and without that it is a directory in your own data directory (`grantflow info` shows which). Files are readable by
+    /// where, and without that it is a directory in your own data directory (`grantflow doctor` shows which). Files are readable by
     /// their owner only.
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "STORE", value_parser = OsStringValueParser::new().try_map(|text| Place::parse(&text)))]
     pub(crate) store: Option<Place>,
@@ -105,6 +105,14 @@ pub(crate) enum Command {
     /// Write stored credentials for oauth2client or google-auth
     #[command(after_help = crate::export::EXAMPLES)]
     Export(Box<ExportArgs>),
+    /// Say what is found here, what would be used and why, and what is wrong with it
+    ///
+    /// The store and its key, the password manager, directory and files with their modes, locks, the clock, proxies. It tries what it
+    /// can: it takes locks, and writes, reads and deletes an item of the password manager, which may ask you to unlock it. Nothing
+    /// that is stored is changed, and no secret is shown. The exit code is 6 if the store cannot be used, and 1 if something else
+    /// is wrong.
+    #[command(after_help = crate::doctor::EXAMPLES)]
+    Doctor,
     /// Watch the whole story on an embedded authorization server
     ///
     /// Login, store, call, expiry, 16 threads at once, another process, revocation: each step with what it proves. Nothing of

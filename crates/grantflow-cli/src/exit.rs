@@ -79,6 +79,11 @@ impl Failure {
         &self.message
     }
 
+    /// What to do about it.
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// The same advice to another message.
     pub(crate) fn instead(mut self, code: u8, message: impl Into<String>) -> Self {
         self.code = code;

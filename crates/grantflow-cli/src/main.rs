@@ -5,6 +5,7 @@
 mod args;
 mod curl;
 mod demo;
+mod doctor;
 mod exit;
 mod export;
 mod guard;
@@ -56,6 +57,7 @@ fn perform(args: &Args) -> Result<(), Failure> {
         Command::Curl(curl) => curl::curl(args, curl),
         Command::Info(which) => record::info(args, which),
         Command::List => list::list(args),
+        Command::Doctor => doctor::doctor(args),
         Command::Revoke(which) => record::revoke(args, which),
         Command::Import(import) => import::import(args, import),
         Command::Export(export) => export::export(args, export),

@@ -67,6 +67,16 @@ impl Place {
     }
 }
 
+impl Kind {
+    /// The file or directory, where it is one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) | Self::Multistore(path) => Some(path),
+            Self::Keyring(_) => None,
+        }
+    }
+}
+
 impl SealingKey {
     /// Reads `keyring:APPLICATION/USER` and its like.
     pub(crate) fn parse(text: &OsStr) -> Result<Self, &'static str> {

@@ -7,10 +7,18 @@ mod consent;
 #[cfg(unix)]
 mod curl;
 mod demo;
+mod doctor;
 mod exit_codes;
 #[cfg(unix)]
 mod interrupt;
 mod journey;
+#[cfg(all(
+    feature = "keyring",
+    unix,
+    not(target_vendor = "apple"),
+    not(target_os = "android")
+))]
+mod keyring;
 mod many;
 mod output;
 mod sealed;

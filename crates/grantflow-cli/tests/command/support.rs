@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use grantflow::store::FileStore;
-use grantflow::{Change, Record, Store as _};
+use grantflow::{Change, Record, Store as _, Timestamp};
 use grantflow_testserver::{Browser, Config, TestServer};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -52,13 +52,18 @@ impl Desk {
     /// Makes the stored token one that was granted two hours earlier.
     pub(crate) fn expire(&self) {
         const TWO_HOURS: Duration = Duration::from_secs(7200);
+        self.rewrite(|time| time.minus(TWO_HOURS));
+    }
+
+    /// Makes the stored token one of other times.
+    pub(crate) fn rewrite(&self, moved: impl Fn(Timestamp) -> Timestamp) {
         let store = FileStore::new(self.file());
         let key = store.keys().unwrap().remove(0);
         let mut locked = store.lock(&key, PATIENCE).unwrap();
         let record = locked.record().unwrap();
         let mut token = record.token().clone();
-        token.issued_at = token.issued_at.minus(TWO_HOURS);
-        token.expires_at = token.expires_at.map(|time| time.minus(TWO_HOURS));
+        token.issued_at = moved(token.issued_at);
+        token.expires_at = token.expires_at.map(moved);
         let old = Record::new(key, record.client().clone(), token, record.provenance().clone());
         let old = old
             .with_origins(record.origins().iter().cloned())

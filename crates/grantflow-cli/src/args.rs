@@ -77,7 +77,8 @@ pub(crate) enum Command {
     Token(Selector),
     /// Print the Authorization header line
     ///
-    /// For programs that read headers from a file or a pipe: `grantflow header | curl -H @- https://api.example.com/`
+    /// For programs that read headers from a file or a pipe.
+    #[command(after_help = HEADER_EXAMPLES)]
     Header(Selector),
     /// Run curl with the Authorization header, which no other process can see
     ///
@@ -87,14 +88,17 @@ pub(crate) enum Command {
     #[command(after_help = CURL_EXAMPLES)]
     Curl(Curl),
     /// Show what is stored: scopes, expiry, origins; no secret
+    #[command(after_help = INFO_EXAMPLES)]
     Info(Selector),
-    /// List the stored credentials: whose they are, for what, until when, and how they are protected
+    /// List what is stored
     ///
-    /// What cannot be read is listed with the reason, hides nothing else, and makes the exit code 6.
+    /// Whose it is, for what, until when, and how it is protected. What cannot be read is listed with the reason, hides nothing else, and makes the exit code 6.
+    #[command(after_help = LIST_EXAMPLES)]
     List,
     /// Revoke the credentials at the server and delete them here
     ///
     /// They are made unusable here first. If the server cannot be asked they stay so, and another `grantflow revoke` finishes.
+    #[command(after_help = REVOKE_EXAMPLES)]
     Revoke(Selector),
     /// Copy credentials of oauth2client, gcloud or google-auth into the store
     ///
@@ -246,6 +250,22 @@ const TOKEN_EXAMPLES: &str = "Examples:
   grantflow token
   grantflow token --account work
   grantflow token --store keyring:my-tool/ann";
+
+const HEADER_EXAMPLES: &str = "Examples:
+  grantflow header | curl -H @- https://api.example.com/
+  grantflow header --account work --format json";
+
+const INFO_EXAMPLES: &str = "Examples:
+  grantflow info
+  grantflow info --account work --format json";
+
+const LIST_EXAMPLES: &str = "Examples:
+  grantflow list
+  grantflow list --store multistore:credentials --format json";
+
+const REVOKE_EXAMPLES: &str = "Examples:
+  grantflow revoke
+  grantflow revoke --account work --scope openid";
 
 const CURL_EXAMPLES: &str = "Examples:
   grantflow curl https://www.googleapis.com/oauth2/v3/userinfo

@@ -197,6 +197,9 @@ fn hint(error: &Error, code: u8) -> Option<String> {
             StoreErrorKind::Absent => {
                 "start one (GNOME Keyring, KWallet, KeePassXC), or name a file with --store; without a key it is in the clear".to_owned()
             }
+            StoreErrorKind::Unsupported("read what oauth2client keeps there; import it first") => {
+                "`grantflow import keyring:APPLICATION/USER` takes it; with --replace it may stay in its place".to_owned()
+            }
             StoreErrorKind::Denied | StoreErrorKind::NotKept => "`grantflow doctor` tries it out".to_owned(),
             _ => return None,
         },

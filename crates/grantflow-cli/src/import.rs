@@ -11,16 +11,18 @@ use serde_json::{Value, json};
 
 use crate::args::Args;
 use crate::exit::{Failure, USAGE};
-use crate::output::{describe, note, result};
+use crate::output::{describe, note, result, while_waiting};
+use crate::place::Item;
 use crate::select::Selector;
 use crate::session::Session;
+use crate::stores;
 
 /// How long to wait for a Python process that writes the file, or for another process at the store.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ImportArgs {
-    /// The file; `-` is standard input
+    /// The file; `-` is standard input, and keyring:APPLICATION/USER what oauth2client kept in the password manager
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
@@ -28,7 +30,7 @@ pub(crate) struct ImportArgs {
     #[arg(long)]
     plain_key: bool,
 
-    /// Take the place of what is stored already
+    /// Take the place of what is stored already; what cannot be read is set aside
     #[arg(long)]
     replace: bool,
 
@@ -46,6 +48,8 @@ pub(crate) struct ImportArgs {
 pub(crate) const EXAMPLES: &str = "Examples:
   grantflow import credentials.json
   grantflow import ~/.config/gcloud/application_default_credentials.json --store file:adc.json
+  grantflow import old_credentials --store multistore:credentials
+  grantflow import keyring:app/ann --store keyring:app/ann --replace
   python3 -c 'import keyring; print(keyring.get_password(\"app\", \"ann\"))' | grantflow import -";
 
 /// Copies what is in the file into the store.
@@ -116,6 +120,12 @@ fn read(file: &Path, session: &Session) -> Result<Import, Failure> {
         read.map_err(|error| Failure::new(USAGE, format!("cannot read standard input: {error}")))?;
         return Ok(Import::parse(&content, now)?);
     }
+    if let Some(item) = file.to_str().and_then(|text| text.strip_prefix("keyring:")) {
+        let item = Item::parse(item).map_err(|why| Failure::new(USAGE, why))?;
+        let kept = while_waiting("waiting for the password manager", || stores::kept(&item))?;
+        let nothing = || Failure::new(USAGE, format!("the password manager keeps nothing under {item}"));
+        return Ok(Import::parse(kept.ok_or_else(nothing)?.expose().as_bytes(), now)?);
+    }
     let first = Import::read(file, now)?;
     read_under_its_lock(file, first, session)
 }
@@ -141,12 +151,17 @@ fn read_under_its_lock(_: &Path, first: Import, _: &Session) -> Result<Import, F
 /// Stores a record, unless its grant is there already; what is stored then, and what was done.
 fn store(store: &dyn Store, record: Record, replace: bool) -> Result<(Record, &'static str), Failure> {
     let key = record.key().clone();
-    let mut locked = store.lock(&key, PATIENCE)?;
-    let old = locked.record().cloned();
-    let others = if store.holds_one_record() {
-        store.keys()?
+    let mut locked = if replace {
+        store.lock_for_login(&key, PATIENCE)?
     } else {
-        Vec::new()
+        store.lock(&key, PATIENCE)?
+    };
+    let old = locked.record().cloned();
+    let others = match store.holds_one_record().then(|| store.keys()) {
+        // The lock was had, so what is there may be set aside.
+        Some(Err(_)) if replace && old.is_none() => Vec::new(),
+        Some(keys) => keys?,
+        None => Vec::new(),
     };
     let other = others.into_iter().find(|other| *other != key);
     if let Some(old) = &old
@@ -220,7 +235,7 @@ fn warn(value: &Value) {
     if value["taken"].as_array().into_iter().flatten().any(may_rotate) {
         note(&format!(
             "grantflow: stop the programs that use {}: where each refresh gives a new refresh token, the second to refresh is logged out",
-            if file == "-" {
+            if file == "-" || file.starts_with("keyring:") {
                 "these credentials".to_owned()
             } else {
                 Visible(file).to_string()
@@ -264,7 +279,7 @@ fn text(value: &Value) -> String {
         ));
     }
     lines.push(format!(
-        "stored in {}; the file is as it was",
+        "stored in {}; what was read is as it was",
         word(&value["store"])
     ));
     lines.join("\n")

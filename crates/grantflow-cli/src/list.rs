@@ -16,7 +16,7 @@ use crate::session::Session;
 pub(crate) fn list(args: &Args) -> Result<(), Failure> {
     let session = Session::open(args)?;
     let (mut records, mut problems) = (Vec::new(), Vec::new());
-    for record in session.store.records()? {
+    for record in session.records()? {
         match record {
             Ok(record) => records.push(record),
             Err(error) => problems.push(Failure::from(error)),

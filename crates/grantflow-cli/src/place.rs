@@ -105,7 +105,7 @@ impl SealingKey {
 
 impl Item {
     /// Reads `APPLICATION/USER`. What follows the first slash is the user, whatever it has in it.
-    fn parse(text: &str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         match text.split_once('/') {
             Some((application, user)) if !application.is_empty() && !user.is_empty() => Ok(Self {
                 application: application.to_owned(),

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use grantflow::blocking::Credentials;
 use grantflow::ureq::UreqTransport;
-use grantflow::{Error, Key, NotAuthorized, Record, Store, Timestamp, Transport as _};
+use grantflow::{Error, Key, NotAuthorized, Record, Store, StoreError, Timestamp, Transport as _};
 
 use crate::args::Args;
 use crate::exit::{Failure, LOGIN_NEEDED, STORE, USAGE};
 use crate::guard::Watched;
+use crate::output::while_waiting;
 use crate::place::{Kind, SealingKey};
 use crate::select::{self, CHOOSE, Selector};
 use crate::stores::{self, By, Named};
@@ -37,9 +38,7 @@ impl Session {
 
     /// Makes the user's own directory, if something of this store lies there; a directory that was named is the store's to make.
     pub(crate) fn make_directory(&self) -> Result<(), Failure> {
-        let has_locks_there = matches!(self.named.place.kind, Kind::Keyring(_))
-            || matches!(self.named.key, Some(SealingKey::Keyring(_)));
-        if self.named.by != By::Nobody && !has_locks_there {
+        if self.named.by != By::Nobody && !self.asks_the_keyring() {
             return Ok(());
         }
         let directory = stores::data_directory()?;
@@ -49,12 +48,27 @@ impl Session {
         })
     }
 
+    /// All records, each readable or not.
+    pub(crate) fn records(&self) -> Result<Vec<Result<Record, StoreError>>, Failure> {
+        let all = || Ok(self.store.records()?.collect());
+        if self.asks_the_keyring() {
+            // It may wait for a person.
+            return while_waiting("waiting for the password manager", all);
+        }
+        all()
+    }
+
+    fn asks_the_keyring(&self) -> bool {
+        matches!(self.named.place.kind, Kind::Keyring(_))
+            || matches!(self.named.key, Some(SealingKey::Keyring(_)))
+    }
+
     /// The records that fit, and at least one.
     ///
     /// One that cannot be read might be meant, unless it was said which are.
     pub(crate) fn fitting(&self, selector: &Selector) -> Result<Vec<Record>, Failure> {
         let (mut all, mut unreadable) = (Vec::new(), None);
-        for record in self.store.records()? {
+        for record in self.records()? {
             match record {
                 Ok(record) => all.push(record),
                 Err(error) => unreadable = unreadable.or(Some(error)),

@@ -185,13 +185,17 @@ impl KeySource for Source {
 
 #[cfg(feature = "keyring")]
 fn keyring_store(item: &Item) -> Result<Arc<dyn Store>, Failure> {
-    let store = KeyringStore::new(
+    Ok(Arc::new(store_of(item)?))
+}
+
+#[cfg(feature = "keyring")]
+fn store_of(item: &Item) -> Result<KeyringStore, Failure> {
+    Ok(KeyringStore::new(
         Keyring::system(),
         &item.application,
         &item.user,
         data_directory()?,
-    );
-    Ok(Arc::new(store))
+    ))
 }
 
 #[cfg(feature = "keyring")]
@@ -203,6 +207,17 @@ fn keyring_key(item: &Item) -> Result<Box<dyn KeySource>, Failure> {
         data_directory()?,
     );
     Ok(Box::new(key))
+}
+
+/// What an item holds, whoever wrote it.
+#[cfg(feature = "keyring")]
+pub(crate) fn kept(item: &Item) -> Result<Option<Secret>, Failure> {
+    Ok(store_of(item)?.expose_item()?)
+}
+
+#[cfg(not(feature = "keyring"))]
+pub(crate) fn kept(_: &Item) -> Result<Option<Secret>, Failure> {
+    Err(without_keyring())
 }
 
 #[cfg(not(feature = "keyring"))]

@@ -1,12 +1,13 @@
 //! The password manager: a real GNOME Keyring on a bus of its own, without any display.
 
+use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use zbus::blocking::Connection;
 use zbus::blocking::fdo::DBusProxy;
-use zbus::zvariant::ObjectPath;
+use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue, Value};
 
 use crate::support::{Desk, Done, done, skip};
 
@@ -73,6 +74,54 @@ impl Session {
         done(desk.command(words).env("DBUS_SESSION_BUS_ADDRESS", &self.address))
     }
 
+    /// Puts a text where Python's `keyring` puts it: what it writes is compared in the suite of the stores.
+    fn keep(&self, application: &str, user: &str, text: &str) {
+        let (bus, service) = (&self.bus, "org.freedesktop.Secret.Service");
+        let plain = ("plain", Value::from(""));
+        let opened = bus
+            .call_method(
+                Some(SECRETS),
+                "/org/freedesktop/secrets",
+                Some(service),
+                "OpenSession",
+                &plain,
+            )
+            .unwrap();
+        let (_, session): (OwnedValue, OwnedObjectPath) = opened.body().deserialize().unwrap();
+        let attributes = HashMap::from([
+            ("service", application),
+            ("username", user),
+            ("application", "Python keyring library"),
+        ]);
+        let properties = HashMap::from([
+            ("org.freedesktop.Secret.Item.Label", Value::from("a password")),
+            ("org.freedesktop.Secret.Item.Attributes", Value::from(attributes)),
+        ]);
+        let secret = (session, Vec::<u8>::new(), text.as_bytes(), "text/plain");
+        let collection = "/org/freedesktop/secrets/collection/login";
+        let interface = Some("org.freedesktop.Secret.Collection");
+        bus.call_method(
+            Some(SECRETS),
+            collection,
+            interface,
+            "CreateItem",
+            &(properties, secret, true),
+        )
+        .unwrap();
+    }
+
+    /// The items of an application.
+    fn users(&self, application: &str) -> Vec<OwnedObjectPath> {
+        let (path, service) = ("/org/freedesktop/secrets", Some("org.freedesktop.Secret.Service"));
+        let query = HashMap::from([("service", application)]);
+        let found = self
+            .bus
+            .call_method(Some(SECRETS), path, service, "SearchItems", &query)
+            .unwrap();
+        let (unlocked, _): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) = found.body().deserialize().unwrap();
+        unlocked
+    }
+
     /// Locks the keyring, which nobody can unlock without a display.
     fn lock(&self) {
         let login = ObjectPath::try_from("/org/freedesktop/secrets/collection/login").unwrap();
@@ -95,7 +144,7 @@ impl Drop for Session {
     }
 }
 
-fn grade(value: &Value, about: &str) -> (String, String) {
+fn grade(value: &serde_json::Value, about: &str) -> (String, String) {
     let all = value["findings"].as_array().unwrap().iter();
     let of = all.filter(|finding| finding["about"] == about);
     let worst = of.max_by_key(|finding| finding["grade"] == "problem").unwrap();
@@ -172,6 +221,48 @@ fn a_key_in_the_password_manager_seals_what_is_in_files() {
     let failed = run(&["token", "--account", "bob"]).fails(6);
     assert!(failed.stderr.contains("locked"), "{failed:?}");
     assert_eq!(desk.names("many").len(), 4);
+}
+
+#[test]
+fn what_oauth2client_kept_in_the_password_manager_is_imported_from_there() {
+    let Some(session) = Session::begin() else { return };
+    let desk = Desk::new();
+    let old = json!({
+        "_class": "OAuth2Credentials", "_module": "oauth2client.client", "access_token": "at-canary",
+        "client_id": "old-app", "client_secret": "cs-canary", "refresh_token": "rt-canary", "token_expiry": "2030-01-02T03:04:05Z",
+        "token_uri": format!("{}/token", desk.issuer()), "user_agent": null, "revoke_uri": null, "id_token": null,
+        "scopes": ["openid"], "invalid": false,
+    });
+    session.keep("grantflow-test", "ann", &old.to_string());
+    let item = "keyring:grantflow-test/ann";
+    let failed = session.run(&desk, &["token", "--store", item]).fails(6);
+    assert!(failed.stderr.contains("grantflow import keyring:"), "{failed:?}");
+    let failed = session
+        .run(&desk, &["import", "keyring:grantflow-test/nobody"])
+        .fails(2);
+    assert!(failed.stderr.contains("keeps nothing"), "{failed:?}");
+    session.run(&desk, &["import", item, "--store", item]).fails(6);
+
+    let mut told = session
+        .run(&desk, &["import", item, "--store", "multistore:many"])
+        .ok()
+        .all();
+    told += &session
+        .run(&desk, &["import", item, "--store", item, "--replace"])
+        .ok()
+        .all();
+    let info = session
+        .run(&desk, &["info", "--store", item, "--format", "json"])
+        .ok()
+        .json();
+    assert_eq!(
+        (&info["client_id"], &info["state"]),
+        (&json!("old-app"), &json!("valid"))
+    );
+    session.run(&desk, &["import", item]).fails(2);
+    assert!(!told.contains("canary"), "{told}");
+    // What was there is set aside, and not lost.
+    assert_eq!(session.users("grantflow-test").len(), 2);
 }
 
 #[test]

@@ -131,13 +131,12 @@ impl Report {
                 others.push(format!("{name} ({why})"));
             }
         }
-        if files + locks + aside > 0 && others.is_empty() {
-            let modes = if cfg!(unix) { ", each for you alone" } else { "" };
-            let counted = format!(
-                "{} and {}{modes}",
-                count(files, "file"),
-                count(locks, "lock file")
-            );
+        if files + locks > 0 && others.is_empty() {
+            let modes = if cfg!(unix) { ", for you alone" } else { "" };
+            let counted = [(files, "file"), (locks, "lock file")];
+            let counted = counted.iter().filter(|(number, _)| *number > 0);
+            let counted: Vec<String> = counted.map(|(number, what)| count(*number, what)).collect();
+            let counted = format!("{}{modes}", counted.join(" and "));
             self.ok(About::Files, counted);
         }
         if !others.is_empty() {

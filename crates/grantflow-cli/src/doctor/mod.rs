@@ -35,8 +35,8 @@ pub(crate) fn doctor(args: &Args) -> Result<(), Failure> {
     let mut report = Report::default();
     let store = while_waiting("trying the store and the password manager", || {
         report.store(&named);
-        report.sealing_key(args, &named);
         report.keyring(&named);
+        report.sealing_key(args, &named);
         report.files(&named);
         let records = report.credentials(args, &named);
         report.clock(&records);
@@ -111,10 +111,6 @@ impl About {
             Self::Proxy => "proxy",
             Self::Certificates => "certificates",
         }
-    }
-
-    const fn is_the_keyring(self) -> bool {
-        matches!(self, Self::Keyring)
     }
 
     const fn is_of_the_store(self) -> bool {
@@ -219,11 +215,21 @@ impl Report {
         }
     }
 
+    /// Whether the password manager is needed, and was found not to work: it would be waited for once more.
+    fn is_out_of_reach(&self, named: &Named) -> bool {
+        let needed =
+            matches!(named.place.kind, Kind::Keyring(_)) || matches!(named.key, Some(SealingKey::Keyring(_)));
+        needed && self.has_problem(Some(|about| about == About::Keyring))
+    }
+
     /// Whether the key of a sealed store is there. It is not made here.
     fn sealing_key(&mut self, args: &Args, named: &Named) {
         let Some(key) = &named.key else {
             return;
         };
+        if self.is_out_of_reach(named) {
+            return;
+        }
         let by = match args.sealing_key {
             Some(_) => "--sealing-key",
             None => KEY_VARIABLE,
@@ -265,9 +271,7 @@ impl Report {
 
     /// What can be read, what cannot, and whether each can be locked.
     fn credentials(&mut self, args: &Args, named: &Named) -> Vec<Record> {
-        // What cannot be reached was said before, and would be waited for once more.
-        let is_there = named.place.kind.path().is_some() || !self.has_problem(Some(About::is_the_keyring));
-        if !is_there {
+        if self.is_out_of_reach(named) {
             return Vec::new();
         }
         // Why it cannot be opened was said of its key.

@@ -79,8 +79,16 @@ impl Report {
     }
 
     #[cfg(not(feature = "keyring"))]
-    fn probe(&mut self, _: Option<&str>) {
-        self.ok(About::Keyring, "this grantflow was built without it");
+    fn probe(&mut self, application: Option<&str>) {
+        let found = "this grantflow was built without it";
+        match application {
+            Some(_) => self.problem(
+                About::Keyring,
+                found,
+                "build it with the feature `keyring`, or name a file with --store",
+            ),
+            None => self.ok(About::Keyring, format!("this store needs none; {found}")),
+        }
     }
 
     /// The clock by itself, and by what is stored.

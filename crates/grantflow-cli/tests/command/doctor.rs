@@ -202,6 +202,17 @@ fn a_sealing_key_that_is_missing_is_a_problem_of_the_store() {
 }
 
 #[test]
+#[cfg(not(feature = "keyring"))]
+fn a_password_manager_that_this_was_built_without_is_a_problem_where_it_is_needed() {
+    let desk = Desk::new();
+    let store = ["--store", "keyring:app/ann", "--format", "json"];
+    let failed = desk.run(&[&["doctor"][..], &store].concat()).fails(6).json();
+    assert_eq!(worst(&failed, "keyring").0, "problem");
+    let failed = desk.run(&[&["token"][..], &store].concat()).fails(2);
+    assert!(failed.stderr.contains("feature `keyring`"), "{failed:?}");
+}
+
+#[test]
 #[cfg(unix)]
 fn r12_the_doctor_names_the_process_that_holds_a_lock() {
     let desk = Desk::new();

@@ -220,6 +220,8 @@ fn a_key_in_the_password_manager_seals_what_is_in_files() {
     session.lock();
     let failed = run(&["token", "--account", "bob"]).fails(6);
     assert!(failed.stderr.contains("locked"), "{failed:?}");
+    let doctor = run(&["doctor", "--format", "json"]).fails(6).json();
+    assert_eq!(grade(&doctor, "keyring").0, "problem", "{doctor}");
     assert_eq!(desk.names("many").len(), 4);
 }
 

@@ -178,24 +178,23 @@ fn hint(error: &Error, code: u8) -> Option<String> {
             StoreErrorKind::Corrupt => {
                 "it is left as it is; `grantflow login` with the options of the first time sets it aside".to_owned()
             }
-            StoreErrorKind::Newer => "use a newer grantflow, or another place with --store".to_owned(),
+            StoreErrorKind::Newer => "or name another place with --store".to_owned(),
             StoreErrorKind::Undecryptable { .. } => {
-                "it is left as it is: name the key that it was sealed with by --sealing-key".to_owned()
+                "name the key by --sealing-key; the record is left as it is".to_owned()
             }
-            StoreErrorKind::DataKey => {
-                "put a copy of the key back: nothing else opens what it has sealed".to_owned()
-            }
+            StoreErrorKind::DataKey => "nothing else opens what they have sealed".to_owned(),
             StoreErrorKind::Insecure(_) => {
                 "file and directory must be yours alone (chmod 600 and 700); or name another place with --store"
                     .to_owned()
             }
             StoreErrorKind::LockTimeout { .. } => "try again when the other process has ended".to_owned(),
-            StoreErrorKind::LockUnsupported => "name a place on a disk of this machine with --store".to_owned(),
+            StoreErrorKind::LockUnsupported => "name such a place with --store".to_owned(),
             StoreErrorKind::Locked | StoreErrorKind::TimedOut => {
-                "unlock the password manager, and try again; or name another place with --store".to_owned()
+                "or name another place with --store".to_owned()
             }
             StoreErrorKind::Absent => {
-                "start one (GNOME Keyring, KWallet, KeePassXC), or name a file with --store; without a key it is in the clear".to_owned()
+                "GNOME Keyring, KWallet and KeePassXC are such; --store file:PATH is in the clear, file+sealed:PATH is not"
+                    .to_owned()
             }
             StoreErrorKind::Unsupported("read what oauth2client keeps there; import it first") => {
                 "`grantflow import keyring:APPLICATION/USER` takes it; with --replace it may stay in its place".to_owned()

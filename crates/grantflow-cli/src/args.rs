@@ -99,7 +99,7 @@ pub(crate) enum Command {
     ///
     /// They are made unusable here first. If the server cannot be asked they stay so, and another `grantflow revoke` finishes.
     #[command(after_help = REVOKE_EXAMPLES)]
-    Revoke(Selector),
+    Revoke(Revoke),
     /// Copy credentials of oauth2client, gcloud or google-auth into the store
     ///
     /// The format is recognised by the content: file.Storage, multiprocess_file_storage, multistore_file, application default
@@ -192,6 +192,18 @@ pub(crate) struct Curl {
     // Last, since its heading counts for all that follow.
     #[command(flatten)]
     pub(crate) selector: Selector,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Revoke {
+    #[command(flatten)]
+    pub(crate) which: Selector,
+
+    /// Delete them here without telling the server: for one that revokes nothing, or that is no more
+    ///
+    /// Whoever has a copy of them can go on using it, until the access ends in your account at the server.
+    #[arg(long)]
+    pub(crate) local: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -172,7 +172,8 @@ fn hint(error: &Error, code: u8) -> Option<String> {
             format!("if the token is meant for it, run `grantflow login` again with --origin {origin}")
         }
         Error::InvalidInput(input) if input.what() == "revocation_endpoint" => {
-            "this server revokes nothing: end the access in your account there".to_owned()
+            "this server revokes nothing: end the access in your account there, and run `grantflow revoke --local` to delete the credentials here"
+                .to_owned()
         }
         Error::Store(error) => match error.kind() {
             StoreErrorKind::Corrupt => {

@@ -58,7 +58,7 @@ fn perform(args: &Args) -> Result<(), Failure> {
         Command::Info(which) => record::info(args, which),
         Command::List => list::list(args),
         Command::Doctor => doctor::doctor(args),
-        Command::Revoke(which) => record::revoke(args, which),
+        Command::Revoke(revoke) => record::revoke(args, revoke),
         Command::Import(import) => import::import(args, import),
         Command::Export(export) => export::export(args, export),
         Command::Demo(demo) => demo::demo(args, demo),

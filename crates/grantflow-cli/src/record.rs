@@ -1,10 +1,11 @@
 //! What needs a stored record: `token`, `header`, `info`, `revoke`.
 
 use grantflow::blocking::Credentials;
-use grantflow::{AccessToken, Error};
+use grantflow::flow::LOCK_PATIENCE;
+use grantflow::{AccessToken, StoreExt as _};
 use serde_json::json;
 
-use crate::args::Args;
+use crate::args::{Args, Revoke};
 use crate::exit::{Failure, NETWORK, REFUSED};
 use crate::output::{describe, lines, result, while_waiting};
 use crate::select::Selector;
@@ -65,20 +66,21 @@ pub(crate) fn info(args: &Args, selector: &Selector) -> Result<(), Failure> {
 }
 
 /// Ends the credentials.
-pub(crate) fn revoke(args: &Args, selector: &Selector) -> Result<(), Failure> {
+pub(crate) fn revoke(args: &Args, revoke: &Revoke) -> Result<(), Failure> {
     let session = Session::open(args)?;
-    let key = session.record(selector)?.key().clone();
+    let key = session.record(&revoke.which)?.key().clone();
     session.make_directory()?;
-    let credentials = session.credentials_of(key.clone());
+    if revoke.local {
+        while_waiting("deleting", || session.store.delete(&key, LOCK_PATIENCE))?;
+        return result(
+            args.format,
+            &format!("deleted from {}; the server was not told", session.location),
+            &json!({"revoked": false, "store": session.location}),
+        );
+    }
+    let credentials = session.credentials_of(key);
     while_waiting("revoking", || credentials.revoke()).map_err(|error| {
-        let cannot = matches!(&error, Error::InvalidInput(input) if input.what() == "revocation_endpoint");
         let failure = Failure::from(error);
-        if cannot {
-            let what = session.deletable(&key);
-            return failure.hint(format!(
-                "this server revokes nothing: end the access in your account there, then delete {what}"
-            ));
-        }
         if failure.code() != NETWORK {
             return failure;
         }

@@ -118,21 +118,6 @@ impl Session {
         Credentials::new(key, Arc::clone(&self.store), self.transport.clone())
     }
 
-    /// What a person would delete to be rid of a record.
-    pub(crate) fn deletable(&self, key: &Key) -> String {
-        match &self.named.place.kind {
-            Kind::File(path) => format!("the file {}", path.display()),
-            Kind::Multistore(path) => {
-                let file = path.join(format!("{}.json", key.digest()));
-                format!("the file {}", file.display())
-            }
-            Kind::Keyring(item) => format!(
-                "the item of the user {} under {} in the password manager",
-                item.user, item.application
-            ),
-        }
-    }
-
     pub(crate) fn now(&self) -> Timestamp {
         self.transport.now().wall
     }

@@ -397,3 +397,43 @@ fn t54_a_revocation_that_fails_leaves_nothing_usable_and_is_finished_later() {
     assert_eq!(desk.server.stats().revocations, 1);
     assert!(!desk.file().exists());
 }
+
+#[test]
+fn t54_where_the_server_revokes_nothing_the_credentials_can_be_deleted_here() {
+    let desk = Desk::new();
+    let secrets = serde_json::json!({"installed": {
+        "client_id": "post-app", "client_secret": "post-app-secret",
+        "auth_uri": desk.server.url("/authorize"), "token_uri": desk.server.url("/token"),
+        "redirect_uris": ["http://127.0.0.1/callback"],
+    }});
+    std::fs::write(desk.path("client_secrets.json"), secrets.to_string()).unwrap();
+    let login = [
+        "login",
+        "--client-secrets",
+        "client_secrets.json",
+        "--scope",
+        "profile",
+    ];
+    desk.run(&login).ok();
+    let failed = desk.run(&["revoke"]).fails(1);
+    assert!(failed.stderr.contains("`grantflow revoke --local`"), "{failed:?}");
+    desk.run(&["token"]).ok();
+    let deleted = desk.run(&["revoke", "--local", "--format", "json"]).ok().json();
+    assert_eq!(deleted["revoked"], false);
+    assert!(!desk.file().exists());
+    desk.run(&["token"]).fails(3);
+    assert_eq!(desk.server.stats().revocations, 0);
+    // To log in afresh.
+    desk.run(&login).ok();
+}
+
+#[test]
+fn t54_what_could_not_be_revoked_can_be_deleted_here() {
+    let desk = Desk::new();
+    desk.login(&[]).ok();
+    desk.server.set_fault(Endpoint::Revocation, Fault::Status(503));
+    desk.run(&["revoke"]).fails(4);
+    let deleted = desk.run(&["revoke", "--local"]).ok();
+    assert!(deleted.stdout.contains("the server was not told"), "{deleted:?}");
+    assert!(!desk.file().exists());
+}

@@ -216,12 +216,16 @@ fn private(path: &std::path::Path) {
 #[cfg(not(unix))]
 fn private(_: &std::path::Path) {}
 
-/// A file of version 1 around the content, if that is text.
+/// A file of version 1 around the content, if that is text; of version 2, if its length is odd.
 fn enveloped(content: &[u8]) -> Vec<u8> {
     let sum: String = Sha256::digest(content)
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
     let text = String::from_utf8_lossy(content);
+    if content.len() % 2 == 1 {
+        let sum = crc32fast::hash(text.as_bytes());
+        return format!("{{\"grantflow_file\":2,\"crc32\":\"{sum:08x}\",\"record\":{text}}}\n").into_bytes();
+    }
     format!("{{\"grantflow_file\":1,\"sha256\":\"{sum}\",\"record\":{text}}}\n").into_bytes()
 }

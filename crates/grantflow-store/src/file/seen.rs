@@ -41,9 +41,10 @@ impl Seen {
         same.then(|| last.record.clone())
     }
 
-    /// Keeps a record that was read from this file, if it is the same after as before.
+    /// Keeps a record that was read from this file after it had been opened. Had somebody written into it in between, it would not
+    /// be what it was when it was opened, and is read again the next time.
     pub(super) fn keep(&self, record: &Record, dir: Dir, Opened { file, stamp, .. }: Opened) {
-        let settled = stamp.filter(|stamp| stamp.is_settled() && sys::stamp(&file).as_ref() == Some(stamp));
+        let settled = stamp.filter(Stamp::is_settled);
         let last = settled.map(|stamp| Last {
             record: record.clone(),
             stamp,

@@ -128,12 +128,14 @@ fn r08_a_file_beyond_all_measure_is_corrupt() {
 fn r08_r37_a_newer_version_is_kept_even_from_a_login() {
     let (room, bytes) = furnished(Kind::File);
     let text = String::from_utf8(bytes).unwrap();
-    let envelope = text.replace(r#""grantflow_file":1"#, r#""grantflow_file":2,"more":[]"#);
+    let envelope = text.replace(r#""grantflow_file":2"#, r#""grantflow_file":3,"more":[]"#);
     let members = r#"{"grantflow":2,"all":"other"}"#;
-    // SHA-256 of these members.
+    // SHA-256 and CRC-32 of these members.
     let sum = "670f358c20783d41cd5f599e5adb2e116c1e434aa89a7c54898a3170c1c97fcb";
-    let inner = format!(r#"{{"grantflow_file":1,"sha256":"{sum}","record":{members}}}"#);
-    for newer in [envelope, inner] {
+    let first = format!(r#"{{"grantflow_file":1,"sha256":"{sum}","record":{members}}}"#);
+    let sum = "81c25137";
+    let second = format!(r#"{{"grantflow_file":2,"crc32":"{sum}","record":{members}}}"#);
+    for newer in [envelope, first, second] {
         is_kept(&room, newer.as_bytes(), &newer);
         let store = room.store();
         assert_eq!(kind(store.read(&key())), Some(StoreErrorKind::Newer), "{newer}");

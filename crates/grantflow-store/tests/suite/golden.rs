@@ -1,4 +1,4 @@
-//! Files written by version 1, which every later version reads and writes back unharmed.
+//! Files written by versions 1 and 2, which every later version reads and writes back unharmed.
 //!
 //! `record.json` has each member of a record. `later-member.json` has members of a later minor version as well.
 
@@ -8,6 +8,8 @@ use std::path::Path;
 use grantflow_core::{Change, Store as _};
 
 use crate::room::{PATIENCE, Room};
+
+const NAMES: [&str; 3] = ["record.json", "minimal.json", "later-member.json"];
 
 fn golden(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -28,8 +30,8 @@ fn write(room: &Room, bytes: &[u8]) {
 }
 
 #[test]
-fn r08_r37_files_of_version_1_are_written_back_byte_for_byte() {
-    for name in ["record.json", "minimal.json", "later-member.json"] {
+fn r08_r37_files_of_version_2_are_written_back_byte_for_byte() {
+    for name in NAMES {
         let room = Room::new();
         write(&room, &golden(name));
         let store = room.store();
@@ -42,6 +44,37 @@ fn r08_r37_files_of_version_1_are_written_back_byte_for_byte() {
             String::from_utf8(golden(name)).unwrap(),
             "{name}"
         );
+    }
+}
+
+#[test]
+fn r37_files_of_version_1_hold_the_same_and_are_written_back_as_version_2() {
+    for name in NAMES {
+        let room = Room::new();
+        write(&room, &golden(&format!("v1/{name}")));
+        let store = room.store();
+        let key = store.keys().unwrap().remove(0);
+        let record = store.read(&key).unwrap().unwrap();
+        let mut locked = store.lock(&key, PATIENCE).unwrap();
+        assert_eq!(
+            locked.record().map(crate::room::json),
+            Some(crate::room::json(&record))
+        );
+        locked.save(Change::Put(Box::new(record))).unwrap();
+        assert_eq!(fs::read(room.file()).unwrap(), golden(name), "{name}");
+    }
+}
+
+#[test]
+fn t70_a_checksum_that_is_of_the_other_version_is_none() {
+    for (version, other) in [("1", ""), ("2", "v1/")] {
+        let room = Room::new();
+        let text = String::from_utf8(golden(&format!("{other}minimal.json"))).unwrap();
+        let (head, rest) = text.split_at(text.find(',').unwrap());
+        assert!(head.starts_with("{\"grantflow_file\":"));
+        write(&room, format!("{{\"grantflow_file\":{version}{rest}").as_bytes());
+        let error = room.store().keys().unwrap_err();
+        assert_eq!(error.kind(), grantflow_core::StoreErrorKind::Corrupt, "{version}");
     }
 }
 

@@ -29,7 +29,7 @@ const UPDATES: u64 = 2_000;
 #[allow(dead_code, reason = "it is read, as ours is, and then dropped")]
 struct Plain {
     grantflow_file: u32,
-    sha256: String,
+    crc32: String,
     record: PlainRecord,
 }
 

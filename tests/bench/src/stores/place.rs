@@ -1,12 +1,10 @@
 //! Directories for measurements, and records to put there.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use grantflow_core::{Client, Endpoint, Key, Provenance, Record, Scopes, Secret, Timestamp, Token};
-use sha2::{Digest as _, Sha256};
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -65,11 +63,8 @@ pub(super) fn renewed(user: usize, number: usize) -> Record {
 pub(super) fn bytes(record: &Record) -> Vec<u8> {
     let json = record.expose_json();
     let json = json.expose();
-    let mut sum = String::new();
-    for byte in Sha256::digest(json) {
-        let _ = write!(sum, "{byte:02x}");
-    }
-    format!("{{\"grantflow_file\":1,\"sha256\":\"{sum}\",\"record\":{json}}}\n").into_bytes()
+    let sum = crc32fast::hash(json.as_bytes());
+    format!("{{\"grantflow_file\":2,\"crc32\":\"{sum:08x}\",\"record\":{json}}}\n").into_bytes()
 }
 
 /// Puts so many records into a directory, as the store of many would, but not brought to disk one by one.

@@ -6,13 +6,9 @@ mod portable;
 mod unix;
 
 #[cfg(not(unix))]
-pub(crate) use portable::{
-    Dir, LOCKS_RECORDS, Stamp, has_no_locks, is_exhausted, lives, reserve, stamp, stamp_of,
-};
+pub(crate) use portable::{Dir, LOCKS_RECORDS, Stamp, has_no_locks, is_exhausted, lives, reserve, stamp_of};
 #[cfg(unix)]
-pub(crate) use unix::{
-    Dir, LOCKS_RECORDS, Stamp, has_no_locks, is_exhausted, lives, reserve, stamp, stamp_of,
-};
+pub(crate) use unix::{Dir, LOCKS_RECORDS, Stamp, has_no_locks, is_exhausted, lives, reserve, stamp_of};
 
 /// Which ways to a directory are allowed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -141,10 +141,6 @@ impl Stamp {
     }
 }
 
-pub(crate) fn stamp(_: &File) -> Option<Stamp> {
-    None
-}
-
 pub(crate) fn stamp_of(_: &Path) -> Option<Stamp> {
     None
 }

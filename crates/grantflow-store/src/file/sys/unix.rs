@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
-use rustix::process::{Pid, geteuid};
+use rustix::process::{Pid, Uid, geteuid};
 
 use super::super::errors::Refusal;
 use super::{Access, LINKED_DIRECTORY, NO_DIRECTORY, Opened, Way};
@@ -19,9 +19,9 @@ use super::{Access, LINKED_DIRECTORY, NO_DIRECTORY, Opened, Way};
 /// Whether locks leave readers alone, so that the record's own file may be locked.
 pub(crate) const LOCKS_RECORDS: bool = true;
 
-/// A directory, held open, and what it was let through with.
+/// A directory, held open, what it was let through with, and whose files are.
 #[derive(Debug)]
-pub(crate) struct Dir(OwnedFd, Guise);
+pub(crate) struct Dir(OwnedFd, Guise, Uid);
 
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 const PRIVATE_DIR: Mode = Mode::RWXU;
@@ -44,7 +44,8 @@ impl Dir {
             dir => dir.map_err(io::Error::from)?,
         };
         let stat = rustix::fs::fstat(&dir).map_err(io::Error::from)?;
-        if stat.st_uid != geteuid().as_raw() && stat.st_uid != 0 {
+        let user = geteuid();
+        if stat.st_uid != user.as_raw() && stat.st_uid != 0 {
             return Err(Refusal::Insecure(
                 "the directory belongs to another user; give the store one of your own",
             ));
@@ -54,7 +55,7 @@ impl Dir {
                 "others may write to the directory; give the store one of its own, with mode 0700",
             ));
         }
-        Ok(Some(Self(dir, (stat.st_uid, stat.st_mode))))
+        Ok(Some(Self(dir, (stat.st_uid, stat.st_mode), user)))
     }
 
     /// Whether its owner and mode are still those it was let through with.
@@ -82,14 +83,14 @@ impl Dir {
         };
         match rustix::fs::openat(&self.0, name, flags | NO_TRICKS, Mode::empty()) {
             Err(Errno::NOENT) => Ok(None),
-            opened => private(opened).map(Some),
+            opened => private(opened, self.2).map(Some),
         }
     }
 
     /// Opens the lock file, creating it if need be.
     pub(crate) fn open_lock(&self, name: &OsStr) -> Result<File, Refusal> {
         let flags = OFlags::RDWR | OFlags::CREATE | NO_TRICKS;
-        Ok(private(rustix::fs::openat(&self.0, name, flags, PRIVATE_FILE))?.file)
+        Ok(private(rustix::fs::openat(&self.0, name, flags, PRIVATE_FILE), self.2)?.file)
     }
 
     /// Creates a file that is not there.
@@ -159,7 +160,7 @@ fn mode(stat: &Stat) -> Mode {
 }
 
 /// Lets through what is ours alone.
-fn private(opened: rustix::io::Result<OwnedFd>) -> Result<Opened, Refusal> {
+fn private(opened: rustix::io::Result<OwnedFd>, user: Uid) -> Result<Opened, Refusal> {
     let file: File = match opened {
         Ok(file) => file.into(),
         Err(Errno::LOOP) => return Err(Refusal::Insecure("it is a symbolic link")),
@@ -169,7 +170,7 @@ fn private(opened: rustix::io::Result<OwnedFd>) -> Result<Opened, Refusal> {
     let stat = rustix::fs::fstat(&file).map_err(io::Error::from)?;
     let why = if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         "it is not a regular file"
-    } else if stat.st_uid != geteuid().as_raw() {
+    } else if stat.st_uid != user.as_raw() {
         "it belongs to another user"
     } else if mode(&stat).intersects(Mode::RWXG | Mode::RWXO) {
         "group or others may access it; its mode should be 0600"
@@ -226,10 +227,6 @@ impl Stamp {
         let last = u64::try_from(modified.max(changed)).unwrap_or(u64::MAX);
         last.saturating_add(TICK.as_secs()) < now.as_secs()
     }
-}
-
-pub(crate) fn stamp(file: &File) -> Option<Stamp> {
-    Some(Stamp::of(&rustix::fs::fstat(file).ok()?))
 }
 
 pub(crate) fn stamp_of(path: &Path) -> Option<Stamp> {

@@ -7,7 +7,7 @@
 //! - [`server`]: that endpoint
 //! - `peers` (feature `peers`): the crates whose builds take minutes
 //! - [`stores`]: records on a disk, beside bare system calls and SQLite
-//! - [`report`]: tables
+//! - [`report`](mod@report): tables
 
 pub mod cases;
 pub mod clock;

@@ -11,6 +11,7 @@ mod spdx;
 
 use crate::cmd::Cmd;
 use crate::simulate;
+use crate::stampede;
 use crate::test::{self, Outcome, Skip, tally};
 use crate::tidy;
 use crate::tree::Tree;
@@ -32,6 +33,7 @@ The gate every change passes, or only the steps named. Each prints the command i
   guide         README.md is the facade's crate documentation
   dependencies  licences, sources and bans, by the policy in deny.toml
   simulate      20,000 histories of a token's life, and every planted bug is found
+  stampede      8 and 20 real processes that find one ended token, on every store, and holders of its lock killed
   loom          every order of the threads of a handle, with at most two preemptions
   canary        the secret-leak test was among the tests that passed
   replay        the corpora of tests/fuzz, and 15 s of mutations of each
@@ -48,10 +50,11 @@ The gate every change passes, or only the steps named. Each prints the command i
   histories     a million histories of a token's life
   orders        as loom, with at most three preemptions
   power         200 power cuts for each store of files, on ext4 and xfs (needs root)
+  herds         cargo xtask stampede --full
   bench         cargo xtask bench
 ";
 
-const STEPS: [&str; 14] = [
+const STEPS: [&str; 15] = [
     "lock",
     "fmt",
     "clippy",
@@ -62,6 +65,7 @@ const STEPS: [&str; 14] = [
     "guide",
     "dependencies",
     "simulate",
+    "stampede",
     "loom",
     "canary",
     "replay",
@@ -97,6 +101,9 @@ pub(crate) fn main(args: &[String]) -> Result<bool, String> {
         dependencies::dependencies(&workspace, &tree)
     });
     gate.commands("simulate", || vec![simulate::command(simulate::GATE)]);
+    gate.step("stampede", "cargo xtask stampede", |skipped| {
+        stampede::gate(&workspace.root, &workspace.target, skipped)
+    });
     gate.commands("loom", || vec![simulate::orders(2)]);
     gate.step("canary", "cargo xtask ci test canary", |_| {
         Ok(canary(outcome.as_ref()))

@@ -1,10 +1,11 @@
-//! The one door to tests, checks and benchmarks: `cargo xtask test | ci | tidy | simulate | bench`.
+//! The one door to tests, checks and benchmarks: `cargo xtask test | ci | tidy | simulate | stampede | bench`.
 //!
 //! ```text
 //! main ─┬─▶ tidy    reads the tree, `cargo metadata`, `cargo tree`
 //!       ├─▶ test    provision ─▶ build ─▶ run ─▶ rows covered, target/report.json
 //!       ├─▶ ci      the gate: fmt, clippy, test, features, docs, tidy, dependencies
 //!       ├─▶ simulate  tests/simulation, in release mode
+//!       ├─▶ stampede  tests/stampede
 //!       └─▶ bench   tests/bench, a workspace of its own
 //! ```
 #![expect(
@@ -19,6 +20,7 @@ mod cmd;
 mod paths;
 mod scan;
 mod simulate;
+mod stampede;
 mod test;
 mod tidy;
 mod tree;
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         "ci" => ci::main(rest),
         "tidy" => tidy::main(rest),
         "simulate" => simulate::main(rest),
+        "stampede" => stampede::main(rest),
         "bench" => bench::main(rest),
         other => Err(format!(
             "`{other}` is no command of xtask; see `cargo xtask --help`"
@@ -76,6 +79,7 @@ cargo xtask <command>
   ci [--full]      the gate every change passes; --full adds what takes long to run or to install
   tidy             the invariants of the source tree
   simulate [ARG…]  histories of a token's life in a simulated world, by the thousand or one again
+  stampede [ARG…]  real processes that find one ended token in one store at once; --full adds the large and the cruel
   bench [ARG…]     the benchmarks in tests/bench
 
 Each command explains itself with --help.

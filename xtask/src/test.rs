@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use crate::cmd::{Cmd, has_cargo_tool};
 use crate::workspace::Workspace;
-pub(crate) use report::{Outcome, Skip, tally};
+pub(crate) use report::{Outcome, Skip, read_skips, tally};
 use runner::{Case, Verdict};
 
 pub(crate) const HELP: &str = "\
@@ -110,7 +110,7 @@ pub(crate) fn run(options: &Options) -> Result<Outcome, String> {
         })?;
     }
     let mut cases = Vec::new();
-    let built = timed("build", &mut durations, || build(&workspace, options).run())?;
+    let built = timed("build", &mut durations, || build(&workspace.root, options).run())?;
     if built {
         let ran = timed("run", &mut durations, || run_tests(&workspace, options, &skips))?;
         cases.extend(ran);
@@ -139,8 +139,13 @@ pub(crate) fn run(options: &Options) -> Result<Outcome, String> {
 }
 
 /// Binaries too, so that suites find them beside their own executable.
-fn build(workspace: &Workspace, options: &Options) -> Cmd {
-    Cmd::cargo(&workspace.root, "build --all-features --bins --tests --examples").args(options.scope())
+fn build(root: &Path, options: &Options) -> Cmd {
+    Cmd::cargo(root, "build --all-features --bins --tests --examples").args(options.scope())
+}
+
+/// Everything, as the tests of the gate have it.
+pub(crate) fn build_all(root: &Path) -> Cmd {
+    build(root, &Options::default())
 }
 
 fn run_tests(workspace: &Workspace, options: &Options, skips: &Path) -> Result<Vec<Case>, String> {

@@ -6,10 +6,11 @@ use super::gate::Gate;
 use crate::bench;
 use crate::cmd::{Cmd, has_cargo_tool};
 use crate::simulate;
+use crate::stampede;
 use crate::tree::{Tree, dir_of};
 use crate::workspace::Workspace;
 
-pub(super) const STEPS: [&str; 10] = [
+pub(super) const STEPS: [&str; 11] = [
     "deny",
     "oldest",
     "minimal",
@@ -19,6 +20,7 @@ pub(super) const STEPS: [&str; 10] = [
     "histories",
     "orders",
     "power",
+    "herds",
     "bench",
 ];
 
@@ -49,6 +51,9 @@ pub(super) fn full(workspace: &Workspace, tree: &Tree, gate: &mut Gate) {
     gate.commands("histories", || vec![simulate::command(simulate::FULL)]);
     gate.commands("orders", || vec![simulate::orders(3)]);
     gate.commands("power", || vec![power(workspace)]);
+    gate.step("herds", "cargo xtask stampede --full", |_| {
+        stampede::main(&["--full".to_owned()])
+    });
     gate.step("bench", "cargo xtask bench", |_| bench::main(&[]));
 }
 

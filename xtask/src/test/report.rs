@@ -50,7 +50,7 @@ impl Skip {
 }
 
 /// The lines that suites left in the file of `GRANTFLOW_SKIPS`, each once.
-pub(super) fn read_skips(path: &Path) -> Result<Vec<Skip>, String> {
+pub(crate) fn read_skips(path: &Path) -> Result<Vec<Skip>, String> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     let skips: BTreeSet<Skip> = lines.map(Skip::parse).collect::<Result<_, _>>()?;

@@ -120,7 +120,7 @@ pub(crate) enum Command {
     /// Watch the whole story on an embedded authorization server
     ///
     /// Login, store, call, expiry, 16 threads at once, another process, revocation: each step with what it proves. Nothing of
-    /// yours is touched, and nothing is left behind.
+    /// yours is touched, and nothing is left behind. `grantflow demo stampede` shows what 8 processes do to one login.
     Demo(Demo),
     /// Print completions for a shell
     ///
@@ -207,10 +207,43 @@ pub(crate) struct Revoke {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(disable_help_subcommand = true)]
 pub(crate) struct Demo {
     /// Consent without a browser
     #[arg(long)]
     pub(crate) yes: bool,
+
+    /// One scene instead of the whole story
+    #[command(subcommand)]
+    pub(crate) scene: Option<Scene>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Scene {
+    /// Watch 8 processes find one ended token at once: each by itself, and with Grantflow
+    Stampede,
+    /// Be one of those processes
+    #[command(hide = true)]
+    Member(Member),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Member {
+    /// How it refreshes
+    pub(crate) way: Way,
+    /// Where the credentials are
+    pub(crate) file: PathBuf,
+    /// The API that it calls
+    pub(crate) api: String,
+}
+
+/// How a process of the stampede refreshes.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub(crate) enum Way {
+    /// Reads the file, refreshes, writes the file
+    ByItself,
+    /// Through this library
+    WithGrantflow,
 }
 
 fn issuer(text: &str) -> Result<Issuer, String> {

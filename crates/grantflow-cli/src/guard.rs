@@ -27,6 +27,9 @@ use crate::output::note;
 /// As long as a refresh with its second try may take.
 const SETTLE: Duration = Duration::from_secs(60);
 
+/// How often a directory is removed until nobody has put anything there meanwhile.
+const REMOVALS: usize = 100;
+
 static STATE: Mutex<State> = Mutex::new(State {
     interrupted: false,
     owed: false,
@@ -77,8 +80,7 @@ pub(crate) fn settle_when_interrupted() -> Result<(), Failure> {
         let waited = CHANGED.wait_timeout_while(state, SETTLE, |state| state.owed);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if let Some(home) = &state.home {
-            // What cannot be removed holds nothing that a server still takes: it ends with this process.
-            let _ = std::fs::remove_dir_all(home);
+            remove(home);
         }
         process::exit(i32::from(INTERRUPTED));
     })
@@ -153,6 +155,16 @@ impl Transport for Watched {
 
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
         self.0.fill(bytes)
+    }
+}
+
+/// Removes a directory that others may be writing to still.
+fn remove(home: &Path) {
+    for _ in 0..REMOVALS {
+        // What cannot be removed holds nothing that a server still takes: it ends with this process.
+        if std::fs::remove_dir_all(home).is_ok() {
+            return;
+        }
     }
 }
 

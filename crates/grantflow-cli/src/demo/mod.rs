@@ -1,5 +1,9 @@
-//! `grantflow demo`: the whole story on an embedded server, each step with what it proves.
+//! `grantflow demo`: the whole story on an embedded server, each step with what it proves; or one scene of it.
 
+mod consent;
+mod home;
+mod member;
+mod stampede;
 mod story;
 
 use std::time::Instant;
@@ -7,12 +11,20 @@ use std::time::Instant;
 use grantflow::loopback::Visible;
 use serde_json::{Value, json};
 
-use crate::args::{Args, Demo, Format};
+use crate::args::{Args, Demo, Format, Scene};
 use crate::exit::{FAILED, Failure};
 use crate::output::{one_line, write};
 
-/// Tells the story.
+/// Tells the story, or plays the scene.
 pub(crate) fn demo(args: &Args, demo: &Demo) -> Result<(), Failure> {
+    match &demo.scene {
+        None => story(args, demo),
+        Some(Scene::Stampede) => stampede::play(args.format),
+        Some(Scene::Member(member)) => member::play(member),
+    }
+}
+
+fn story(args: &Args, demo: &Demo) -> Result<(), Failure> {
     let mut teller = Teller {
         format: args.format,
         told: Vec::new(),

@@ -1,22 +1,22 @@
 //! The story: consent, store, call, expiry, refresh, another process, revocation.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
 use grantflow::blocking::Credentials;
-use grantflow::loopback::{Environment, LoginOptions, Message, Prompt, TerminalPrompt, run_flow_with};
+use grantflow::loopback::{LoginOptions, TerminalPrompt};
 use grantflow::store::FileStore;
 use grantflow::ureq::{Authorize as _, UreqTransport};
 use grantflow::{Client, Issuer, Origin, TransportHost, flow, run};
 use grantflow_testserver::TestServer;
 
-use super::{Teller, ensure};
+use super::home::Home;
+use super::{Teller, consent, ensure};
 use crate::exit::{FAILED, Failure};
-use crate::guard;
 
 /// How many threads meet the expired token at once.
 const THREADS: u64 = 16;
@@ -105,45 +105,17 @@ fn log_in(
     transport: &UreqTransport,
     yes: bool,
 ) -> Result<Credentials, Failure> {
-    let options = LoginOptions::new();
-    let login = |options, prompt: &dyn Prompt| {
-        run_flow_with(
-            client,
-            ["profile"],
-            store.clone(),
-            transport.clone(),
-            &options,
-            prompt,
-        )
-        .map_err(Failure::from)
-    };
     if yes {
-        return login(
-            options.environment(Environment::new().ssh(true)),
-            &StandIn(Arc::clone(server)),
-        );
+        return consent::by_stand_in(server, client, store, transport);
     }
     teller.ask("a browser opens: any name will do, the password is filled in")?;
-    login(options, &TerminalPrompt::new())
-}
-
-/// Says yes as a browser would: it follows the links, fills in the forms, and goes where it is sent.
-struct StandIn(Arc<TestServer>);
-
-impl Prompt for StandIn {
-    fn say(&self, message: &Message<'_>) {
-        let Message::Visit { url, .. } = message else {
-            return;
-        };
-        let (server, url) = (Arc::clone(&self.0), url.as_str().to_owned());
-        // A failure here shows as a login that nobody finishes; the receiver has a deadline.
-        thread::spawn(move || {
-            let mut browser = server.browser().user("ann");
-            if let Ok(location) = browser.approve(&url) {
-                let _ = browser.follow(&location);
-            }
-        });
-    }
+    consent::ask(
+        client,
+        store,
+        transport,
+        LoginOptions::new(),
+        &TerminalPrompt::new(),
+    )
 }
 
 fn call(agent: &ureq::Agent, server: &TestServer) -> Result<String, Failure> {
@@ -232,47 +204,4 @@ fn private(file: &Path) -> Result<String, Failure> {
 fn private(file: &Path) -> Result<String, Failure> {
     ensure(file.exists(), "nothing is stored")?;
     Ok("it lies in your own directory".to_owned())
-}
-
-/// A directory for the story, removed at its end.
-struct Home(PathBuf);
-
-impl Home {
-    fn make() -> Result<Self, Failure> {
-        let failed =
-            |error: std::io::Error| Failure::new(FAILED, format!("cannot make a directory: {error}"));
-        let base = std::env::temp_dir();
-        for number in 0..1000 {
-            let path = base.join(format!("grantflow-demo-{}-{number}", std::process::id()));
-            let mut builder = fs::DirBuilder::new();
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::DirBuilderExt as _;
-                builder.mode(0o700);
-            }
-            match builder.create(&path) {
-                Ok(()) => {
-                    guard::watch_home(&path);
-                    return Ok(Self(path));
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(failed(error)),
-            }
-        }
-        Err(Failure::new(
-            FAILED,
-            "cannot make a directory: every name is taken",
-        ))
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.join("credentials.json")
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        // What cannot be removed is revoked all the same.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

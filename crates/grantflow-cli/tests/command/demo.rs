@@ -74,6 +74,56 @@ fn a_demo_whose_user_says_no_ends_with_that() {
 }
 
 #[test]
+fn the_stampede_logs_out_those_without_a_lock_and_nobody_else() {
+    let desk = Desk::new();
+    let demo = done(&mut without_variables(&desk, &["demo", "stampede"])).ok();
+    for told in [
+        "8 refresh requests                      1 refresh request\n",
+        "7 spent tokens sent again               0 spent tokens sent again\n",
+        "7 of 8 logged out                       0 of 8 logged out\n",
+        "0 of 8 served by the API                8 of 8 served by the API\n",
+        "the login is revoked                    the login goes on\n",
+    ] {
+        assert!(demo.stdout.contains(told), "{told}: {demo:?}");
+    }
+    let processes = demo
+        .stdout
+        .lines()
+        .filter(|line| line.contains("served by that refresh"));
+    assert_eq!(processes.count(), 7, "{demo:?}");
+    assert_eq!(demo.stderr, "");
+    assert!(!demo.stdout.contains("gft_"), "{demo:?}");
+    left_nothing(&desk);
+}
+
+#[test]
+fn the_stampede_is_told_to_programs_too() {
+    let desk = Desk::new();
+    let demo = done(&mut without_variables(
+        &desk,
+        &["demo", "stampede", "--format", "json"],
+    ))
+    .ok();
+    let expected = serde_json::json!({
+        "processes": 8,
+        "by_itself": { "requests": 8, "replays": 7, "logged_out": 7, "served": 0, "login_lives": false },
+        "with_grantflow": { "requests": 1, "replays": 0, "logged_out": 0, "served": 8, "login_lives": true },
+    });
+    assert_eq!(demo.json(), expected);
+    left_nothing(&desk);
+}
+
+#[test]
+fn the_processes_of_the_stampede_are_nobody_elses_business() {
+    let desk = Desk::new();
+    let help = done(&mut without_variables(&desk, &["demo", "--help"])).ok();
+    assert!(
+        help.stdout.contains("stampede") && !help.stdout.contains("  member"),
+        "{help:?}"
+    );
+}
+
+#[test]
 #[cfg(unix)]
 fn a_demo_that_is_interrupted_leaves_nothing() {
     let desk = Desk::new();

@@ -1,4 +1,4 @@
-//! The one door to tests, checks and benchmarks: `cargo xtask test | ci | tidy | simulate | stampede | bench`.
+//! The one door to tests, checks and benchmarks: `cargo xtask test | ci | tidy | simulate | stampede | peers | bench`.
 //!
 //! ```text
 //! main ─┬─▶ tidy    reads the tree, `cargo metadata`, `cargo tree`
@@ -6,6 +6,7 @@
 //!       ├─▶ ci      the gate: fmt, clippy, test, features, docs, tidy, dependencies
 //!       ├─▶ simulate  tests/simulation, in release mode
 //!       ├─▶ stampede  tests/stampede
+//!       ├─▶ peers   tests/comparison, a workspace of its own, and tests/peers/oauth2client
 //!       └─▶ bench   tests/bench, a workspace of its own
 //! ```
 #![expect(
@@ -18,6 +19,7 @@ mod bench;
 mod ci;
 mod cmd;
 mod paths;
+mod peers;
 mod scan;
 mod simulate;
 mod stampede;
@@ -47,11 +49,13 @@ fn main() -> ExitCode {
         "ci" if wants_help => help(ci::HELP),
         "tidy" if wants_help => help(tidy::HELP),
         "bench" if wants_help => help(bench::HELP),
+        "peers" if wants_help => help(peers::HELP),
         "test" => test::main(rest),
         "ci" => ci::main(rest),
         "tidy" => tidy::main(rest),
         "simulate" => simulate::main(rest),
         "stampede" => stampede::main(rest),
+        "peers" => peers::main(),
         "bench" => bench::main(rest),
         other => Err(format!(
             "`{other}` is no command of xtask; see `cargo xtask --help`"
@@ -80,6 +84,7 @@ cargo xtask <command>
   tidy             the invariants of the source tree
   simulate [ARG…]  histories of a token's life in a simulated world, by the thousand or one again
   stampede [ARG…]  real processes that find one ended token in one store at once; --full adds the large and the cruel
+  peers            the same, and a full disk, for yup-oauth2 and oauth2client beside ours
   bench [ARG…]     the benchmarks in tests/bench
 
 Each command explains itself with --help.

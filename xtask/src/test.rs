@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use crate::cmd::{Cmd, has_cargo_tool};
 use crate::workspace::Workspace;
+pub(crate) use provision::python_peers as provision_python;
 pub(crate) use report::{Outcome, Skip, read_skips, tally};
 use runner::{Case, Verdict};
 

@@ -31,15 +31,8 @@ impl Asks {
     /// If it does not start.
     #[must_use]
     pub fn start_without_room(program: &str, name: &str, file: &Path, issuer: &str) -> Self {
-        let mut command = Command::new("sh");
-        command.args([
-            "-c",
-            "trap '' XFSZ; ulimit -f 0; exec \"$@\"",
-            "sh",
-            program,
-            name,
-        ]);
-        Self::of(command.arg(file).arg(issuer))
+        let mut command = without_room(program);
+        Self::of(command.arg(name).arg(file).arg(issuer))
     }
 
     fn of(command: &mut Command) -> Self {
@@ -67,6 +60,14 @@ impl Asks {
         self.output.read_line(&mut line).expect("text");
         line.trim_end().to_owned()
     }
+}
+
+/// A program on such a disk.
+#[must_use]
+pub fn without_room(program: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh", program]);
+    command
 }
 
 impl Drop for Asks {

@@ -7,6 +7,8 @@
 //!
 //! - [`Grant`]: a login at the test server, by hand, so that all start from the same refresh token.
 //! - [`ours`], [`oauth2_rs`], [`yup`], [`tame`], [`gca`]: that refresh token in the hands of each crate.
+//! - [`python`]: the same for oauth2client, as a process.
+//! - `peers`, which `cargo xtask peers` runs: many processes and a full disk, as a table.
 //! - [`Door`]: what stands between a crate and the server where the two do not fit.
 //!
 //! # Out of scope
@@ -20,6 +22,7 @@ pub mod gca;
 pub mod grant;
 pub mod oauth2_rs;
 pub mod ours;
+pub mod python;
 pub mod tame;
 pub mod yup;
 

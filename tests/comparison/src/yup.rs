@@ -62,6 +62,15 @@ pub fn store(grant: &Grant, file: &Path) {
 ///
 /// If the file cannot be read.
 pub async fn open(issuer: &str, file: &Path, user: User) -> DefaultAuthenticator {
+    try_open(issuer, file, user).await.expect("a readable file")
+}
+
+/// The same.
+///
+/// # Errors
+///
+/// If the file cannot be read.
+pub async fn try_open(issuer: &str, file: &Path, user: User) -> std::io::Result<DefaultAuthenticator> {
     let secret = ApplicationSecret {
         client_id: CLIENT.to_owned(),
         client_secret: SECRET.to_owned(),
@@ -74,7 +83,6 @@ pub async fn open(issuer: &str, file: &Path, user: User) -> DefaultAuthenticator
         .persist_tokens_to_disk(file)
         .build()
         .await
-        .expect("a readable file")
 }
 
 /// A token from what is stored, as text, or what it says instead.

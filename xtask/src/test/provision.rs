@@ -101,7 +101,7 @@ fn peers_with(root: &Path, file: &str) -> Vec<(PathBuf, String)> {
 }
 
 /// Each peer from PyPI, as its requirements pin it, in a `venv` of its own.
-fn python_peers(root: &Path, skipped: &mut Vec<Skip>) -> Result<(), String> {
+pub(crate) fn python_peers(root: &Path, skipped: &mut Vec<Skip>) -> Result<(), String> {
     for (peer, name) in peers_with(root, "requirements.txt") {
         // A copy of the requirements, put there when all of them were installed.
         let (wanted, installed) = (peer.join("requirements.txt"), peer.join("venv/requirements.txt"));

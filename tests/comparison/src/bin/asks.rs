@@ -43,7 +43,8 @@ fn ask(name: &str, file: &Path, issuer: &str) -> Result<(), String> {
         }),
         "yup-oauth2" => runtime().block_on(async {
             let asked = User::default();
-            let authenticator = yup::open(issuer, file, asked.clone()).await;
+            let opened = yup::try_open(issuer, file, asked.clone()).await;
+            let authenticator = opened.map_err(|e| error(e.to_string()))?;
             let token = yup::token(&authenticator).await;
             let login = |e| {
                 if asked.asked().is_empty() {

@@ -41,6 +41,8 @@ impl Builder {
     }
 
     /// How long a request may take from the call to the last byte of the reply; 30 s by default.
+    ///
+    /// What has arrived by then is read all the same: a process that was stopped in between must not leave a new token unread.
     pub fn request_timeout(mut self, limit: Duration) -> Self {
         self.total = limit;
         self

@@ -1,6 +1,6 @@
 //! Marks what fails while connecting: nothing of the request has left then. Looks names up only where it connects.
 //!
-//! The one place that uses ureq's `unversioned` traits, since ureq's error alone does not tell a reset before the request
+//! One of two places that use ureq's `unversioned` traits (the other is `late`), since ureq's error alone does not tell a reset before the request
 //! from one after it.
 
 use std::fmt;
@@ -10,6 +10,8 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout};
 use ureq::{Agent, Error};
+
+use crate::late::Late;
 
 /// An agent whose errors say whether the connection was up.
 pub(crate) fn agent(config: Config) -> Agent {
@@ -43,7 +45,7 @@ struct Connecting {
 }
 
 impl Connector for Connecting {
-    type Out = <DefaultConnector as Connector>::Out;
+    type Out = Late<<DefaultConnector as Connector>::Out>;
 
     fn connect(
         &self,
@@ -69,7 +71,8 @@ impl Connector for Connecting {
             run_connector: details.run_connector.clone(),
             register_shutdown: details.register_shutdown.clone(),
         };
-        self.connector.connect(&details, chained).map_err(NotSent::mark)
+        let connected = self.connector.connect(&details, chained).map_err(NotSent::mark)?;
+        Ok(connected.map(Late::new))
     }
 }
 

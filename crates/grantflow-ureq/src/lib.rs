@@ -31,6 +31,7 @@ mod authorize;
 mod builder;
 mod connect;
 mod error;
+mod late;
 mod transport;
 
 pub use authorize::{Authorize, Middleware};

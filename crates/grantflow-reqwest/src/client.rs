@@ -64,6 +64,8 @@ impl Builder {
     }
 
     /// How long a request may take from the call to the last byte of the reply; 30 s by default.
+    ///
+    /// What has arrived by then is read all the same: a process that was stopped in between must not leave a new token unread.
     pub fn request_timeout(mut self, limit: Duration) -> Self {
         self.total = limit;
         self
@@ -90,7 +92,6 @@ impl Builder {
     pub fn build(self) -> Result<ReqwestTransport, Error> {
         let client = self
             .base()?
-            .timeout(self.total)
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .referer(false)
@@ -100,7 +101,7 @@ impl Builder {
             .no_zstd()
             .no_deflate()
             .build();
-        Ok(ReqwestTransport::from_safe(client.map_err(refused)?))
+        Ok(ReqwestTransport::from_safe(client.map_err(refused)?, self.total))
     }
 
     fn base(&self) -> Result<ClientBuilder, Error> {

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::future::Future;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -56,6 +58,43 @@ fn without_a_runtime_there_is_an_error_and_no_panic() {
     };
     assert!(!error.request_left());
     assert!(transport.spawn(Box::pin(async {})).is_err());
+}
+
+/// A process that is stopped runs no task, and the time of its request goes by: here the one thread of the runtime stands still.
+#[tokio::test]
+async fn r22_a_reply_that_came_while_the_process_was_stopped_is_read() {
+    let limit = Duration::from_secs(2);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let (asked, has_asked) = std::sync::mpsc::channel();
+    let (reply, may_reply) = std::sync::mpsc::channel();
+    let (replied, has_replied) = std::sync::mpsc::channel();
+    let server = std::thread::spawn(move || {
+        let mut connection = listener.accept().unwrap().0;
+        assert_ne!(connection.read(&mut [0; 1024]).unwrap(), 0);
+        asked.send(()).unwrap();
+        may_reply.recv().unwrap();
+        let text = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\ntoken";
+        connection.write_all(text).unwrap();
+        replied.send(()).unwrap();
+        // Kept open until the reply has been read.
+        assert_eq!(connection.read(&mut [0; 1]).unwrap_or_default(), 0);
+    });
+    let transport = ReqwestTransport::builder()
+        .request_timeout(limit)
+        .no_proxy()
+        .build()
+        .unwrap();
+    let sending = tokio::spawn(async move { transport.send(get(&url)).await });
+    while has_asked.try_recv().is_err() {
+        tokio::task::yield_now().await;
+    }
+    reply.send(()).unwrap();
+    has_replied.recv().unwrap();
+    std::thread::sleep(limit); // sleep: the time of the request has to go by
+    let reply = sending.await.unwrap().unwrap();
+    assert_eq!(reply.body().as_bytes(), b"token");
+    server.join().unwrap();
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ impl Builder {
         self
     }
 
-    /// How long a request may take from the call to the last byte of the reply; 30 s by default.
+    /// How long a request may take from its first byte, once the connection is up, to the last one of the reply; 30 s by default.
     ///
     /// What has arrived by then is read all the same: a process that was stopped in between must not leave a new token unread.
     pub fn request_timeout(mut self, limit: Duration) -> Self {
@@ -79,6 +79,11 @@ impl Builder {
         Ok(UreqTransport::with(Agents::new(self, roots, proxies)))
     }
 
+    /// How long a request may take once its connection is up.
+    pub(crate) fn limit(&self) -> Duration {
+        self.total
+    }
+
     /// What ureq is told.
     pub(crate) fn config(&self, roots: &RootCerts, proxy: Option<ureq::Proxy>) -> Config {
         let ring = Arc::new(rustls::crypto::ring::default_provider());
@@ -94,7 +99,6 @@ impl Builder {
             .max_redirects(0)
             .timeout_resolve(Some(self.connect))
             .timeout_connect(Some(self.connect))
-            .timeout_global(Some(self.total))
             .allow_non_standard_methods(true)
             // Another crate of the program may switch ureq's decompression on: nothing is asked for that would need it.
             .accept_encoding("identity")

@@ -4,6 +4,7 @@
 //! from one after it.
 
 use std::fmt;
+use std::time::Duration;
 
 use ureq::config::Config;
 use ureq::http::Uri;
@@ -13,9 +14,13 @@ use ureq::{Agent, Error};
 
 use crate::late::Late;
 
-/// An agent whose errors say whether the connection was up.
-pub(crate) fn agent(config: Config) -> Agent {
-    Agent::with_parts(config, Connecting::default(), Later)
+/// An agent whose errors say whether the connection was up, and whose requests may take so long from their first byte on.
+pub(crate) fn agent(config: Config, limit: Option<Duration>) -> Agent {
+    let connecting = Connecting {
+        limit,
+        ..Connecting::default()
+    };
+    Agent::with_parts(config, connecting, Later)
 }
 
 /// A failure before the first byte of the request.
@@ -42,6 +47,7 @@ impl std::error::Error for NotSent {}
 struct Connecting {
     connector: DefaultConnector,
     names: Resolving,
+    limit: Option<Duration>,
 }
 
 impl Connector for Connecting {
@@ -72,7 +78,7 @@ impl Connector for Connecting {
             register_shutdown: details.register_shutdown.clone(),
         };
         let connected = self.connector.connect(&details, chained).map_err(NotSent::mark)?;
-        Ok(connected.map(Late::new))
+        Ok(connected.map(|connection| Late::new(connection, self.limit)))
     }
 }
 

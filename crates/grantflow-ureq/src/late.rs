@@ -3,28 +3,52 @@
 //! A process that was stopped, or whose machine was, goes on with its time used up and the reply in its socket. In that reply may be the
 //! one refresh token that is good, since the server has spent the one before it (RFC 9700 section 4.14.2): it must not be left unread.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use ureq::Error;
-use ureq::unversioned::transport::time::Duration;
+use ureq::unversioned::transport::time::Duration as Budget;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
+use ureq::{Error, Timeout};
 
 /// How long each read may wait for what has arrived already.
-const AT_ONCE: Duration = Duration::from_millis(10);
+const AT_ONCE: Budget = Budget::from_millis(10);
 
 /// How long such reads go on: enough for a reply that is there, and no leave for one that drips.
-const IN_ALL: std::time::Duration = std::time::Duration::from_secs(1);
+const IN_ALL: Duration = Duration::from_secs(1);
 
-/// A connection that is read once more when its time is up.
+/// A connection that keeps the time of a request by itself: ureq, which would look at the clock before it reads, is told of no limit.
 #[derive(Debug)]
 pub(crate) struct Late<T> {
     inner: T,
+    /// For a whole request, from its first byte on; `None` leaves it to ureq.
+    limit: Option<Duration>,
+    /// The end of the request under way.
+    end: Option<Instant>,
+    /// Since when reads are late.
     since: Option<Instant>,
+    sends: bool,
 }
 
 impl<T> Late<T> {
-    pub(crate) fn new(inner: T) -> Self {
-        Self { inner, since: None }
+    pub(crate) fn new(inner: T, limit: Option<Duration>) -> Self {
+        Self {
+            inner,
+            limit,
+            end: None,
+            since: None,
+            sends: false,
+        }
+    }
+
+    /// What is left of the time; `None` if it is up.
+    fn left(&self, timeout: NextTimeout) -> Option<NextTimeout> {
+        let Some(end) = self.end else {
+            return Some(timeout);
+        };
+        let left = end.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then(|| NextTimeout {
+            after: left.into(),
+            ..timeout
+        })
     }
 
     fn is_over(&mut self) -> bool {
@@ -38,16 +62,33 @@ impl<T: Transport> Transport for Late<T> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.since = None;
-        self.inner.transmit_output(amount, timeout)
+        if !self.sends {
+            // Nothing was sent since the last reply: this is the next request.
+            self.sends = true;
+            self.since = None;
+            self.end = self.limit.and_then(|limit| Instant::now().checked_add(limit));
+        }
+        match self.left(timeout) {
+            Some(timeout) => self.inner.transmit_output(amount, timeout),
+            // All of it has left already: the reply may be there.
+            None if amount == 0 => Ok(()),
+            None => Err(Error::Timeout(Timeout::Global)),
+        }
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        match self.inner.await_input(timeout) {
-            Err(Error::Timeout(_)) if !self.is_over() => self.inner.await_input(NextTimeout {
-                after: AT_ONCE,
-                ..timeout
-            }),
+        self.sends = false;
+        let in_time = match self.left(timeout) {
+            Some(left) => self.inner.await_input(left),
+            None => Err(Error::Timeout(Timeout::Global)),
+        };
+        match in_time {
+            Err(Error::Timeout(_)) if self.end.is_some() && !self.is_over() => {
+                self.inner.await_input(NextTimeout {
+                    after: AT_ONCE,
+                    ..timeout
+                })
+            }
             done => done,
         }
     }
@@ -65,10 +106,9 @@ impl<T: Transport> Transport for Late<T> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use ureq::Timeout;
     use ureq::unversioned::transport::LazyBuffers;
 
-    /// A socket in which a reply lies, or none; it looks at the clock first, as ureq's does.
+    /// A socket in which a reply lies, or none.
     #[derive(Debug)]
     struct Socket {
         buffers: LazyBuffers,
@@ -86,12 +126,11 @@ mod tests {
         }
 
         fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-            let is_up = timeout.after == UP;
-            self.reads += usize::from(!is_up);
-            if is_up || !self.has_reply {
-                return Err(Error::Timeout(timeout.reason));
+            self.reads += 1;
+            if self.has_reply {
+                return Ok(true);
             }
-            Ok(true)
+            Err(Error::Timeout(timeout.reason))
         }
 
         fn is_open(&mut self) -> bool {
@@ -99,52 +138,54 @@ mod tests {
         }
     }
 
-    const UP: Duration = Duration::from_secs(0);
-
-    fn socket(has_reply: bool) -> Late<Socket> {
-        Late::new(Socket {
+    /// A request has left, and its time is up.
+    fn up(has_reply: bool) -> Late<Socket> {
+        let socket = Socket {
             buffers: LazyBuffers::new(10, 10),
             has_reply,
             reads: 0,
-        })
+        };
+        let mut late = Late::new(socket, Some(Duration::from_secs(3600)));
+        late.transmit_output(10, NextTimeout::default()).unwrap();
+        late.end = Some(Instant::now());
+        late
     }
 
-    fn up() -> NextTimeout {
-        NextTimeout {
-            after: UP,
-            reason: Timeout::Global,
-            ..NextTimeout::default()
-        }
+    fn is_timeout<T>(result: &Result<T, Error>) -> bool {
+        matches!(result, Err(Error::Timeout(Timeout::Global)))
     }
 
     #[test]
     fn r22_a_reply_that_came_while_the_process_was_stopped_is_read() {
-        let mut late = socket(true);
-        assert!(late.await_input(up()).unwrap());
-        assert!(late.await_input(up()).unwrap(), "the rest of it, too");
+        let mut late = up(true);
+        late.transmit_output(0, NextTimeout::default()).unwrap();
+        assert!(late.await_input(NextTimeout::default()).unwrap());
+        assert!(
+            late.await_input(NextTimeout::default()).unwrap(),
+            "the rest of it, too"
+        );
     }
 
     #[test]
     fn a_reply_that_did_not_come_is_still_too_late() {
-        let mut late = socket(false);
-        assert!(matches!(
-            late.await_input(up()),
-            Err(Error::Timeout(Timeout::Global))
-        ));
+        let mut late = up(false);
+        assert!(is_timeout(&late.await_input(NextTimeout::default())));
         assert_eq!(late.inner.reads, 1);
     }
 
     #[test]
+    fn a_request_that_has_not_left_by_then_does_not_leave() {
+        assert!(is_timeout(&up(true).transmit_output(10, NextTimeout::default())));
+    }
+
+    #[test]
     fn a_reply_that_drips_is_not_waited_for() {
-        let mut late = socket(true);
+        let mut late = up(true);
         late.since = Instant::now().checked_sub(IN_ALL);
-        assert!(matches!(
-            late.await_input(up()),
-            Err(Error::Timeout(Timeout::Global))
-        ));
+        assert!(is_timeout(&late.await_input(NextTimeout::default())));
         assert_eq!(late.inner.reads, 0);
         // The next request on the same connection has a time of its own.
-        late.transmit_output(0, up()).unwrap();
-        assert!(late.await_input(up()).unwrap());
+        late.transmit_output(10, NextTimeout::default()).unwrap();
+        assert!(late.await_input(NextTimeout::default()).unwrap());
     }
 }

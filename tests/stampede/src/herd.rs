@@ -91,11 +91,25 @@ impl Member {
         Ok(())
     }
 
-    /// Sends it another signal.
+    /// Stops it, and waits until it does not run.
     #[cfg(unix)]
-    pub(crate) fn signal(&self, signal: rustix::process::Signal) -> Done<()> {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        Ok(rustix::process::kill_process(pid, signal)?)
+    pub(crate) fn stop(&self) -> Done<()> {
+        use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::STOP)?;
+        let (_, status) = waitpid(Some(pid), WaitOptions::UNTRACED)?.ok_or("it does not stop")?;
+        if status.stopped() {
+            Ok(())
+        } else {
+            Err("it ended instead of stopping".into())
+        }
+    }
+
+    /// Lets it go on.
+    #[cfg(unix)]
+    pub(crate) fn resume(&self) -> Done<()> {
+        use rustix::process::{Pid, Signal, kill_process};
+        Ok(kill_process(Pid::from_child(&self.child), Signal::CONT)?)
     }
 }
 

@@ -63,7 +63,7 @@ impl Options {
     /// How many cells there are for the keyring.
     pub(crate) fn keyring_cells(&self) -> usize {
         let crowds = self.crowds.processes.len() * self.crowds.delays.len();
-        crowds + usize::from(self.kills > 0) + usize::from(self.full)
+        crowds + usize::from(self.kills > 0) + if self.full { 2 } else { 0 }
     }
 }
 
@@ -86,7 +86,7 @@ Without options: 8 and 20 processes, an endpoint of 0 and 2 s, the four stores, 
 of their refresh.
 
   --full          2, 8, 20 and 100 processes; an endpoint of 0, 0.3, 2 and 10 s; 100 holders killed, with a bar for the time until
-                  another process has the lock; a holder stopped; a full disk and one that is read-only. About eight minutes.
+                  another process has the lock; a holder stopped; a full disk and one that is read-only. About nine minutes.
   --store NAME    only this store: file, multistore, encrypted or keyring; may be given again
   --kills N       so many holders of each lock killed
   --plant NAME    with this bug planted, which has to be found: no-lock

@@ -40,7 +40,7 @@ impl Builder {
         self
     }
 
-    /// How long a request may take from its first byte, once the connection is up, to the last one of the reply; 30 s by default.
+    /// How long a request may take from the call to the last byte of the reply; 30 s by default.
     ///
     /// What has arrived by then is read all the same: a process that was stopped in between must not leave a new token unread.
     pub fn request_timeout(mut self, limit: Duration) -> Self {
@@ -79,7 +79,7 @@ impl Builder {
         Ok(UreqTransport::with(Agents::new(self, roots, proxies)))
     }
 
-    /// How long a request may take once its connection is up.
+    /// How long a request may take.
     pub(crate) fn limit(&self) -> Duration {
         self.total
     }

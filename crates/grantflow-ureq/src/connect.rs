@@ -4,7 +4,7 @@
 //! from one after it.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ureq::config::Config;
 use ureq::http::Uri;
@@ -14,11 +14,12 @@ use ureq::{Agent, Error};
 
 use crate::late::Late;
 
-/// An agent whose errors say whether the connection was up, and whose requests may take so long from their first byte on.
-pub(crate) fn agent(config: Config, limit: Option<Duration>) -> Agent {
+/// An agent whose errors say whether the connection was up, and whose requests may take so long, the connection included.
+pub(crate) fn agent(config: Config, limit: Duration) -> Agent {
     let connecting = Connecting {
+        connector: DefaultConnector::default(),
+        names: Resolving::default(),
         limit,
-        ..Connecting::default()
     };
     Agent::with_parts(config, connecting, Later)
 }
@@ -43,11 +44,11 @@ impl std::error::Error for NotSent {}
 
 /// Looks names up only where a connection is made: ureq asks for an address before each request, in a thread of its own, and
 /// has no use for it where a connection is kept alive.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Connecting {
     connector: DefaultConnector,
     names: Resolving,
-    limit: Option<Duration>,
+    limit: Duration,
 }
 
 impl Connector for Connecting {
@@ -58,6 +59,7 @@ impl Connector for Connecting {
         details: &ConnectionDetails<'_>,
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, Error> {
+        let began = Instant::now();
         let addrs = if details.addrs.is_empty() && is_looked_up_here(details) {
             self.names.resolve(details.uri, details.config, details.timeout)?
         } else {
@@ -78,7 +80,7 @@ impl Connector for Connecting {
             register_shutdown: details.register_shutdown.clone(),
         };
         let connected = self.connector.connect(&details, chained).map_err(NotSent::mark)?;
-        Ok(connected.map(|connection| Late::new(connection, self.limit)))
+        Ok(connected.map(|connection| Late::new(connection, self.limit, began)))
     }
 }
 

@@ -19,9 +19,9 @@ const IN_ALL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Late<T> {
     inner: T,
-    /// For a whole request, from its first byte on; `None` leaves it to ureq.
-    limit: Option<Duration>,
-    /// The end of the request under way.
+    /// For a whole request, a new connection included.
+    limit: Duration,
+    /// The end of the request under way; `None` for one without an end.
     end: Option<Instant>,
     /// Since when reads are late.
     since: Option<Instant>,
@@ -29,13 +29,14 @@ pub(crate) struct Late<T> {
 }
 
 impl<T> Late<T> {
-    pub(crate) fn new(inner: T, limit: Option<Duration>) -> Self {
+    /// A connection that was begun at this time, for a request that it is to carry.
+    pub(crate) fn new(inner: T, limit: Duration, began: Instant) -> Self {
         Self {
             inner,
             limit,
-            end: None,
+            end: began.checked_add(limit),
             since: None,
-            sends: false,
+            sends: true,
         }
     }
 
@@ -66,7 +67,7 @@ impl<T: Transport> Transport for Late<T> {
             // Nothing was sent since the last reply: this is the next request.
             self.sends = true;
             self.since = None;
-            self.end = self.limit.and_then(|limit| Instant::now().checked_add(limit));
+            self.end = Instant::now().checked_add(self.limit);
         }
         match self.left(timeout) {
             Some(timeout) => self.inner.transmit_output(amount, timeout),
@@ -145,7 +146,7 @@ mod tests {
             has_reply,
             reads: 0,
         };
-        let mut late = Late::new(socket, Some(Duration::from_secs(3600)));
+        let mut late = Late::new(socket, Duration::from_secs(3600), Instant::now());
         late.transmit_output(10, NextTimeout::default()).unwrap();
         late.end = Some(Instant::now());
         late

@@ -44,7 +44,7 @@ pub(crate) struct Agents {
 }
 
 impl UreqTransport {
-    /// A transport with the defaults: 5 s to connect, 30 s for the rest, the system's certificates, the environment's proxies.
+    /// A transport with the defaults: 5 s to connect, 30 s in all, the system's certificates, the environment's proxies.
     ///
     /// # Errors
     ///
@@ -66,7 +66,7 @@ impl UreqTransport {
 impl Agents {
     pub(crate) fn new(config: Builder, roots: RootCerts, proxies: Proxies) -> Self {
         Self {
-            direct: connect::agent(config.config(&roots, None), Some(config.limit())),
+            direct: connect::agent(config.config(&roots, None), config.limit()),
             https: OnceLock::new(),
             http: OnceLock::new(),
             config,
@@ -92,7 +92,7 @@ impl Agents {
 
     fn proxied(&self, proxy: &Secret) -> Result<Agent, TransportError> {
         let proxy = ureq::Proxy::new(proxy.expose()).map_err(|e| classify(e).before_sending())?;
-        let limit = Some(self.config.limit());
+        let limit = self.config.limit();
         Ok(connect::agent(
             self.config.config(&self.roots, Some(proxy)),
             limit,

@@ -86,7 +86,7 @@ Without options: 8 and 20 processes, an endpoint of 0 and 2 s, the four stores, 
 of their refresh.
 
   --full          2, 8, 20 and 100 processes; an endpoint of 0, 0.3, 2 and 10 s; 100 holders killed, with a bar for the time until
-                  another process has the lock; a holder stopped; a full disk and one that is read-only. About nine minutes.
+                  another process has the lock; a holder stopped; a full disk and one that is read-only. About eight minutes.
   --store NAME    only this store: file, multistore, encrypted or keyring; may be given again
   --kills N       so many holders of each lock killed
   --plant NAME    with this bug planted, which has to be found: no-lock

@@ -127,7 +127,9 @@ async fn whole(mut reply: reqwest::Response) -> Result<Response, TransportError>
     if reply.content_length().is_some_and(|length| length > cap) {
         return Err(too_large());
     }
-    let mut bytes = Vec::new();
+    // Room for all of it from the start where its length is known, so that no copy of a token is left behind.
+    let length = reply.content_length().and_then(|length| usize::try_from(length).ok());
+    let mut bytes = Vec::with_capacity(length.unwrap_or(0));
     while let Some(chunk) = reply.chunk().await.map_err(classify)? {
         if bytes.len() + chunk.len() > MAX_BODY {
             return Err(too_large());

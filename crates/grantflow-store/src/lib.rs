@@ -4,7 +4,7 @@
 //!
 //! - [`FileStore`] (feature `file`): one record in one file, whole after every crash, one writer among all processes
 //! - [`MultiStore`] (feature `multistore`): any number of records in one directory, each as safe as that one file
-//! - [`Encrypted`] (feature `encrypted`): the records of one of these two, sealed
+//! - [`Encrypted`] (feature `encrypted`): the records of a file, a directory or a password manager, sealed
 //! - [`KeyringStore`] (feature `keyring`): one record in the system's password manager
 //! - [`MemoryStore`] (feature `memory`): records that end with the process
 //! - [`import`] (feature `import`): files of oauth2client, gcloud and google-auth become records, and records such files

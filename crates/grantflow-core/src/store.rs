@@ -78,6 +78,10 @@ pub trait Locked: Send {
     /// followed by a request whose reply must not be lost: a store that can run out of space takes it only if it has reserved
     /// enough for the next save.
     ///
+    /// A store whose lock can be lost, as a lease can, compares what is stored with what this guard found or saved last, and
+    /// refuses with [`Conflict`](crate::StoreErrorKind::Conflict) where it differs in anything: the note of an attempt keeps the
+    /// generation.
+    ///
     /// # Errors
     ///
     /// [`StoreError`]; what was stored before is then still whole.

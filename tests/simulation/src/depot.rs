@@ -1,4 +1,8 @@
-//! The modelled store: the promises of `AsyncStore`, kept by a kernel's lock or by a lease with a save that compares.
+//! The modelled store: the promises of `AsyncStore`, kept by a kernel's lock, by a lease with a save that compares, or by that
+//! save alone.
+//!
+//! A save compares all that is stored with what its guard has found: a number that every write counts stands for it. The
+//! generation would not do, since the note of an attempt keeps it.
 //!
 //! A save is wholly done or not at all, whenever its process dies. What is stored is what was written: a record passes
 //! through its written form on every save.
@@ -19,6 +23,8 @@ use locks::Saving;
 
 /// How long a lease lasts without a sign of life of its holder.
 pub(crate) const LEASE: Micros = 30 * SECOND;
+/// How long a noted attempt stands for a lock where there is none: longer than any may take, shorter than others wait.
+pub(crate) const ATTEMPT: Micros = 65 * SECOND;
 /// The longest that a flow may want to wait for a lock.
 const PATIENCE: Micros = 75 * SECOND;
 
@@ -36,19 +42,23 @@ pub(crate) struct Depot {
 pub(crate) struct Slot {
     pub(crate) key: Key,
     pub(crate) record: Option<Record>,
+    /// How often it was written.
+    version: u64,
     /// When that was stored.
     pub(crate) since: Micros,
     pub(crate) holder: Option<Holder>,
     waiters: Vec<Waker>,
 }
 
-/// Who holds a lock.
+/// Who holds a lock, or has noted an attempt where there is none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Holder {
     pub(crate) who: Who,
     guard: u64,
     since: Micros,
     stood_still: Micros,
+    /// Whether its guard is there and believes in it.
+    open: bool,
     /// Refreshes that were asked for since the lock was taken, or since the last one was granted.
     pub(crate) asks: u32,
 }
@@ -58,6 +68,7 @@ impl Slot {
         Self {
             key,
             record: Some(record),
+            version: 0,
             since: 0,
             holder: None,
             waiters: Vec::new(),
@@ -84,6 +95,8 @@ fn is_tombstone(record: &Record) -> bool {
 pub(crate) struct SimStore {
     pub(crate) world: Arc<World>,
     pub(crate) who: Who,
+    /// A bug: generations are compared, and nothing else.
+    pub(crate) compares_generations: bool,
 }
 
 impl fmt::Debug for SimStore {
@@ -123,16 +136,16 @@ impl SimStore {
             slot,
             guard,
             for_login,
-            seen: None,
+            seen: 0,
             record: None,
             open: true,
         };
-        let latency = world.state().dice.below(3) * MILLI;
+        let latency = world.state().latency_under_lock();
         world.sleep(latency).await;
         let found = world.state().found(who, slot);
         match found {
-            Ok(record) => {
-                locked.seen = record.as_ref().map(Record::generation);
+            Ok((record, version)) => {
+                locked.seen = version;
                 locked.record = record;
             }
             Err(error) => {
@@ -185,8 +198,8 @@ struct SimLocked {
     slot: usize,
     guard: u64,
     for_login: bool,
-    /// The generation that is stored, as far as this guard knows.
-    seen: Option<u64>,
+    /// The version that is stored, as far as this guard knows.
+    seen: u64,
     record: Option<Record>,
     open: bool,
 }
@@ -195,7 +208,9 @@ impl SimLocked {
     fn give_back(&mut self) {
         self.open = false;
         let mut state = self.store.world.state();
-        state.check_unlock(self.store.who, self.slot);
+        if state.may_refresh(self.slot, self.guard) {
+            state.check_unlock(self.store.who, self.slot);
+        }
         state.unlock(self.slot, self.guard);
     }
 }
@@ -216,6 +231,8 @@ impl AsyncLocked for SimLocked {
             guard: self.guard,
             seen: self.seen,
             for_login: self.for_login,
+            generation: self.record.as_ref().map(Record::generation),
+            generations_only: store.compares_generations,
         };
         let saved = store.world.state().save(store.who, &mut by, change);
         self.seen = by.seen;
@@ -245,7 +262,9 @@ impl Drop for SimLocked {
         if state.is_alive(who) {
             state.note(who, What::LetsGo);
             let cause = state.dropping.unwrap_or(Cause::Cancel);
-            state.break_windows_of(who, Some(self.slot), cause);
+            if state.may_refresh(self.slot, self.guard) {
+                state.break_windows_of(who, Some(self.slot), cause);
+            }
             state.unlock(self.slot, self.guard);
         }
     }

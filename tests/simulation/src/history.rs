@@ -199,6 +199,7 @@ impl Run {
         let store = SimStore {
             world: Arc::clone(&self.world),
             who,
+            compares_generations: self.plant == Some(Plant::CompareGenerations),
         };
         PlantedStore::new(store, self.plant)
     }

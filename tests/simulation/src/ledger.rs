@@ -107,6 +107,7 @@ pub(crate) struct HandleLog {
     newest: Option<Grant>,
     /// The family that this handle has revoked.
     revoked: Option<u32>,
+    asked_to_revoke: bool,
 }
 
 impl State {
@@ -124,6 +125,7 @@ impl State {
             slot,
             newest: None,
             revoked: None,
+            asked_to_revoke: false,
         });
         self.ledger.handles.len() - 1
     }

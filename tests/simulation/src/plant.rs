@@ -26,6 +26,8 @@ pub enum Plant {
     AdoptOlder,
     /// The lock is given back though the save failed, which is tried again later.
     UnlockBeforeSaved,
+    /// A save that compares looks at generations only, which the note of an attempt keeps.
+    CompareGenerations,
 }
 
 impl Plant {
@@ -37,6 +39,7 @@ impl Plant {
         Self::WriteBackDeleted,
         Self::AdoptOlder,
         Self::UnlockBeforeSaved,
+        Self::CompareGenerations,
     ];
 
     /// Its name on the command line.
@@ -49,6 +52,7 @@ impl Plant {
             Self::WriteBackDeleted => "write-back-deleted",
             Self::AdoptOlder => "adopt-older",
             Self::UnlockBeforeSaved => "unlock-before-saved",
+            Self::CompareGenerations => "compare-generations",
         }
     }
 

@@ -119,8 +119,30 @@ impl fmt::Display for Faults {
 pub(crate) enum StoreKind {
     /// A lock of the kernel, freed when its holder dies. All processes run on one machine.
     KernelLock,
-    /// A lease on a server, which may be lost, and a save that compares generations. Each process has a machine of its own.
+    /// A lease on a server, which may be lost, and a save that compares. Each process has a machine of its own.
     Lease,
+    /// A database without locks, whose save compares. Whoever has noted an attempt there is waited for until it must be over.
+    CompareAndSwap,
+}
+
+impl StoreKind {
+    /// Whether all processes run on one machine, with one clock.
+    pub(crate) fn is_local(self) -> bool {
+        self == Self::KernelLock
+    }
+
+    /// Whether a save is refused where another has written since the record was read.
+    pub(crate) fn compares(self) -> bool {
+        matches!(self, Self::Lease | Self::CompareAndSwap)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::KernelLock => "kernel lock",
+            Self::Lease => "lease",
+            Self::CompareAndSwap => "compare and swap",
+        }
+    }
 }
 
 /// The conditions of one history.
@@ -186,7 +208,12 @@ impl Scenario {
         };
         Self {
             faults,
-            store: dice.pick(&[StoreKind::KernelLock, StoreKind::KernelLock, StoreKind::Lease]),
+            store: dice.pick(&[
+                StoreKind::KernelLock,
+                StoreKind::KernelLock,
+                StoreKind::Lease,
+                StoreKind::CompareAndSwap,
+            ]),
             processes: dice.between(1, 4) as usize,
             tasks: dice.between(1, 3) as usize,
             calls: dice.between(1, 6) as u32,
@@ -214,10 +241,7 @@ impl Scenario {
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let store = match self.store {
-            StoreKind::KernelLock => "kernel lock",
-            StoreKind::Lease => "lease",
-        };
+        let store = self.store.name();
         write!(
             f,
             "{} processes x {} tasks x {} calls, {store}, {}, grace {} s{}, expires_in {:?}, faults: {}",

@@ -266,10 +266,11 @@ impl State {
             still_until: 0,
             stood_still: 0,
             suspended: 0,
-            wall_offset_millis: match self.scenario.store {
-                StoreKind::KernelLock => 0,
+            wall_offset_millis: if self.scenario.store.is_local() {
+                0
+            } else {
                 // Machines that are kept in time by NTP.
-                StoreKind::Lease => self.dice.below(200) as i64 - 100,
+                self.dice.below(200) as i64 - 100
             },
             boot: self.dice.between(10, 100_000) * SECOND,
             spawn_refused_until: 0,
@@ -425,7 +426,7 @@ impl State {
         };
         for (at, process) in self.processes.iter_mut().enumerate() {
             // The processes of one machine share its clock.
-            if at == who.process || self.scenario.store == StoreKind::KernelLock {
+            if at == who.process || self.scenario.store.is_local() {
                 process.wall_offset_millis += by;
                 process.jumps += 1;
             }

@@ -53,7 +53,7 @@ fn finds(plant: Plant, invariants: &[&str]) {
 
 #[test]
 fn a_missing_second_read_under_the_lock_is_found() {
-    finds(Plant::NoRereadUnderLock, &["I3"]);
+    finds(Plant::NoRereadUnderLock, &["I2", "I3"]);
 }
 
 #[test]
@@ -79,4 +79,10 @@ fn an_older_token_that_is_adopted_is_found() {
 #[test]
 fn a_lock_that_is_given_back_before_a_failed_save_is_done_is_found() {
     finds(Plant::UnlockBeforeSaved, &["I1", "I3"]);
+}
+
+/// Only a store without locks finds it.
+#[test]
+fn a_save_that_compares_generations_only_is_found() {
+    finds(Plant::CompareGenerations, &["I3"]);
 }

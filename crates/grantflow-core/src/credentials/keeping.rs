@@ -56,6 +56,7 @@ impl Credentials {
         leader.land(Ok(published));
         let mut held = Some(lock);
         let (mut pause, mut waited, mut tries) = (SLICE, Duration::ZERO, 0_u32);
+        let mut served = true;
         while let Some(lock) = &mut held {
             self.transport.sleep(SLICE).await;
             waited = waited.saturating_add(SLICE);
@@ -63,7 +64,7 @@ impl Credentials {
                 break;
             }
             if let Some(duty) = inbox.take() {
-                self.serve(duty, &mut record, why.clone(), host, &mut held).await;
+                served = self.serve(duty, &mut record, why.clone(), host, &mut held).await;
                 continue;
             }
             if waited < pause {
@@ -84,7 +85,8 @@ impl Credentials {
             }
         }
         let stored = match held {
-            None => true,
+            // Given back with all stored; or it was lost to another, and could not be had again.
+            None => served,
             Some(lock) => {
                 let stored = is_stored(&record, &*lock);
                 lock.unlock().await;
@@ -104,7 +106,8 @@ impl Credentials {
         }
     }
 
-    /// Gets what a caller needs under the lock that is kept, from the newest record. It is stored on the way, if the store takes it.
+    /// Gets what a caller needs under the lock that is kept, from the newest record, and says whether it could. It is stored on the
+    /// way, if the store takes it.
     async fn serve<'h>(
         &self,
         (need, leader): Duty,
@@ -112,7 +115,7 @@ impl Credentials {
         why: StoreError,
         host: &'h FlightHost<'_>,
         held: &mut Held<'h>,
-    ) {
+    ) -> bool {
         let flow = self.shared.flow(&need, record.key(), self.transport.now());
         let step = flow.retries(self.retries()).holding(record.clone(), why);
         let result = perform(step, host, held).await;
@@ -121,7 +124,9 @@ impl Credentials {
             // What could not be written down is kept in mind.
             Err(error) => record.fails(error),
         }
+        let served = result.is_ok();
         leader.land(self.publish(&need, result));
+        served
     }
 }
 

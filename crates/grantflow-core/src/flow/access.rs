@@ -102,6 +102,7 @@ impl AccessTokenFlow {
         let (key, patience) = (self.key.clone(), self.patience);
         let state = ExpectRecord {
             flow: self,
+            newer: None,
             unsaved: None,
         };
         Step::Lock(key, patience, Next::new(state))
@@ -111,15 +112,27 @@ impl AccessTokenFlow {
     pub(crate) fn holding(self, record: Record, unsaved: StoreError) -> Step<Access> {
         let state = Box::new(ExpectRecord {
             flow: self,
+            newer: None,
             unsaved: Some(unsaved),
         });
         Step::begin(move |cx| state.resume(Ok(Some(record)), cx))
     }
 
-    /// Locks again and looks again: somebody else has changed the record before our request left.
-    pub(super) fn look_again(mut self, conflict: StoreError) -> Result<Step<Access>, Error> {
+    /// Locks again and looks again: somebody else has changed the record before our request left. A token that is stored nowhere
+    /// is not given up for an older one.
+    pub(super) fn look_again(
+        mut self,
+        (record, unsaved): (Record, Option<StoreError>),
+        conflict: StoreError,
+    ) -> Result<Step<Access>, Error> {
         self.conflicts_left = self.conflicts_left.checked_sub(1).ok_or(conflict)?;
-        Ok(self.flow())
+        let (key, patience) = (self.key.clone(), self.patience);
+        let state = ExpectRecord {
+            flow: self,
+            newer: unsaved.is_some().then_some(record),
+            unsaved,
+        };
+        Ok(Step::Lock(key, patience, Next::new(state)))
     }
 
     /// Locks again, to store what was granted: somebody else has changed the record though the lock was ours, as happens
@@ -173,6 +186,8 @@ impl Unless {
 
 struct ExpectRecord {
     flow: AccessTokenFlow,
+    /// What was granted and could not be stored: newer than what is found, perhaps.
+    newer: Option<Record>,
     unsaved: Option<StoreError>,
 }
 
@@ -182,10 +197,21 @@ impl Expect<Result<Option<Record>, StoreError>, Access> for ExpectRecord {
         reply: Result<Option<Record>, StoreError>,
         cx: &mut Cx<'_>,
     ) -> Result<Step<Access>, Error> {
-        let Self { mut flow, unsaved } = *self;
-        let record = reply?.ok_or(NotAuthorized::NothingStored)?;
+        let Self {
+            mut flow,
+            newer,
+            mut unsaved,
+        } = *self;
+        let mut record = reply?.ok_or(NotAuthorized::NothingStored)?;
         if record.refresh.revoked_at.is_some() {
             return Err(NotAuthorized::Revoked.into());
+        }
+        if let Some(newer) = newer {
+            if newer.generation() > record.generation() {
+                record = newer;
+            } else {
+                unsaved = None;
+            }
         }
         let now = cx.wall();
         if record.generation() >= flow.known && flow.unless.serves(&record, now) {

@@ -66,10 +66,11 @@ impl Refresh {
 
     /// Writes down that the request will leave, then sends it.
     fn begin(mut self, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
-        if self.record.refresh.is_in_doubt() {
+        if self.tries > 0 && self.record.refresh.is_in_doubt() {
             return self.send(cx);
         }
-        self.record.refresh.attempt_started_at = Some(cx.wall());
+        // An attempt that another has noted is noted anew: where no lock keeps two from finding it, one of them gets a conflict.
+        let noted_before = self.record.refresh.attempt_started_at.replace(cx.wall());
         self.record.refresh.retry_at = None;
         let journal = Change::Put(Box::new(self.record.clone()));
         let next = move |saved: Result<(), StoreError>, cx: &mut Cx<'_>| match saved {
@@ -79,10 +80,13 @@ impl Refresh {
                 ..self
             }
             .send(cx),
+            // Somebody else is about to refresh, or has, though the lock was ours: a lease that was lost.
+            Err(error) if error.kind() == StoreErrorKind::Conflict => {
+                self.record.refresh.attempt_started_at = noted_before;
+                self.flow.look_again((self.record, self.unsaved), error)
+            }
             // The store does not take even the token that is known to be good: it is not worse for one more.
             Err(_) if self.unsaved.is_some() => self.send(cx),
-            // Somebody else is about to refresh, though the lock was ours: a lease that was lost.
-            Err(error) if error.kind() == StoreErrorKind::Conflict => self.flow.look_again(error),
             // No request has left, so nothing is lost.
             Err(error) => Err(error.into()),
         };

@@ -4,18 +4,22 @@ use std::task::{Poll, Waker};
 
 use grantflow_core::{Change, Key, Record, StoreError, StoreErrorKind};
 
-use super::{Holder, LEASE, PATIENCE, is_tombstone};
+use super::{ATTEMPT, Holder, LEASE, PATIENCE, is_tombstone};
 use crate::chronicle::What;
 use crate::scenario::{Fault, StoreKind};
 use crate::server::{Grant, access_of};
-use crate::world::{Due, Micros, SECOND, State, Who};
+use crate::world::{Due, MILLI, Micros, SECOND, State, Who};
 
 /// Which guard saves.
 pub(super) struct Saving {
     pub(super) slot: usize,
     pub(super) guard: u64,
-    pub(super) seen: Option<u64>,
+    pub(super) seen: u64,
     pub(super) for_login: bool,
+    /// The generation that this guard knows of.
+    pub(super) generation: Option<u64>,
+    /// A bug: that is all that is compared.
+    pub(super) generations_only: bool,
 }
 
 impl State {
@@ -60,13 +64,9 @@ impl State {
         if self.depot.slots[slot].holder.is_none() {
             self.depot.guards += 1;
             let guard = self.depot.guards;
-            self.depot.slots[slot].holder = Some(Holder {
-                who,
-                guard,
-                since: self.now,
-                stood_still: self.processes[who.process].stood_still,
-                asks: 0,
-            });
+            if self.scenario.store != StoreKind::CompareAndSwap {
+                self.hold(who, slot, guard);
+            }
             return Poll::Ready(Ok((slot, guard)));
         }
         if self.now >= until {
@@ -84,22 +84,46 @@ impl State {
         Poll::Pending
     }
 
+    fn hold(&mut self, who: Who, slot: usize, guard: u64) {
+        self.depot.slots[slot].holder = Some(Holder {
+            who,
+            guard,
+            since: self.now,
+            stood_still: self.processes[who.process].stood_still,
+            open: true,
+            asks: 0,
+        });
+    }
+
+    /// How long it takes to read under the lock. Where there is none, what is read is also what says whether to wait.
+    pub(super) fn latency_under_lock(&mut self) -> Micros {
+        match self.scenario.store {
+            StoreKind::CompareAndSwap => 0,
+            _ => self.dice.below(3) * MILLI,
+        }
+    }
+
     /// What is found under the lock, once the write is prepared.
-    pub(super) fn found(&mut self, who: Who, slot: usize) -> Result<Option<Record>, StoreError> {
+    pub(super) fn found(&mut self, who: Who, slot: usize) -> Result<(Option<Record>, u64), StoreError> {
         let mishaps = self.scenario.mishaps;
         if self.has(Fault::LockFails) && self.dice.chance(mishaps) {
             let kind = self.dice.pick(&[StoreErrorKind::Full, StoreErrorKind::ReadOnly]);
             self.note(who, What::StoreFails(kind));
             return Err(StoreError::new(kind));
         }
-        Ok(self.stored(who, slot))
+        Ok((self.stored(who, slot), self.depot.slots[slot].version))
     }
 
     pub(super) fn unlock(&mut self, slot: usize, guard: u64) {
         self.check_hold(slot, guard);
+        let noted = self.scenario.store == StoreKind::CompareAndSwap;
         let slot = &mut self.depot.slots[slot];
-        if slot.holder.is_some_and(|holder| holder.guard == guard) {
-            slot.free();
+        if let Some(holder) = slot.holder.as_mut().filter(|holder| holder.guard == guard) {
+            holder.open = false;
+            // Nothing tells the others that a noted attempt has come to nothing: they wait until it must have.
+            if !noted {
+                slot.free();
+            }
         }
     }
 
@@ -134,6 +158,7 @@ impl State {
                 }
             }
             StoreKind::Lease => self.end_leases_later(who),
+            StoreKind::CompareAndSwap => {}
         }
     }
 
@@ -151,7 +176,12 @@ impl State {
             .holder
             .filter(|holder| holder.guard == guard)
         {
-            if self.is_alive(holder.who) {
+            let noted = self.scenario.store == StoreKind::CompareAndSwap;
+            if noted && self.now < holder.since + ATTEMPT {
+                // It was noted anew.
+                return;
+            }
+            if self.is_alive(holder.who) && holder.open {
                 self.note(holder.who, What::LeaseLost);
                 self.ledger.lease_lost = true;
             }
@@ -167,6 +197,13 @@ impl State {
                 }
             }
         }
+    }
+
+    /// Whether what its process has to store is for this guard to store: where there is no lock, another of the same process
+    /// may be the one.
+    pub(super) fn may_refresh(&self, slot: usize, guard: u64) -> bool {
+        let holder = self.depot.slots[slot].holder;
+        self.scenario.store != StoreKind::CompareAndSwap || holder.is_some_and(|holder| holder.guard == guard)
     }
 
     /// Whether this process holds the lock of the slot.
@@ -197,7 +234,12 @@ impl State {
             return refuse(self, StoreErrorKind::NotLocked);
         }
         let stored = slot.record.as_ref().map(Record::generation);
-        if self.scenario.store == StoreKind::Lease && stored != by.seen {
+        let changed = if by.generations_only {
+            stored != by.generation
+        } else {
+            slot.version != by.seen
+        };
+        if changed && self.scenario.store.compares() {
             return refuse(self, StoreErrorKind::Conflict);
         }
         if record
@@ -206,7 +248,8 @@ impl State {
         {
             return refuse(self, StoreErrorKind::Conflict);
         }
-        if slot.holder.is_none_or(|holder| holder.guard != by.guard) && !self.ledger.lease_lost {
+        let mine = slot.holder.is_some_and(|holder| holder.guard == by.guard);
+        if !mine && self.scenario.store != StoreKind::CompareAndSwap && !self.ledger.lease_lost {
             self.violated("I3", "saves without the lock".to_owned());
         }
         let failing = self.depot.fails.filter(|(_, until)| self.now < *until);
@@ -216,12 +259,13 @@ impl State {
                 return refuse(self, kind);
             }
             // Whose save may have been done is asked about it before the next one compares.
-            let stored = self.apply(who, by, record, false);
-            by.seen = stored.as_ref().map(Record::generation);
+            self.apply(who, by, record, false);
+            self.doubts(who, by);
+            by.seen = self.depot.slots[by.slot].version;
             return refuse(self, kind);
         }
         let stored = self.apply(who, by, record, true);
-        by.seen = stored.as_ref().map(Record::generation);
+        by.seen = self.depot.slots[by.slot].version;
         Ok(stored)
     }
 
@@ -245,8 +289,32 @@ impl State {
         let now = self.now;
         let slot = &mut self.depot.slots[by.slot];
         slot.record.clone_from(&stored);
+        slot.version += 1;
         slot.since = now;
+        if self.scenario.store == StoreKind::CompareAndSwap {
+            self.note_attempt(who, by, stored.as_ref());
+        }
         stored
+    }
+
+    /// Whoever was told that it failed goes on as if nobody else could refresh: where there is no lock, that is so no more.
+    fn doubts(&mut self, who: Who, by: &Saving) {
+        let noted = self.depot.slots[by.slot].holder.is_some();
+        if self.scenario.store == StoreKind::CompareAndSwap && !noted {
+            self.note(who, What::LeaseLost);
+            self.ledger.lease_lost = true;
+        }
+    }
+
+    /// Where there is no lock, a noted attempt stands for one until the next write, or until it must be over.
+    fn note_attempt(&mut self, who: Who, by: &Saving, stored: Option<&Record>) {
+        if stored.is_some_and(|record| record.refresh_state().is_in_doubt()) {
+            self.hold(who, by.slot, by.guard);
+            let (slot, guard) = (by.slot, by.guard);
+            self.at(self.now + ATTEMPT, Due::LeaseEnds { slot, guard });
+        } else {
+            self.depot.slots[by.slot].free();
+        }
     }
 
     fn note_save(&mut self, who: Who, record: &Record, grant: Grant) {

@@ -1,7 +1,7 @@
 //! Who may refresh, when, and with which token.
 
 use crate::network::{Aim, End};
-use crate::scenario::{Fault, StoreKind};
+use crate::scenario::Fault;
 use crate::server::{Grant, Issue, access_of, refresh_of};
 use crate::world::{Cause, Micros, SECOND, State, Who};
 
@@ -235,7 +235,7 @@ impl State {
             return;
         };
         let ask = &self.ledger.asks[at];
-        let why = if self.ledger.lease_lost && self.scenario.store == StoreKind::Lease {
+        let why = if self.ledger.lease_lost && self.scenario.store.compares() {
             self.ledger.losses.lease += 1;
             "a lease was lost, and two refreshed at once"
         } else if ask.end != End::Open {

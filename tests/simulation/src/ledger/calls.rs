@@ -53,6 +53,7 @@ impl State {
         if matches!(call, Call::Revoke | Call::Delete | Call::Login) {
             self.ledger.ended_by_user[slot] = true;
         }
+        self.ledger.handles[handle].asked_to_revoke |= call == Call::Revoke;
         Begun {
             handle,
             call,
@@ -230,8 +231,14 @@ impl State {
             .record
             .as_ref()
             .filter(|_| slot.since < begun.at && !slot.is_ended());
+        // Whoever joins a flight that stood still hears of what it had seen before.
+        let still_until = self.processes[log.who.process].still_until;
+        let seen = slot.since >= still_until || begun.at > still_until + STORE_TIME;
         if let Some(record) = stored
             && readable
+            && seen
+            // It has forgotten its token then, and joins a flight that may be for more than a living one.
+            && !log.asked_to_revoke
             && begun.newest <= self.stored_grant(log.slot)
             // After a lost lease another may refresh while this one tries in vain.
             && !self.ledger.lease_lost

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::super::scripted::{GRANTED, NOW, Scripted, both, client, ends_in, key};
 use super::super::{AccessTokenFlow, RetryPolicy, Unless, access_token, keep};
 use super::tokens;
-use crate::error::StoreErrorKind;
-use crate::{Error, NotAuthorized, Outcome, Quirks, Record, Secret, Step};
+use crate::error::{StoreError, StoreErrorKind};
+use crate::{Cx, Error, Next, NotAuthorized, Outcome, Quirks, Record, Secret, Step};
 
 /// What remains of a record after its JSON form, as another process reads it.
 fn reread(record: &Record) -> Record {
@@ -53,14 +53,17 @@ fn r01_a_refresh_whose_outcome_nobody_knows_is_asked_for_once_more_and_not_twice
     let script = || Scripted::default().stores(in_doubt(0)).replies(200, GRANTED);
     let (access, host) = both(script, expired);
     assert!(access.unwrap().refreshed);
-    // What is written down already is not written down again.
-    assert_eq!(host.log(), ["lock", "send POST /token", "save 2", "unlock"]);
+    // It is noted anew: where no lock keeps two from finding it, one of them has to get a conflict.
+    let noted = ["lock", "journal", "send POST /token"];
+    assert_eq!(host.log()[..3], noted);
+    assert_eq!(host.log()[3..], ["save 2", "unlock"]);
     assert!(!host.stored().unwrap().refresh_state().is_in_doubt());
 
     let script = || Scripted::default().stores(in_doubt(0)).loses_the_reply();
     let (access, host) = both(script, expired);
     assert_eq!(access.unwrap_err().outcome(), Outcome::Ambiguous);
-    assert_eq!(host.log(), ["lock", "send POST /token", "unlock"]);
+    assert_eq!(host.log()[..3], noted);
+    assert_eq!(host.log()[3..], ["unlock"]);
     assert!(host.stored().unwrap().refresh_state().is_in_doubt());
 }
 
@@ -334,6 +337,67 @@ fn r30_a_token_won_without_the_lease_is_stored_unless_a_newer_one_is() {
     let nothing = Error::NotAuthorized(NotAuthorized::NothingStored);
     assert_eq!(access.unwrap_err().to_string(), nothing.to_string());
     assert!(host.stored().is_none());
+}
+
+/// Of two who find the same attempt of one who died, only one sends its refresh token.
+#[test]
+fn r30_who_comes_second_to_a_noted_attempt_sends_nothing() {
+    let newer = in_doubt(0).refreshed(ends_in(60).token().clone());
+    let script = || {
+        Scripted::default()
+            .stores(in_doubt(0))
+            .overtaken_by(newer.clone())
+    };
+    let (access, host) = both(script, expired);
+    assert_eq!(access.unwrap().record.generation(), 2);
+    assert_eq!(host.log(), ["lock", "journal", "unlock", "lock", "unlock"]);
+}
+
+/// Whoever has a token to store and finds that the lock was lost goes on with the newer of the two, and sends nothing before.
+#[test]
+fn r30_a_token_to_store_is_not_given_up_for_an_older_one_when_the_lease_is_lost() {
+    let ended = || {
+        let mut token = ends_in(0).token().clone();
+        token.refresh_token = Some(Secret::new("RT9"));
+        ends_in(0).refreshed(token)
+    };
+    let holding = move || {
+        let holding = move |_, _: &mut Cx<'_>| {
+            let full = StoreError::new(StoreErrorKind::Full);
+            Ok(AccessTokenFlow::new(key(), Unless::Expired).holding(ended(), full))
+        };
+        Step::Lock(key(), Duration::ZERO, Next::new(holding))
+    };
+    let script = || {
+        Scripted::default()
+            .stores(in_doubt(0))
+            .overtaken_by(in_doubt(0))
+            .replies(200, GRANTED)
+    };
+    let (access, host) = both(script, holding);
+    let access = access.unwrap();
+    assert!(access.refreshed && access.unsaved.is_none());
+    assert!(host.bodies()[0].contains("RT9"), "{:?}", host.bodies());
+    let log = [
+        "try lock",
+        "journal",
+        "unlock",
+        "lock",
+        "journal",
+        "send POST /token",
+    ];
+    assert_eq!(host.log()[..6], log);
+    assert_eq!(host.log()[6..], ["save 3", "unlock"]);
+
+    let newer = ended().refreshed(ends_in(60).token().clone());
+    let script = || {
+        Scripted::default()
+            .stores(in_doubt(0))
+            .overtaken_by(newer.clone())
+    };
+    let (access, host) = both(script, holding);
+    assert_eq!(access.unwrap().record.generation(), 3);
+    assert_eq!(host.log()[3..], ["lock", "unlock"]);
 }
 
 #[test]

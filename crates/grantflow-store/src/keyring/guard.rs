@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use grantflow_core::{Change, Key, Locked, Record, StoreError, StoreErrorKind};
+use grantflow_core::{Change, Key, Locked, Record, Secret, StoreError, StoreErrorKind};
 
 use super::errors::Because;
 use super::item::Item;
@@ -43,6 +43,8 @@ pub(super) struct Guard {
     form: Arc<dyn Form>,
     key: Key,
     stored: Stored,
+    /// What may stand there by our own doing: what was found or saved last, and what was tried since.
+    ours: Vec<Secret>,
     fence: Arc<Fence>,
 }
 
@@ -50,7 +52,7 @@ impl Guard {
     pub(super) fn new(
         (item, form): (&Item, &Arc<dyn Form>),
         key: Key,
-        stored: Stored,
+        (stored, found): (Stored, Option<&Record>),
         fence: Arc<Fence>,
     ) -> Self {
         Self {
@@ -58,6 +60,7 @@ impl Guard {
             form: Arc::clone(form),
             key,
             stored,
+            ours: found.map(Record::expose_json).into_iter().collect(),
             fence,
         }
     }
@@ -74,35 +77,41 @@ impl Guard {
             self.item.set_aside(millis, &hold)?;
             // One copy is enough, whatever becomes of the rest.
             self.stored = Stored::Nothing;
-        } else {
-            self.compare(&record)?;
+        } else if !self.is_there()? && matches!(self.stored, Stored::Ours(_)) {
+            // Deleted meanwhile: it does not come back.
+            return Err(refused(StoreErrorKind::Conflict));
+        }
+        let written = super::decode(&self.item, &self.form, &bytes)?.expose_json();
+        // A write that fails may be done all the same, now or later.
+        if !self.is_ours(&written) {
+            self.ours.push(written.clone());
         }
         self.item.write(&bytes, &hold)?;
+        self.ours = vec![written];
         self.stored = Stored::Ours(Box::new(record));
         Ok(())
     }
 
-    /// Looks again at what is stored: others than ours may write, and know nothing of the lock.
-    fn compare(&self, record: &Record) -> Result<(), StoreError> {
-        let Some(bytes) = self.item.read()? else {
-            return Ok(());
-        };
+    fn is_ours(&self, json: &Secret) -> bool {
+        self.ours.iter().any(|ours| ours.eq_ct(json))
+    }
+
+    /// Looks again whether anything is stored, and refuses what is another's: others may write who know nothing of the lock, or
+    /// have theirs elsewhere. The generation would not tell: the note of an attempt keeps it.
+    fn is_there(&self) -> Result<bool, StoreError> {
         let refused = |kind| Err(StoreError::new(kind).at(&self.item.place()));
-        let known = match &self.stored {
-            Stored::Other(key) => key,
-            _ => &self.key,
+        let bytes = match self.item.read() {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(false),
+            // Half of a write of ours that failed; what is good is in our hands.
+            Err(error) if error.kind() == StoreErrorKind::Corrupt => return Ok(true),
+            Err(error) => return Err(error),
         };
         match super::decode(&self.item, &self.form, &bytes) {
-            Ok(found) if found.key() == record.key() => {
-                if found.generation() > record.generation() {
-                    return refused(StoreErrorKind::Conflict);
-                }
-                Ok(())
-            }
-            Ok(found) if found.key() == known => Ok(()),
-            Ok(_) => refused(StoreErrorKind::OtherRecord),
-            // Half of a write of ours that failed; what is good is in our hands.
-            Err(error) if error.kind() == StoreErrorKind::Corrupt => Ok(()),
+            Ok(found) if self.is_ours(&found.expose_json()) => Ok(true),
+            Ok(found) if *found.key() != self.key => refused(StoreErrorKind::OtherRecord),
+            Ok(_) => refused(StoreErrorKind::Conflict),
+            Err(error) if error.kind() == StoreErrorKind::Corrupt => Ok(true),
             Err(error) => Err(error),
         }
     }
@@ -117,6 +126,7 @@ impl Guard {
             Stored::Ours(_) => {}
         }
         let hold = self.fence.hold(&self.item)?;
+        self.is_there()?;
         self.item.delete(&hold)?;
         self.stored = Stored::Nothing;
         Ok(())

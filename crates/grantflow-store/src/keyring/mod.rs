@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! lock ─▶ <directory>/keyring-<digest>.lock (kernel lock) ─▶ read
-//! save ─▶ compare generations ─▶ write ─▶ read back ─▶ saved
+//! save ─▶ compare with what was found ─▶ write ─▶ read back ─▶ saved
 //! ```
 //!
 //! Password managers compare and swap nothing, so a lock file stands for the item. Each call has a time limit.
@@ -121,14 +121,22 @@ impl KeyringStore {
 
     fn guard(&self, key: &Key, patience: Duration, purpose: Purpose) -> Result<Guard, StoreError> {
         let fence = Fence::new(self.turns.lock(&self.place, patience)?);
+        let mut found = None;
         let stored = match self.load() {
             Ok(None) => Stored::Nothing,
-            Ok(Some(record)) if record.key() == key => Stored::Ours(Box::new(record)),
-            Ok(Some(record)) => Stored::Other(Box::new(record.key().clone())),
+            Ok(Some(record)) => {
+                let record = &*found.insert(record);
+                if record.key() == key {
+                    Stored::Ours(Box::new(record.clone()))
+                } else {
+                    Stored::Other(Box::new(record.key().clone()))
+                }
+            }
             Err(error) if purpose == Purpose::Login && may_be_set_aside(error.kind()) => Stored::Corrupt,
             Err(error) => return Err(error),
         };
         self.form.prepare().map_err(|error| located(error, &self.item))?;
+        let stored = (stored, found.as_ref());
         Ok(Guard::new((&self.item, &self.form), key.clone(), stored, fence))
     }
 }

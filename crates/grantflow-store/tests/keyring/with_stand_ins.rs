@@ -42,6 +42,12 @@ impl Case {
     }
 }
 
+/// A record that says that a refresh is under way.
+fn noted(generation: u64, second: u64) -> Record {
+    let refresh = format!(r#","refresh":{{"attempt_started_at":"2027-01-15T08:00:0{second}Z"}}"#);
+    record_with(generation, &refresh)
+}
+
 /// A record in some parts.
 fn long(generation: u64) -> Record {
     record_with(generation, &format!(r#","later":"{}""#, "é".repeat(4_000)))
@@ -272,8 +278,72 @@ fn r28_a_record_that_others_wrote_during_the_lock_is_not_written_over() {
         kind(locked.save(Change::Put(Box::new(record(2))))),
         Some(StoreErrorKind::Conflict)
     );
+    assert_eq!(kind(locked.save(Change::Delete)), Some(StoreErrorKind::Conflict));
     drop(locked);
     assert_eq!(case.stored(), Some(json(&record(5))));
+}
+
+/// The note of an attempt keeps the generation: of two who have their locks elsewhere, one is told before its request leaves.
+#[test]
+fn r28_two_who_lock_in_different_places_do_not_both_note_an_attempt() {
+    let case = Case::new();
+    case.store().put(record(1), PATIENCE).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (one, other) = (
+        case.store(),
+        KeyringStore::new(case.keyring.keyring(), APPLICATION, USER, elsewhere.path()),
+    );
+    let mut first = one.lock(&key(), PATIENCE).unwrap();
+    let mut second = other.lock(&key(), PATIENCE).unwrap();
+    first.save(Change::Put(Box::new(noted(1, 5)))).unwrap();
+    assert_eq!(
+        kind(second.save(Change::Put(Box::new(noted(1, 6))))),
+        Some(StoreErrorKind::Conflict)
+    );
+    drop(second);
+    first.save(Change::Put(Box::new(record(2)))).unwrap();
+    drop(first);
+    assert_eq!(case.stored(), Some(json(&record(2))));
+}
+
+#[test]
+fn r28_a_record_that_others_deleted_during_the_lock_does_not_come_back() {
+    let case = Case::new();
+    case.store().put(record(1), PATIENCE).unwrap();
+    let store = case.store();
+    let mut locked = store.lock(&key(), PATIENCE).unwrap();
+    case.keyring.set(APPLICATION, USER, b"");
+    assert_eq!(
+        kind(locked.save(Change::Put(Box::new(record(2))))),
+        Some(StoreErrorKind::Conflict)
+    );
+    drop(locked);
+    assert_eq!(case.stored(), None);
+}
+
+/// A write that was given up is done in the end: that is no other's.
+#[test]
+fn r28_a_late_write_of_its_own_is_no_conflict() {
+    let case = Case::new();
+    case.store().put(record(1), PATIENCE).unwrap();
+    case.keyring.writes(Writes::Hanging);
+    let hasty = case.hasty();
+    let mut locked = hasty.lock(&key(), PATIENCE).unwrap();
+    assert_eq!(
+        kind(locked.save(Change::Put(Box::new(noted(1, 5))))),
+        Some(StoreErrorKind::TimedOut)
+    );
+    case.keyring.release();
+    let saved = loop {
+        let saved = kind(locked.save(Change::Put(Box::new(record(2)))));
+        if saved != Some(StoreErrorKind::TimedOut) {
+            break saved;
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!(saved, None);
+    drop(locked);
+    assert_eq!(case.stored(), Some(json(&record(2))));
 }
 
 #[test]

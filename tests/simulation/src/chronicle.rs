@@ -73,6 +73,8 @@ pub(crate) enum What {
         ended: bool,
     },
     StoreFails(StoreErrorKind),
+    WriteHangs,
+    Lands,
     Saves {
         generation: u64,
         grant: Grant,
@@ -160,6 +162,8 @@ impl fmt::Display for What {
                 ),
                 None => f.write_str("finds nothing stored"),
             },
+            Self::WriteHangs => f.write_str("the write hangs"),
+            Self::Lands => f.write_str("the write that hung is done"),
             Self::StoreFails(kind) => write!(f, "the store fails: {kind:?}"),
             Self::Saves {
                 generation,

@@ -1,5 +1,5 @@
-//! The modelled store: the promises of `AsyncStore`, kept by a kernel's lock, by a lease with a save that compares, or by that
-//! save alone.
+//! The modelled store: the promises of `AsyncStore`, kept by a kernel's lock, by one beside a password manager, by a lease with a
+//! save that compares, or by that save alone.
 //!
 //! A save compares all that is stored with what its guard has found: a number that every write counts stands for it. The
 //! generation would not do, since the note of an attempt keeps it.
@@ -7,6 +7,7 @@
 //! A save is wholly done or not at all, whenever its process dies. What is stored is what was written: a record passes
 //! through its written form on every save.
 
+mod hung;
 mod locks;
 
 use std::fmt;
@@ -19,12 +20,15 @@ use grantflow_core::{AsyncLocked, AsyncStore, Change, Key, Protection, Record, S
 
 use crate::chronicle::{Effect, Side, What};
 use crate::world::{Cause, MILLI, Micros, SECOND, Who, World};
+use hung::Hung;
 use locks::Saving;
 
 /// How long a lease lasts without a sign of life of its holder.
 pub(crate) const LEASE: Micros = 30 * SECOND;
 /// How long a noted attempt stands for a lock where there is none: longer than any may take, shorter than others wait.
 pub(crate) const ATTEMPT: Micros = 65 * SECOND;
+/// How long a call of a password manager is waited for.
+const TIME_LIMIT: Micros = 30 * SECOND;
 /// The longest that a flow may want to wait for a lock.
 const PATIENCE: Micros = 75 * SECOND;
 
@@ -47,6 +51,8 @@ pub(crate) struct Slot {
     /// When that was stored.
     pub(crate) since: Micros,
     pub(crate) holder: Option<Holder>,
+    /// A write that hangs.
+    hung: Option<Hung>,
     waiters: Vec<Waker>,
 }
 
@@ -71,6 +77,7 @@ impl Slot {
             version: 0,
             since: 0,
             holder: None,
+            hung: None,
             waiters: Vec::new(),
         }
     }
@@ -97,6 +104,8 @@ pub(crate) struct SimStore {
     pub(crate) who: Who,
     /// A bug: generations are compared, and nothing else.
     pub(crate) compares_generations: bool,
+    /// A bug: a lock is given back though a write may still be done.
+    pub(crate) forgets_hung_writes: bool,
 }
 
 impl fmt::Debug for SimStore {
@@ -211,7 +220,7 @@ impl SimLocked {
         if state.may_refresh(self.slot, self.guard) {
             state.check_unlock(self.store.who, self.slot);
         }
-        state.unlock(self.slot, self.guard);
+        state.unlock(self.slot, self.guard, self.store.forgets_hung_writes);
     }
 }
 
@@ -234,7 +243,13 @@ impl AsyncLocked for SimLocked {
             generation: self.record.as_ref().map(Record::generation),
             generations_only: store.compares_generations,
         };
-        let saved = store.world.state().save(store.who, &mut by, change);
+        let hangs = store.world.state().hangs(store.who, &by, &change);
+        let saved = if let Some(until_answered) = hangs {
+            store.world.sleep(until_answered).await;
+            store.world.state().timed_out(store.who)
+        } else {
+            store.world.state().save(store.who, &mut by, change)
+        };
         self.seen = by.seen;
         if let Ok(record) = &saved {
             self.record.clone_from(record);
@@ -265,7 +280,7 @@ impl Drop for SimLocked {
             if state.may_refresh(self.slot, self.guard) {
                 state.break_windows_of(who, Some(self.slot), cause);
             }
-            state.unlock(self.slot, self.guard);
+            state.unlock(self.slot, self.guard, self.store.forgets_hung_writes);
         }
     }
 }

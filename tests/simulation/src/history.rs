@@ -200,6 +200,7 @@ impl Run {
             world: Arc::clone(&self.world),
             who,
             compares_generations: self.plant == Some(Plant::CompareGenerations),
+            forgets_hung_writes: self.plant == Some(Plant::ForgetHungWrites),
         };
         PlantedStore::new(store, self.plant)
     }
@@ -272,6 +273,7 @@ impl Run {
             Due::Wake(waker) => waker.wake(),
             Due::Arrive(ask) => self.world.state().arrive(ask),
             Due::Deliver(ask) => self.world.state().deliver(ask),
+            Due::Lands(slot) => self.world.state().lands(slot),
             Due::LeaseEnds { slot, guard } => self.world.state().lease_ends(slot, guard),
             Due::Resume(process) => {
                 if self.world.state().processes[process].alive {

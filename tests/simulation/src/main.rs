@@ -154,7 +154,7 @@ before and after every effect, and holds the invariants I1 to I8 against everyth
   -h, --help      this text
 
 The plants: no-reread-under-lock, publish-before-save, retry-outside-lock, write-back-deleted, adopt-older,
-unlock-before-saved, compare-generations.
+unlock-before-saved, compare-generations, forget-hung-writes.
 
 A refresh token that the server has granted and that was lost before it could be stored is counted as unavoidable: the reply
 never came, or its receiver died, or a lease was lost. Any other loss is a violation. The exit code is 0 if there was none and

@@ -28,6 +28,8 @@ pub enum Plant {
     UnlockBeforeSaved,
     /// A save that compares looks at generations only, which the note of an attempt keeps.
     CompareGenerations,
+    /// The lock is given back while a write hangs that may still be done.
+    ForgetHungWrites,
 }
 
 impl Plant {
@@ -40,6 +42,7 @@ impl Plant {
         Self::AdoptOlder,
         Self::UnlockBeforeSaved,
         Self::CompareGenerations,
+        Self::ForgetHungWrites,
     ];
 
     /// Its name on the command line.
@@ -53,6 +56,7 @@ impl Plant {
             Self::AdoptOlder => "adopt-older",
             Self::UnlockBeforeSaved => "unlock-before-saved",
             Self::CompareGenerations => "compare-generations",
+            Self::ForgetHungWrites => "forget-hung-writes",
         }
     }
 

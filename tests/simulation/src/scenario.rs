@@ -60,6 +60,8 @@ faults! {
     Api401 = "api-401",
     /// Saves fail: disk full, read-only, input/output error.
     SaveFails = "save-fails",
+    /// A write into a password manager gets no answer in time, and is done in the end.
+    WriteHangs = "write-hangs",
     /// The write cannot be prepared under the lock.
     LockFails = "lock-fails",
     /// The record cannot be read for a moment.
@@ -81,6 +83,9 @@ faults! {
 pub(crate) struct Faults(u32);
 
 impl Faults {
+    /// Those after which what is known may not be stored.
+    pub(crate) const OF_SAVES: &[Fault] = &[Fault::SaveFails, Fault::WriteHangs];
+
     pub(crate) fn of(faults: &[Fault]) -> Self {
         faults.iter().fold(Self::default(), |set, fault| set.with(*fault))
     }
@@ -119,6 +124,8 @@ impl fmt::Display for Faults {
 pub(crate) enum StoreKind {
     /// A lock of the kernel, freed when its holder dies. All processes run on one machine.
     KernelLock,
+    /// A password manager with a lock file beside it. Its writes may hang, and are then done late, under the lock.
+    Keyring,
     /// A lease on a server, which may be lost, and a save that compares. Each process has a machine of its own.
     Lease,
     /// A database without locks, whose save compares. Whoever has noted an attempt there is waited for until it must be over.
@@ -128,7 +135,7 @@ pub(crate) enum StoreKind {
 impl StoreKind {
     /// Whether all processes run on one machine, with one clock.
     pub(crate) fn is_local(self) -> bool {
-        self == Self::KernelLock
+        matches!(self, Self::KernelLock | Self::Keyring)
     }
 
     /// Whether a save is refused where another has written since the record was read.
@@ -139,6 +146,7 @@ impl StoreKind {
     fn name(self) -> &'static str {
         match self {
             Self::KernelLock => "kernel lock",
+            Self::Keyring => "keyring",
             Self::Lease => "lease",
             Self::CompareAndSwap => "compare and swap",
         }
@@ -211,6 +219,7 @@ impl Scenario {
             store: dice.pick(&[
                 StoreKind::KernelLock,
                 StoreKind::KernelLock,
+                StoreKind::Keyring,
                 StoreKind::Lease,
                 StoreKind::CompareAndSwap,
             ]),

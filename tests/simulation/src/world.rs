@@ -108,6 +108,8 @@ pub(crate) enum Due {
     Restart(usize),
     /// The runtime of a process is there again.
     Resume(usize),
+    /// A write that hung is done.
+    Lands(usize),
     /// The lease of a guard ends.
     LeaseEnds {
         slot: usize,

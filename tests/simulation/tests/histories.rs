@@ -68,7 +68,7 @@ fn a_second_try_outside_the_lock_is_found() {
 
 #[test]
 fn a_deleted_record_that_comes_back_is_found() {
-    finds(Plant::WriteBackDeleted, &["I2", "I3"]);
+    finds(Plant::WriteBackDeleted, &["I2", "I3", "I6"]);
 }
 
 #[test]
@@ -85,4 +85,10 @@ fn a_lock_that_is_given_back_before_a_failed_save_is_done_is_found() {
 #[test]
 fn a_save_that_compares_generations_only_is_found() {
     finds(Plant::CompareGenerations, &["I3"]);
+}
+
+/// Only a password manager finds it.
+#[test]
+fn a_lock_that_is_given_back_while_a_write_hangs_is_found() {
+    finds(Plant::ForgetHungWrites, &["I2", "I3"]);
 }

@@ -60,7 +60,7 @@ impl Credentials {
         while let Some(lock) = &mut held {
             self.transport.sleep(SLICE).await;
             waited = waited.saturating_add(SLICE);
-            if is_stored(&record, &**lock) {
+            if is_stored(&record, &**lock) || is_gone(&**lock) {
                 break;
             }
             if let Some(duty) = inbox.take() {
@@ -128,6 +128,12 @@ impl Credentials {
         leader.land(self.publish(&need, result));
         served
     }
+}
+
+/// Whether the record was deleted or revoked, as is found where the lock was lost and had to be taken again: it does not come back.
+fn is_gone(lock: &dyn AsyncLocked) -> bool {
+    lock.record()
+        .is_none_or(|stored| stored.refresh.revoked_at.is_some())
 }
 
 /// Whether what stands in the store is this record or a later one.

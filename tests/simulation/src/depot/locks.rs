@@ -11,6 +11,7 @@ use crate::server::{Grant, access_of};
 use crate::world::{Due, MILLI, Micros, SECOND, State, Who};
 
 /// Which guard saves.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Saving {
     pub(super) slot: usize,
     pub(super) guard: u64,
@@ -114,7 +115,10 @@ impl State {
         Ok((self.stored(who, slot), self.depot.slots[slot].version))
     }
 
-    pub(super) fn unlock(&mut self, slot: usize, guard: u64) {
+    pub(super) fn unlock(&mut self, slot: usize, guard: u64, forgets_hung_writes: bool) {
+        if !forgets_hung_writes && self.outlives(slot, guard) {
+            return;
+        }
         self.check_hold(slot, guard);
         let noted = self.scenario.store == StoreKind::CompareAndSwap;
         let slot = &mut self.depot.slots[slot];
@@ -138,10 +142,10 @@ impl State {
         let before = process.still_until.min(self.now).saturating_sub(holder.since);
         let still = (process.stood_still - holder.stood_still).max(before);
         let held = (self.now - holder.since).saturating_sub(still);
-        let excused = self
-            .scenario
-            .faults
-            .has_any(&[Fault::SaveFails, Fault::RuntimeDrop]);
+        let excused =
+            self.scenario
+                .faults
+                .has_any(&[Fault::SaveFails, Fault::WriteHangs, Fault::RuntimeDrop]);
         if held > PATIENCE && !excused {
             self.violated("I4", format!("holds the lock for {} s", held / SECOND));
         }
@@ -150,7 +154,8 @@ impl State {
     /// What a kernel does when a process ends; a lease only ends with its time.
     pub(crate) fn free_locks_of(&mut self, who: Who) {
         match self.scenario.store {
-            StoreKind::KernelLock => {
+            StoreKind::KernelLock | StoreKind::Keyring => {
+                self.end_hung_writes(who);
                 for slot in &mut self.depot.slots {
                     if slot.holder.is_some_and(|holder| holder.who == who) {
                         slot.free();
@@ -269,7 +274,13 @@ impl State {
         Ok(stored)
     }
 
-    fn apply(&mut self, who: Who, by: &Saving, record: Option<Record>, confirmed: bool) -> Option<Record> {
+    pub(super) fn apply(
+        &mut self,
+        who: Who,
+        by: &Saving,
+        record: Option<Record>,
+        confirmed: bool,
+    ) -> Option<Record> {
         let stored = match record {
             None => {
                 self.note(who, What::Deletes);

@@ -1,7 +1,7 @@
 //! Who may refresh, when, and with which token.
 
 use crate::network::{Aim, End};
-use crate::scenario::Fault;
+use crate::scenario::{Fault, Faults};
 use crate::server::{Grant, Issue, access_of, refresh_of};
 use crate::world::{Cause, Micros, SECOND, State, Who};
 
@@ -61,7 +61,7 @@ impl State {
         };
         holder.asks += 1;
         // Who keeps the lock until a save is done may have to refresh more than once under it.
-        let kept = self.scenario.faults.has(Fault::SaveFails);
+        let kept = self.scenario.faults.has_any(Faults::OF_SAVES);
         if holder.asks > MOST_TRIES && !kept {
             let asks = holder.asks;
             self.violated("I3", format!("asks {asks} times under one lock"));
@@ -115,6 +115,7 @@ impl State {
         let faults = self.scenario.faults;
         faults.has_any(&[
             Fault::SaveFails,
+            Fault::WriteHangs,
             Fault::Crash,
             Fault::RuntimeDrop,
             Fault::Abort,

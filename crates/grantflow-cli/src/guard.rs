@@ -22,7 +22,7 @@ use grantflow::ureq::UreqTransport;
 use grantflow::{EntropyError, Now, Request, Response, Transport, TransportError};
 
 use crate::exit::{FAILED, Failure, INTERRUPTED};
-use crate::output::note;
+use crate::output::{end_spinner, note};
 
 /// As long as a refresh with its second try may take.
 const SETTLE: Duration = Duration::from_secs(60);
@@ -74,6 +74,7 @@ pub(crate) fn settle_when_interrupted() -> Result<(), Failure> {
         let mut state = lock();
         state.interrupted = true;
         end(state.child.take());
+        end_spinner();
         if state.owed {
             note("grantflow: interrupted; waiting for a reply that must not be lost");
         }

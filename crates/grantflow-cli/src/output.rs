@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use grantflow::loopback::Visible;
@@ -71,11 +72,41 @@ pub(crate) fn while_waiting<T>(what: &'static str, work: impl FnOnce() -> T) -> 
     done
 }
 
-/// A spinner that turns until it is cleared.
+/// A spinner that turns until it is cleared. After an interrupt none begins.
 pub(crate) fn spinner(what: &'static str) -> ProgressBar {
+    let mut turning = turning();
+    if turning.is_over {
+        return ProgressBar::hidden();
+    }
     let spinner = ProgressBar::new_spinner().with_message(what);
     spinner.enable_steady_tick(Duration::from_millis(100));
+    turning.spinner = Some(spinner.clone());
     spinner
+}
+
+/// Clears the spinner that turns, if one does, for good: the process is about to end, or has something to say before.
+pub(crate) fn end_spinner() {
+    let mut turning = turning();
+    turning.is_over = true;
+    if let Some(spinner) = turning.spinner.take() {
+        spinner.finish_and_clear();
+    }
+}
+
+/// The spinner that was begun last.
+#[derive(Debug)]
+struct Turning {
+    spinner: Option<ProgressBar>,
+    is_over: bool,
+}
+
+static TURNING: Mutex<Turning> = Mutex::new(Turning {
+    spinner: None,
+    is_over: false,
+});
+
+fn turning() -> MutexGuard<'static, Turning> {
+    TURNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What is known of stored credentials, without a secret; the members are a promise of `docs/cli.md`.

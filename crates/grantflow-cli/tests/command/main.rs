@@ -24,4 +24,6 @@ mod output;
 mod sealed;
 mod secrets;
 mod store;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod transfer;

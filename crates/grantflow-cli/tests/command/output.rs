@@ -116,43 +116,22 @@ fn t72_words_that_are_no_text_are_no_panic() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_spinner_turns_at_a_terminal_and_nowhere_else() {
-    use std::io::Read as _;
-
     use grantflow_testserver::{Endpoint, Fault};
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
     use crate::support::PATIENCE;
+    use crate::terminal::Terminal;
 
     let desk = Desk::with_expired();
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
-    let other_end = std::fs::File::options()
-        .read(true)
-        .write(true)
-        .open(name)
-        .unwrap();
     desk.server.push_fault(Endpoint::Refresh, Fault::Hold);
     let mut command = desk.command(&["token"]);
-    command
-        .env("TERM", "xterm")
-        .stdout(std::process::Stdio::piped())
-        .stderr(other_end);
-    let child = command.spawn().unwrap();
-    // The end of the terminal that the command holds has no other owner, so that reading ends with the command.
-    drop(command);
+    command.stdout(std::process::Stdio::piped());
+    let (terminal, child) = Terminal::start(command);
     assert!(desk.server.wait_until(PATIENCE, |stats| stats.held == 1));
-    let mut terminal = std::fs::File::from(terminal);
-    let mut seen = Vec::new();
-    let mut piece = [0; 256];
-    while !crate::support::contains(&seen, "getting an access token") {
-        let length = terminal.read(&mut piece).unwrap();
-        seen.extend_from_slice(&piece[..length]);
-    }
+    terminal.shows("getting an access token");
     desk.server.release();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stdout.starts_with(b"gft_at_"));
+    assert_eq!(terminal.end().screen(), (vec![String::new()], true));
 
     let desk = Desk::with_expired();
     assert_eq!(desk.run(&["token"]).ok().stderr, "");

@@ -42,7 +42,7 @@ fn t70_a_record_of_a_newer_version_is_left_alone_by_a_login_too() {
     let desk = Desk::new();
     desk.login(&[]).ok();
     let newer = std::fs::read_to_string(desk.file()).unwrap();
-    let newer = newer.replacen(":1,", ":99,", 1);
+    let newer = newer.replacen(":2,", ":99,", 1);
     std::fs::write(desk.file(), &newer).unwrap();
     desk.run(&["token"]).fails(6);
     desk.login(&[]).fails(6);

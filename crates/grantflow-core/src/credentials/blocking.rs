@@ -55,6 +55,7 @@ impl Credentials {
                 handle: handle.clone(),
                 handles: Arc::new(()),
                 is_first: true,
+                patience: DROP_PATIENCE,
             },
             handle,
         }
@@ -194,7 +195,7 @@ impl Credentials {
 
     /// Waits for a refresh in the air to be stored, at most so long; whether nothing is in the air any more.
     pub fn settle(&self, at_most: Duration) -> bool {
-        !self.handle.shared.is_busy() || block_on_at_most(self.handle.shared.settled(), at_most).is_some()
+        self.handle.settles(at_most)
     }
 
     /// Keeps the token fresh without callers: a thread of its own refreshes it when it gets stale, until the returned value is
@@ -219,6 +220,7 @@ struct SettleOnDrop {
     handle: super::Credentials,
     handles: Arc<()>,
     is_first: bool,
+    patience: Duration,
 }
 
 impl Clone for SettleOnDrop {
@@ -227,6 +229,7 @@ impl Clone for SettleOnDrop {
             handle: self.handle.clone(),
             handles: Arc::clone(&self.handles),
             is_first: false,
+            patience: self.patience,
         }
     }
 }
@@ -234,9 +237,118 @@ impl Clone for SettleOnDrop {
 impl Drop for SettleOnDrop {
     fn drop(&mut self) {
         let is_last = Arc::strong_count(&self.handles) == 1;
-        if (self.is_first || is_last) && self.handle.shared.is_busy() {
+        if self.is_first || is_last {
             // Whether it ended in time or not, there is no more to be done here.
-            let _ended = block_on_at_most(self.handle.shared.settled(), DROP_PATIENCE);
+            let _ended = self.handle.settles(self.patience);
         }
+    }
+}
+
+impl super::Credentials {
+    /// Blocks until nothing is in the air, as long as this at most by the transport's clock; whether all has ended.
+    fn settles(&self, at_most: Duration) -> bool {
+        if !self.shared.is_busy() {
+            return true;
+        }
+        let ticks = || Duration::from_nanos(self.transport.ticks().monotonic);
+        let began = ticks();
+        let elapsed = || ticks().saturating_sub(began);
+        block_on_at_most(self.shared.settled(), at_most, elapsed).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future as _;
+    use std::pin::pin;
+    use std::sync::Mutex;
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::error::{StoreErrorKind, TransportErrorKind};
+    use crate::flow::scripted;
+    use crate::transport::{Job, Ticks};
+    use crate::{EntropyError, Locked, Now, Protection, StoreError, TransportError};
+
+    /// It has threads that never run.
+    #[derive(Clone, Default)]
+    struct Stuck(Arc<Mutex<Vec<Job>>>);
+
+    impl fmt::Debug for Stuck {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Stuck")
+        }
+    }
+
+    impl Transport for Stuck {
+        fn send(&self, _: Request) -> Result<Response, TransportError> {
+            Err(TransportError::new(TransportErrorKind::Other))
+        }
+        fn sleep(&self, _: Duration) {}
+        fn spawn(&self, job: Job) -> Result<(), Job> {
+            if let Ok(mut jobs) = self.0.lock() {
+                jobs.push(job);
+            }
+            Ok(())
+        }
+        fn now(&self) -> Now {
+            Now::default()
+        }
+        fn ticks(&self) -> Ticks {
+            Ticks::default()
+        }
+        fn fill(&self, _: &mut [u8]) -> Result<(), EntropyError> {
+            Ok(())
+        }
+    }
+
+    impl Store for Stuck {
+        fn read(&self, _: &Key) -> Result<Option<Record>, StoreError> {
+            Err(StoreError::new(StoreErrorKind::Unavailable))
+        }
+        fn lock(&self, _: &Key, _: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
+            Err(StoreError::new(StoreErrorKind::Unavailable))
+        }
+        fn keys(&self) -> Result<Vec<Key>, StoreError> {
+            Ok(Vec::new())
+        }
+        fn protection(&self) -> Protection {
+            Protection::Memory
+        }
+    }
+
+    /// One refresh after the other: what is waited for is over each time, and the time that is left gets less.
+    #[test]
+    fn r38_what_begins_while_a_handle_is_dropped_gives_it_no_more_time() {
+        let polls = std::cell::Cell::new(0_u64);
+        let busy = std::future::poll_fn(|cx| {
+            polls.set(polls.get() + 1);
+            cx.waker().wake_by_ref();
+            std::task::Poll::<()>::Pending
+        });
+        let elapsed = || Duration::from_secs(polls.get());
+        assert!(block_on_at_most(busy, DROP_PATIENCE, elapsed).is_none());
+        assert_eq!(polls.get(), 36);
+    }
+
+    /// It would hang here if it went on waiting.
+    #[test]
+    fn r38_a_handle_that_is_dropped_gives_up_a_refresh_that_never_ends() {
+        let stuck = Stuck::default();
+        let mut credentials = Credentials::new(scripted::key(), stuck.clone(), stuck.clone());
+        assert_eq!(credentials._settles.patience, Duration::from_secs(35));
+        credentials._settles.patience = Duration::from_millis(1);
+        let handle = credentials.handle.clone();
+        let mut header = pin!(handle.header());
+        assert!(
+            header
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        );
+        assert!(handle.shared.is_busy());
+        drop(credentials);
+        assert!(handle.shared.is_busy());
+        assert_eq!(stuck.0.lock().map(|jobs| jobs.len()).ok(), Some(1));
     }
 }

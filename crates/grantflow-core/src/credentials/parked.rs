@@ -122,8 +122,14 @@ pub(super) fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Runs a future to its end, unless one of its waits takes longer than `at_most`: then `None`.
-pub(super) fn block_on_at_most<F: Future>(future: F, at_most: Duration) -> Option<F::Output> {
+/// Runs a future to its end, unless that takes longer than `at_most`: then `None`.
+///
+/// `elapsed` says how long that is by now: each time it is woken less is left.
+pub(super) fn block_on_at_most<F: Future>(
+    future: F,
+    at_most: Duration,
+    elapsed: impl Fn() -> Duration,
+) -> Option<F::Output> {
     let parker = Arc::new(Parker::default());
     let waker = Waker::from(Arc::clone(&parker));
     let mut future = pin!(future);
@@ -131,7 +137,9 @@ pub(super) fn block_on_at_most<F: Future>(future: F, at_most: Duration) -> Optio
     loop {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(value) => return Some(value),
-            Poll::Pending if is_in_time => is_in_time = parker.park_at_most(at_most),
+            Poll::Pending if is_in_time => {
+                is_in_time = parker.park_at_most(at_most.saturating_sub(elapsed()));
+            }
             Poll::Pending => return None,
         }
     }
@@ -155,7 +163,7 @@ impl Parker {
         let woken = lock(&self.woken);
         let waited = self.changed.wait_timeout_while(woken, time, |woken| !*woken);
         let (mut woken, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *woken)
+        std::mem::take(&mut *woken) && !time.is_zero()
     }
 }
 

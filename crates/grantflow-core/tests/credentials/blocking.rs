@@ -52,6 +52,34 @@ fn r10_a_hundred_threads_with_an_expired_token_make_one_request() {
 }
 
 #[test]
+fn r24_a_thousand_hosts_that_logged_in_together_do_not_refresh_together() {
+    const HOSTS: usize = 1000;
+    const SLICE: Duration = Duration::from_secs(30);
+    let host = |_| {
+        let world = World::default();
+        world.rolls_dice();
+        let credentials = credentials(&world, 3600);
+        credentials.header().unwrap();
+        (world, credentials)
+    };
+    let fleet: Vec<_> = (0..HOSTS).map(host).collect();
+    let mut refreshes = [0; 120];
+    for slice in &mut refreshes {
+        for (world, credentials) in &fleet {
+            let before = world.refreshes();
+            world.passes(SLICE);
+            credentials.header().unwrap();
+            *slice += world.refreshes() - before;
+        }
+    }
+    // From 80 to 90 % of an hour: twelve slices.
+    assert_eq!(refreshes.iter().sum::<usize>(), HOSTS);
+    assert_eq!(refreshes[..95].iter().sum::<usize>(), 0, "{refreshes:?}");
+    let peak = refreshes.iter().max().unwrap();
+    assert!(*peak <= 2 * HOSTS / 12, "{refreshes:?}");
+}
+
+#[test]
 fn r10_the_error_of_a_refresh_is_shared_by_all_who_waited() {
     let world = World::default();
     let credentials = credentials(&world, 0);

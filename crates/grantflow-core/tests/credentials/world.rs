@@ -1,6 +1,8 @@
 //! A world for one test: clocks that are set by hand, and a token endpoint that rotates, counts, and can be held.
 
+use std::collections::hash_map::RandomState;
 use std::future::Future;
+use std::hash::BuildHasher as _;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -34,6 +36,8 @@ struct Inner {
     flies: AtomicBool,
     /// Whether a job gets a thread; else it is refused.
     threads: AtomicBool,
+    /// Whether what is random is so; else it is always the same.
+    dice: AtomicBool,
 }
 
 struct Server {
@@ -150,6 +154,11 @@ impl World {
         self.0.threads.store(true, Ordering::SeqCst);
     }
 
+    /// From now on what is random comes from the system.
+    pub(crate) fn rolls_dice(&self) {
+        self.0.dice.store(true, Ordering::SeqCst);
+    }
+
     pub(crate) fn tasks(&self) -> Vec<Task> {
         self.0
             .tasks
@@ -205,6 +214,17 @@ impl World {
         })
     }
 
+    fn random(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        for byte in bytes {
+            *byte = match self.0.dice.load(Ordering::SeqCst) {
+                // The standard library's only way to what the system has.
+                true => RandomState::new().hash_one(()).to_le_bytes()[0],
+                false => 128,
+            };
+        }
+        Ok(())
+    }
+
     fn read(&self) -> Now {
         let wall = Timestamp::from_unix_millis(START * 1000 + self.0.wall.load(Ordering::SeqCst));
         Now {
@@ -232,11 +252,6 @@ fn reply(status: u16, json: String) -> Response {
         .status(status)
         .header("content-type", "application/json");
     reply.body(Body::from(json)).unwrap()
-}
-
-fn random(bytes: &mut [u8]) -> Result<(), EntropyError> {
-    bytes.fill(128);
-    Ok(())
 }
 
 impl Transport for World {
@@ -267,7 +282,7 @@ impl Transport for World {
         self.tick()
     }
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
-        random(bytes)
+        self.random(bytes)
     }
 }
 
@@ -321,7 +336,7 @@ impl AsyncTransport for World {
         self.tick()
     }
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
-        random(bytes)
+        self.random(bytes)
     }
 }
 

@@ -116,3 +116,6 @@ fn covers(record: &Record, asked: &Scopes) -> bool {
     let (granted, requested) = (record.scopes(), record.key().scopes());
     granted.covers(asked) || (granted.len() >= requested.len() && requested.covers(asked))
 }
+
+#[cfg(test)]
+mod tests;

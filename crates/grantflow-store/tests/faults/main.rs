@@ -30,7 +30,7 @@ type Named = (&'static str, fn(room::Kind));
 
 /// What is swept for a kind of store.
 #[cfg(target_os = "linux")]
-const EACH: [Named; 8] = [
+const EACH: [Named; 9] = [
     (
         "m11_r01_r05_a_refresh_is_wholly_old_or_wholly_new",
         sweep::refresh,
@@ -43,6 +43,10 @@ const EACH: [Named; 8] = [
         sweep::synced_once,
     ),
     ("r04_a_full_quota_is_an_error_before_the_request", sweep::quota),
+    (
+        "r34_without_threads_the_error_is_typed_and_passes",
+        sweep::no_threads,
+    ),
     ("r14_a_place_without_locks_is_a_typed_error", sweep::no_locks),
     (
         "t56_nothing_is_created_wider_and_narrowed_afterwards",

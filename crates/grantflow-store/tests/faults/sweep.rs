@@ -380,3 +380,17 @@ pub(crate) fn unchanged(of: Kind) {
         "{again:#?}"
     );
 }
+
+/// The thread that would wait for the lock cannot be had: no panic and no wait, and the next one can.
+pub(crate) fn no_threads(of: Kind) {
+    let room = Room::of(of);
+    with_the_old_record(&room);
+    let inject = "inject=clone,clone3:error=EAGAIN:when=1";
+    let run = Run::new(&["-e", "trace=clone,clone3", "-e", inject], "wait", (of, &room));
+    assert!(run.calls.iter().any(Call::is_injected), "{run:?}");
+    let said = &run.said[1..];
+    assert_eq!(said[0], "no thread Unavailable");
+    assert!(said[1].starts_with("a thread LockTimeout"), "{said:?}");
+    assert_eq!(said[2..], ["locked", "save ok", "flow ok", "end"]);
+    assert_eq!(stored(&room), Some("new"));
+}

@@ -32,6 +32,16 @@ pub(crate) fn perform_task() {
             say("request");
             save_twice(locked, &new)
         }),
+        "wait" => (|| {
+            // Another store has other turns: only the kernel's lock keeps the two apart, and a thread has to wait for it.
+            let other = Kind::named(&std::env::var(KIND).unwrap()).open(Path::new(&dir));
+            let held = other.lock(&key(), PATIENCE)?;
+            say_kind("no thread", store.lock(&key(), PATIENCE).map(drop));
+            let moment = std::time::Duration::from_millis(1);
+            say_kind("a thread", store.lock(&key(), moment).map(drop));
+            drop(held);
+            locked(store.lock(&key(), PATIENCE), |locked| save(locked, new))
+        })(),
         "read twice" => (|| {
             // sleep: only a file that has not been changed for two seconds is not read again
             std::thread::sleep(std::time::Duration::from_millis(3_100));

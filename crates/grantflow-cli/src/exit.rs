@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::fmt;
 
-use grantflow::error::ReplyProblem;
+use grantflow::error::{Foreign, ReplyProblem};
 use grantflow::loopback::Visible;
 use grantflow::{Error, Key, StoreError, StoreErrorKind};
 use serde_json::json;
@@ -179,6 +179,12 @@ fn hint(error: &Error, code: u8) -> Option<String> {
             StoreErrorKind::Corrupt => {
                 "it is left as it is; `grantflow login` with the options of the first time sets it aside".to_owned()
             }
+            StoreErrorKind::Foreign(what) => match what {
+                Foreign::Credentials => "it is left as it is; `grantflow import` takes it into a store of another name (--store)",
+                Foreign::DataKeys => "it is left as it is: name it with --sealing-key, and a place for the credentials with --store",
+                _ => "it is left as it is: move it away, or name another place with --store",
+            }
+            .to_owned(),
             StoreErrorKind::Newer => "or name another place with --store".to_owned(),
             StoreErrorKind::Undecryptable { .. } => {
                 "name the key by --sealing-key; the record is left as it is".to_owned()

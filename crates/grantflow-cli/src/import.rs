@@ -10,6 +10,7 @@ use grantflow::{Change, Key, Origin, Record, Store};
 use serde_json::{Value, json};
 
 use crate::args::Args;
+use crate::aside::Aside;
 use crate::exit::{Failure, USAGE};
 use crate::output::{describe, note, result, while_waiting};
 use crate::place::Item;
@@ -77,6 +78,7 @@ pub(crate) fn import(args: &Args, import: &ImportArgs) -> Result<(), Failure> {
         records = vec![one];
     }
     session.make_directory()?;
+    let aside = Aside::before(&session);
     let mut all = Vec::new();
     for (name, class, record) in records {
         let (record, stored) = store(&*session.store, record, import.replace)?;
@@ -86,6 +88,7 @@ pub(crate) fn import(args: &Args, import: &ImportArgs) -> Result<(), Failure> {
         description["stored"] = stored.into();
         all.push(description);
     }
+    aside.tell();
     let value = json!({
         "file": import.file.display().to_string(),
         "format": format.name(),

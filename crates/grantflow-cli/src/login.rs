@@ -13,6 +13,7 @@ use grantflow::{
 use indicatif::ProgressBar;
 
 use crate::args::{Args, Format, Login};
+use crate::aside::Aside;
 use crate::exit::{DENIED, FAILED, Failure, LOGIN_NEEDED, USAGE};
 use crate::output::{describe, lines, note, result, spinner, while_waiting};
 use crate::session::Session;
@@ -39,6 +40,7 @@ pub(crate) fn login(args: &Args, login: &Login) -> Result<(), Failure> {
         .with_label(&login.label);
     let origins = origins(&session, &client, &key, &login.origins)?;
     session.make_directory()?;
+    let aside = Aside::before(&session);
     let prompt = Conversation::default();
     let asked = run_flow_with(
         &client.with_origins(origins.iter().cloned()),
@@ -55,6 +57,7 @@ pub(crate) fn login(args: &Args, login: &Login) -> Result<(), Failure> {
     prompt.end();
     guard::settled();
     let key = asked?.record()?.key().clone();
+    aside.tell();
     let record = allow(&*session.store, &key, &origins)?;
     if !prompt.asked.get() && args.format == Format::Text {
         note(

@@ -3,6 +3,7 @@
 //! One file a subcommand; `args` says what can be typed, `exit` what the exit code means, `guard` what an interrupt may not break.
 
 mod args;
+mod aside;
 mod curl;
 mod demo;
 mod doctor;

@@ -58,6 +58,11 @@ impl Session {
         all()
     }
 
+    /// Where the store is.
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.named.place.kind
+    }
+
     fn asks_the_keyring(&self) -> bool {
         matches!(self.named.place.kind, Kind::Keyring(_))
             || matches!(self.named.key, Some(SealingKey::Keyring(_)))

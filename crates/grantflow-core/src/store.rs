@@ -31,7 +31,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Locks for the record of a new login, which needs nothing of what is stored.
     ///
     /// It differs from [`lock`](Self::lock) only where what is stored is [`Corrupt`](crate::StoreErrorKind::Corrupt): the
-    /// guard then has no record, and its save sets what is stored aside, never deletes it. A store that can run out of space
+    /// guard then has no record, and its save sets what is stored aside, never deletes it. What is
+    /// [`Foreign`](crate::StoreErrorKind::Foreign) or newer stays where it is. A store that can run out of space
     /// reserves it here, so that nobody is asked for a consent that could not be stored. By default it is `lock`.
     ///
     /// # Errors

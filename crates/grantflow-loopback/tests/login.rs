@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use grantflow_core::error::StoreErrorKind;
 use grantflow_core::{Client, Error, Scopes, Store, blocking};
 use grantflow_loopback::{Environment, LoginError, LoginOptions, Prompt, run_flow_with};
 use grantflow_store::{FileStore, MemoryStore, MultiStore};
@@ -203,12 +204,28 @@ fn t70_a_record_of_another_login_that_cannot_be_read_changes_nothing_for_this_on
 }
 
 #[test]
+fn what_is_no_record_stops_a_login_before_anybody_is_asked() {
+    let server = TestServer::start().unwrap();
+    let client = client(&server, "native-app");
+    let file = File::new("foreign");
+    login(&client, "read", &file.1, &User::consents()).unwrap();
+    std::fs::write(file.1.path(), "-----BEGIN PRIVATE KEY-----").unwrap();
+    let failed = login(&client, "read", &file.1, &User::is_not_asked()).unwrap_err();
+    let LoginError::Flow(Error::Store(error)) = &failed else {
+        panic!("{failed:?}");
+    };
+    assert!(matches!(error.kind(), StoreErrorKind::Foreign(_)), "{error:?}");
+    let left = std::fs::read_to_string(file.1.path()).unwrap();
+    assert_eq!(left, "-----BEGIN PRIVATE KEY-----");
+}
+
+#[test]
 fn a_record_that_cannot_be_read_is_set_aside_by_the_new_one() {
     let server = TestServer::start().unwrap();
     let client = client(&server, "native-app");
     let file = File::new("corrupt");
     login(&client, "read", &file.1, &User::consents()).unwrap();
-    std::fs::write(file.1.path(), "not a record").unwrap();
+    std::fs::write(file.1.path(), "{\"grantflow_file\":2,\"cut").unwrap();
     login(&client, "read", &file.1, &User::consents()).unwrap();
     let names: Vec<String> = std::fs::read_dir(&file.0)
         .unwrap()
@@ -217,7 +234,7 @@ fn a_record_that_cannot_be_read_is_set_aside_by_the_new_one() {
     let aside = names.iter().find(|name| name.contains(".corrupt-")).unwrap();
     assert_eq!(
         std::fs::read_to_string(file.0.join(aside)).unwrap(),
-        "not a record"
+        "{\"grantflow_file\":2,\"cut"
     );
     assert_eq!(file.1.keys().unwrap().len(), 1);
 }

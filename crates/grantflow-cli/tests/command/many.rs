@@ -191,7 +191,7 @@ fn t70_a_record_that_cannot_be_read_hides_no_other_and_is_listed_with_its_proble
     login(&desk, &["--account", "ann", "--origin", "https://a.example"]);
     login(&desk, &["--account", "bob"]);
     let file = file_of(&desk, "bob");
-    std::fs::write(&file, "not a record").unwrap();
+    std::fs::write(&file, "{\"grantflow_file\":2,\"cut").unwrap();
     let listed = run(&desk, &["list"]).fails(6);
     assert!(listed.stdout.contains("\nann "), "{listed:?}");
     assert!(listed.stdout.contains("not readable: "), "{listed:?}");
@@ -219,7 +219,7 @@ fn t70_a_record_that_cannot_be_read_hides_no_other_and_is_listed_with_its_proble
     run(&desk, &["token", "--account", "ann"]).ok();
     let origins = login(&desk, &["--account", "ann", "--origin", "https://b.example"])["origins"].clone();
     assert_eq!(origins, json!(["https://a.example", "https://b.example"]));
-    assert_eq!(std::fs::read(&file).unwrap(), b"not a record");
+    assert_eq!(std::fs::read(&file).unwrap(), b"{\"grantflow_file\":2,\"cut");
     login(&desk, &["--account", "bob"]);
     assert_eq!(
         run(&desk, &["list", "--format", "json"])

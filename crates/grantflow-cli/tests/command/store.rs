@@ -9,7 +9,7 @@ fn t70_a_corrupt_store_is_left_alone_until_a_login_sets_it_aside() {
     let whole = std::fs::read(desk.file()).unwrap();
     let mut flipped = whole.clone();
     flipped[whole.len() / 2] ^= 1;
-    for bad in [&whole[..whole.len() / 2], b"", b"{}", b"\xff\xfe", &flipped] {
+    for bad in [&whole[..whole.len() / 2], b"", &[0; 64], &flipped] {
         std::fs::write(desk.file(), bad).unwrap();
         for words in [
             &["token"][..],
@@ -27,10 +27,11 @@ fn t70_a_corrupt_store_is_left_alone_until_a_login_sets_it_aside() {
             assert!(failed.stderr.contains("grantflow login"), "{words:?}: {failed:?}");
             assert_eq!(std::fs::read(desk.file()).unwrap(), bad, "{words:?}");
         }
-        desk.login(&[]).ok();
+        let said = desk.login(&[]).ok().stderr;
         let names = desk.names(".");
         let aside: Vec<_> = names.iter().filter(|name| name.contains(".corrupt-")).collect();
         assert_eq!(aside.len(), 1, "{names:?}");
+        assert!(said.contains(aside[0].as_str()), "{said}");
         assert_eq!(std::fs::read(desk.path(aside[0])).unwrap(), bad);
         std::fs::remove_file(desk.path(aside[0])).unwrap();
         desk.run(&["token"]).ok();
@@ -38,11 +39,45 @@ fn t70_a_corrupt_store_is_left_alone_until_a_login_sets_it_aside() {
 }
 
 #[test]
+fn t70_what_was_never_a_record_is_left_alone_by_a_login_too() {
+    let desk = Desk::new();
+    let oauth2client =
+        br#"{"_class":"OAuth2Credentials","_module":"oauth2client.client","access_token":"at-canary"}"#;
+    let keys = br#"{"grantflow_keys":1,"sha256":"0","keys":["AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"]}"#;
+    let files: [(&[u8], &str); 4] = [
+        (oauth2client, "grantflow import"),
+        (keys, "--sealing-key"),
+        (b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n", "--store"),
+        (b"a letter to ann", "--store"),
+    ];
+    for (content, hint) in files {
+        std::fs::write(desk.file(), content).unwrap();
+        crate::support::set_private(&desk.file());
+        for words in [&["token"][..], &["list"], &desk.login_words(&[])] {
+            let failed = desk.run(words).fails(6);
+            assert!(
+                failed.stderr.contains("credentials.json"),
+                "{words:?}: {failed:?}"
+            );
+            assert!(failed.stderr.contains(hint), "{words:?}: {failed:?}");
+            assert!(
+                !failed.stderr.contains("grantflow login"),
+                "{words:?}: {failed:?}"
+            );
+            assert!(!failed.all().contains("canary"), "{words:?}: {failed:?}");
+        }
+        assert_eq!(std::fs::read(desk.file()).unwrap(), content);
+        assert!(desk.names(".").iter().all(|name| !name.contains(".corrupt-")));
+    }
+    assert_eq!(desk.server.stats().authorization_requests, 0);
+}
+
+#[test]
 fn t70_a_record_of_a_newer_version_is_left_alone_by_a_login_too() {
     let desk = Desk::new();
     desk.login(&[]).ok();
     let newer = std::fs::read_to_string(desk.file()).unwrap();
-    let newer = newer.replacen(":2,", ":99,", 1);
+    let newer = newer.replacen(r#""grantflow_file":2,"#, r#""grantflow_file":99,"#, 1);
     std::fs::write(desk.file(), &newer).unwrap();
     desk.run(&["token"]).fails(6);
     desk.login(&[]).fails(6);

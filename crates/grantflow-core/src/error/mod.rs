@@ -2,6 +2,7 @@
 //!
 //! A cause is printed or returned by `source()`, never both. No body, token, code or query is in any message.
 
+mod foreign;
 mod input;
 mod reply;
 mod server;
@@ -12,6 +13,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
+pub use foreign::Foreign;
 pub use input::{ClientSecretsProblem, InvalidClientSecrets, InvalidInput};
 pub use reply::{BadReply, ReplyProblem};
 pub use server::{ErrorCode, ServerError};

@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::Foreign;
+
 /// A store failed; the path, where there is one, is in the message.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -20,6 +22,8 @@ pub struct StoreError {
 pub enum StoreErrorKind {
     /// What is stored cannot be read as a record. Nothing was changed; a new login sets it aside.
     Corrupt,
+    /// What lies in the place of the record is none, nor what is left of one. Nothing was changed, and no login sets it aside.
+    Foreign(Foreign),
     /// What is stored was written by a newer version of this library.
     Newer,
     /// What is stored is sealed, and cannot be opened: its data key is not at hand, or it was changed after it was sealed.
@@ -128,6 +132,7 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             StoreErrorKind::Corrupt => f.write_str("the stored record cannot be read")?,
+            StoreErrorKind::Foreign(what) => write!(f, "there is {what} where the record should be")?,
             StoreErrorKind::Newer => f.write_str(
                 "the stored record was written by a newer version; update the program that reads it",
             )?,

@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 
 use super::data_key::random;
 use super::{DataKey, KeyId, KeySource};
-use crate::form::{Form, MAX_LENGTH, checksum};
+use crate::form::{Form, MAX_LENGTH, checksum, damaged_or_foreign};
 
 const VERSION: u32 = 1;
 
@@ -238,7 +238,7 @@ impl Form for Sealed {
     fn read(&self, bytes: &[u8]) -> Result<Record, StoreError> {
         let corrupt = || StoreError::new(StoreErrorKind::Corrupt);
         if bytes.len() as u64 > MAX_LENGTH {
-            return Err(corrupt());
+            return Err(StoreError::new(damaged_or_foreign(bytes)));
         }
         let Ok(outer) = serde_json::from_slice::<Outer<'_>>(bytes) else {
             return Err(StoreError::new(unreadable(bytes)));
@@ -278,6 +278,6 @@ fn unreadable(bytes: &[u8]) -> StoreErrorKind {
         Ok(Heading { grantflow_file, .. }) if grantflow_file > 0 => {
             StoreErrorKind::Unsupported("take a record in the clear for a sealed one")
         }
-        _ => StoreErrorKind::Corrupt,
+        _ => damaged_or_foreign(bytes),
     }
 }

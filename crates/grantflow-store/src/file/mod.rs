@@ -55,7 +55,8 @@ use self::seen::Seen;
 /// A file that cannot be read stays where it is, and every [`read`](Store::read) and [`lock`](Store::lock) answers
 /// [`StoreErrorKind::Corrupt`](grantflow_core::StoreErrorKind::Corrupt); an empty file is no exception. Only the save of a new login
 /// ([`lock_for_login`](Store::lock_for_login)) renames it to `<file>.corrupt-<milliseconds since 1970>`.
-/// A file of a newer version is left alone by logins too ([`StoreErrorKind::Newer`](grantflow_core::StoreErrorKind::Newer)).
+/// A file of a newer version is left alone by logins too ([`StoreErrorKind::Newer`](grantflow_core::StoreErrorKind::Newer)), and so is
+/// one that is no record, nor what is left of one ([`StoreErrorKind::Foreign`](grantflow_core::StoreErrorKind::Foreign)).
 ///
 /// On Unix a read gives the last record again, without opening the file, while the file is what it was: same inode, size, times
 /// and mode. The store keeps that record, and the file open, until it has changed or the last clone is dropped. On a network

@@ -6,11 +6,13 @@
 //!
 //! A store that keeps bytes takes its form as a value: what is sealed below it, and how, is no concern of the store.
 
+mod foreign;
 mod plain;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use foreign::damaged_or_foreign;
 use grantflow_core::{Protection, Record, StoreError};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::{Form, MAX_LENGTH, checksum};
+use super::{Form, MAX_LENGTH, checksum, damaged_or_foreign};
 
 const VERSION: u32 = 2;
 
@@ -71,7 +71,7 @@ impl Form for Plain {
 
     fn read(&self, bytes: &[u8]) -> Result<Record, StoreError> {
         if bytes.len() as u64 > MAX_LENGTH {
-            return Err(StoreError::new(StoreErrorKind::Corrupt));
+            return Err(StoreError::new(damaged_or_foreign(bytes)));
         }
         if let Some(record) = as_written(bytes) {
             return Record::from_json(record);
@@ -118,6 +118,6 @@ fn unreadable(bytes: &[u8]) -> StoreErrorKind {
         Ok(Heading { grantflow_sealed, .. }) if grantflow_sealed > 0 => {
             StoreErrorKind::Unsupported("read a sealed record without its data key")
         }
-        _ => StoreErrorKind::Corrupt,
+        _ => damaged_or_foreign(bytes),
     }
 }

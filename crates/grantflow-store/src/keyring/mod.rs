@@ -46,7 +46,7 @@ use crate::form::{self, Form};
 ///
 /// There is one record under the names. Under another key than its own `read` answers `None`, and a lock can be had, but
 /// [`Change::Put`](grantflow_core::Change::Put) is [`OtherRecord`](StoreErrorKind::OtherRecord). A record that cannot be read
-/// stays; the save of a new login copies it to an item of the user `<user>.corrupt-<milliseconds since 1970>` first.
+/// stays, and what is none is [`Foreign`](StoreErrorKind::Foreign) and left alone; the save of a new login copies the former to an item of the user `<user>.corrupt-<milliseconds since 1970>` first.
 ///
 /// The lock is a file in a directory of the caller's choice, which all programs that use the item must share. It is made
 /// (`0700`) if its parent exists, and must be private, as for a [`FileStore`](crate::FileStore).
@@ -167,8 +167,8 @@ struct Foreign {
 
 fn decode(item: &Item, form: &Arc<dyn Form>, bytes: &[u8]) -> Result<Record, StoreError> {
     form.read(bytes).map_err(|error| {
-        let corrupt = error.kind() == StoreErrorKind::Corrupt;
-        if corrupt && serde_json::from_slice::<Foreign>(bytes).is_ok() {
+        let is_foreign = matches!(error.kind(), StoreErrorKind::Foreign(_));
+        if is_foreign && serde_json::from_slice::<Foreign>(bytes).is_ok() {
             return StoreError::new(FOREIGN).at(&item.place());
         }
         located(error, item)

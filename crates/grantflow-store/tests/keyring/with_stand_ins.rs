@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use grantflow_core::error::Foreign;
 use grantflow_core::{Change, Protection, Record, Store, StoreErrorKind, StoreExt as _};
 use grantflow_store::{Keyring, KeyringStore};
 
@@ -371,8 +372,9 @@ fn two_items_of_one_name_are_a_typed_error() {
 
 #[test]
 fn bytes_that_are_no_text_are_corrupt_and_kept_by_a_login() {
+    const BAD: &[u8] = b"{\"grantflow_file\":2,\xff\xfe\x00";
     let case = Case::new();
-    case.keyring.set(APPLICATION, USER, b"\xff\xfe\x00");
+    case.keyring.set(APPLICATION, USER, BAD);
     assert_eq!(kind(case.store().read(&key())), Some(StoreErrorKind::Corrupt));
     let store = case.store();
     store
@@ -386,7 +388,21 @@ fn bytes_that_are_no_text_are_corrupt_and_kept_by_a_login() {
         .into_iter()
         .find(|user| user.starts_with("ann.corrupt-"))
         .unwrap();
-    assert_eq!(case.keyring.get(APPLICATION, &aside).unwrap(), b"\xff\xfe\x00");
+    assert_eq!(case.keyring.get(APPLICATION, &aside).unwrap(), BAD);
+}
+
+#[test]
+fn the_data_keys_of_a_sealed_store_and_other_items_are_left_alone_by_a_login() {
+    let keys = br#"{"grantflow_keys":1,"sha256":"0","keys":["AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"]}"#;
+    for (item, what) in [(&keys[..], Foreign::DataKeys), (b"a password", Foreign::Other)] {
+        let case = Case::new();
+        case.keyring.set(APPLICATION, USER, item);
+        let foreign = Some(StoreErrorKind::Foreign(what));
+        assert_eq!(kind(case.store().read(&key())), foreign);
+        assert_eq!(kind(case.store().lock_for_login(&key(), PATIENCE)), foreign);
+        assert_eq!(case.keyring.get(APPLICATION, USER).unwrap(), item);
+        assert_eq!(case.keyring.users(), [USER]);
+    }
 }
 
 /// A manifest cut or changed anywhere is an error or the record, and stays as it is.
@@ -409,7 +425,7 @@ fn t70_a_damaged_manifest_or_part_never_becomes_another_record() {
                     Ok(record) => assert_eq!(record.as_ref().map(json), Some(json(&long(1)))),
                     Err(error) => assert!(matches!(
                         error.kind(),
-                        StoreErrorKind::Corrupt | StoreErrorKind::Newer
+                        StoreErrorKind::Corrupt | StoreErrorKind::Foreign(_) | StoreErrorKind::Newer
                     )),
                 }
                 assert_eq!(case.keyring.get(APPLICATION, user).unwrap(), bad);

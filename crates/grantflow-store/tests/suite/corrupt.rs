@@ -3,9 +3,13 @@
 use std::fs;
 use std::io::Write as _;
 
+use grantflow_core::error::Foreign;
 use grantflow_core::{Change, Store as _, StoreErrorKind, StoreExt as _};
 
 use crate::room::{FILE, Kind, PATIENCE, Room, each, json, key, kind, record};
+
+/// What a crash may leave of a record.
+const BAD: &[u8] = b"{\"grantflow_file\":2,\"crc32\":\"cut off";
 
 /// A room with a stored record, and its bytes.
 fn furnished(of: Kind) -> (Room, Vec<u8>) {
@@ -16,7 +20,8 @@ fn furnished(of: Kind) -> (Room, Vec<u8>) {
 }
 
 fn unreadable(kind: Option<StoreErrorKind>) -> bool {
-    matches!(kind, Some(StoreErrorKind::Corrupt | StoreErrorKind::Newer))
+    use StoreErrorKind::{Corrupt, Foreign, Newer};
+    matches!(kind, Some(Corrupt | Foreign(_) | Newer))
 }
 
 /// Not through an empty file, which some file systems bring to disk at once.
@@ -96,22 +101,59 @@ fn t70_r08_a_file_cut_at_any_byte_is_found_and_kept() {
 }
 
 #[test]
-fn r08_an_empty_a_foreign_and_a_bare_file_are_corrupt() {
+fn r08_an_empty_a_bare_and_a_doubled_file_are_corrupt() {
     each(|of| {
         let (room, bytes) = furnished(of);
-        let oauth2client = r#"{"access_token":"a","client_id":"c","token_uri":"https://server.example.com/token","_class":"OAuth2Credentials"}"#;
-        let bare = json(&record(1));
+        let bare = json(&record(1)).into_bytes();
         let twice = [bytes.as_slice(), bytes.as_slice()].concat();
-        for bad in ["", "null", "[]", "{}", "\u{feff}", oauth2client, &bare] {
-            is_kept(&room, bad.as_bytes(), bad);
-            assert_eq!(
-                kind(room.store().read(&key())),
-                Some(StoreErrorKind::Corrupt),
-                "{bad}"
-            );
+        let cut = |length: usize| bytes[..length].to_vec();
+        for bad in [Vec::new(), vec![0; 4096], bare, twice, cut(1), cut(9), cut(300)] {
+            let what = String::from_utf8_lossy(&bad).into_owned();
+            is_kept(&room, &bad, &what);
+            let read = kind(room.store().read(&key()));
+            assert_eq!(read, Some(StoreErrorKind::Corrupt), "{what}");
         }
-        is_kept(&room, &twice, "written twice");
-        is_kept(&room, &[0xff; 64], "not text");
+    });
+}
+
+#[test]
+fn r08_what_is_no_record_of_ours_is_foreign_and_stays_where_it_is_even_from_a_login() {
+    let adc = r#"{"type":"authorized_user","client_id":"c","client_secret":"s","refresh_token":"r"}"#;
+    let oauth2client = r#"{"access_token":"a","client_id":"c","token_uri":"https://server.example.com/token","_class":"OAuth2Credentials"}"#;
+    let google_auth =
+        r#"{"token":"t","refresh_token":"r","token_uri":"https://server.example.com/token","client_id":"c"}"#;
+    let keys = r#"{"grantflow_keys":1,"sha256":"0","keys":["AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"]}"#;
+    let pem = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjE\n-----END OPENSSH PRIVATE KEY-----\n";
+    let others: [(&[u8], Foreign); 15] = [
+        (adc.as_bytes(), Foreign::Credentials),
+        (oauth2client.as_bytes(), Foreign::Credentials),
+        (google_auth.as_bytes(), Foreign::Credentials),
+        (br#"{"file_version":2,"credentials":{}}"#, Foreign::Credentials),
+        (keys.as_bytes(), Foreign::DataKeys),
+        (&keys.as_bytes()[..70], Foreign::DataKeys),
+        (pem.as_bytes(), Foreign::PrivateKey),
+        (b"ssh-ed25519 AAAAC3Nz ann@example.com\n", Foreign::PrivateKey),
+        (br#"{"installed":{"client_id":"c"}}"#, Foreign::Other),
+        (b"null", Foreign::Other),
+        (b"[]", Foreign::Other),
+        (b"{}", Foreign::Other),
+        ("\u{feff}".as_bytes(), Foreign::Other),
+        (b"bad", Foreign::Other),
+        (&[0xff; 64], Foreign::Other),
+    ];
+    each(|of| {
+        let (room, _) = furnished(of);
+        for (bytes, what) in others {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            is_kept(&room, bytes, &text);
+            let store = room.store();
+            let foreign = Some(StoreErrorKind::Foreign(what));
+            assert_eq!(kind(store.read(&key())), foreign, "{text}");
+            assert_eq!(kind(store.lock_for_login(&key(), PATIENCE)), foreign, "{text}");
+            let put = store.put(record(2), PATIENCE);
+            assert_eq!(kind(put), foreign, "{text}");
+            is_kept(&room, bytes, &text);
+        }
     });
 }
 
@@ -150,16 +192,16 @@ fn t70_a_login_sets_the_bad_file_aside_when_it_saves_and_not_before() {
     each(|of| {
         let (room, _) = furnished(of);
         let store = room.store();
-        fs::write(room.file(), "bad").unwrap();
+        fs::write(room.file(), BAD).unwrap();
         // A login that is given up.
         drop(store.lock_for_login(&key(), PATIENCE).unwrap());
-        assert_eq!(fs::read(room.file()).unwrap(), b"bad");
+        assert_eq!(fs::read(room.file()).unwrap(), BAD);
 
         let mut locked = store.lock_for_login(&key(), PATIENCE).unwrap();
         assert!(locked.record().is_none());
         // Nothing is repaired by deleting.
         assert_eq!(kind(locked.save(Change::Delete)), Some(StoreErrorKind::Corrupt));
-        assert_eq!(fs::read(room.file()).unwrap(), b"bad");
+        assert_eq!(fs::read(room.file()).unwrap(), BAD);
         locked.save(Change::Put(Box::new(record(1)))).unwrap();
         locked.save(Change::Put(Box::new(record(2)))).unwrap();
         drop(locked);
@@ -171,7 +213,7 @@ fn t70_a_login_sets_the_bad_file_aside_when_it_saves_and_not_before() {
         let aside = names
             .iter()
             .find(|name| name.starts_with("credentials.json.corrupt-"));
-        assert_eq!(fs::read(room.path_of(aside.unwrap())).unwrap(), b"bad");
+        assert_eq!(fs::read(room.path_of(aside.unwrap())).unwrap(), BAD);
     });
 }
 

@@ -143,6 +143,6 @@ fn a_lock_reads_what_is_there() {
     // sleep: as above
     std::thread::sleep(SETTLED);
     store.read(&key()).unwrap();
-    overwrite(&room, b"bad");
+    overwrite(&room, b"{\"grantflow_cut");
     assert_eq!(kind(store.lock(&key(), PATIENCE)), Some(StoreErrorKind::Corrupt));
 }

@@ -33,6 +33,8 @@ fn each_way_to_touch_the_world_is_found() {
         "use std::io; fn f() { io::stdin(); }",
         "use getrandom::fill;",
         "fn f() { rand::random() }",
+        "use ring::rand::SystemRandom;",
+        "use ring::{digest, rand};",
         "use tokio::net::TcpStream;",
         "fn f() { println!(\"x\") }",
         "fn f() { std::eprintln!(\"x\") }",
@@ -79,6 +81,18 @@ fn other_crates_and_test_files_are_free() {
         ("crates/grantflow-core/tests/a.rs", "use std::fs;"),
     ]);
     assert_eq!(purity(&tree), []);
+}
+
+#[test]
+fn the_generator_of_ring_is_taken_in_its_own_file_alone() {
+    let in_file = |path, text| purity(&tree(&[(path, text)])).len();
+    let (own, other) = (
+        "crates/grantflow-jwt/src/random.rs",
+        "crates/grantflow-jwt/src/random/a.rs",
+    );
+    assert_eq!(in_file(own, "use ring::rand::SystemRandom;"), 0);
+    assert_eq!(in_file(own, "use std::fs;"), 1);
+    assert_eq!(in_file(other, "use ring::rand::SystemRandom;"), 1);
 }
 
 const NATIVE: (&str, &str) = ("crates/grantflow-core/src/native.rs", "use std::thread;");

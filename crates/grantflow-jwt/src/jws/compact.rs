@@ -1,0 +1,61 @@
+//! The text of a token: `BASE64URL(header) . BASE64URL(payload) . BASE64URL(signature)`.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::Header;
+use crate::base64url;
+
+/// The longest signature: that of RSA with 4096 bits. A longer one costs one more allocation.
+const SIGNATURE: usize = 512;
+
+/// A token that has been signed. Whoever has it may use it, so `Debug` shows its length only, and it is cleared on drop.
+pub struct Jws(Zeroizing<String>);
+
+impl Jws {
+    /// The token itself: the one way out.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The token itself; no copy is made.
+    #[must_use]
+    pub fn into_exposed(mut self) -> String {
+        std::mem::take(&mut *self.0)
+    }
+}
+
+impl fmt::Debug for Jws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Jws([{} bytes])", self.0.len())
+    }
+}
+
+/// All of a token but its signature, with room for that ([RFC 7515 section 5.1]).
+///
+/// [RFC 7515 section 5.1]: https://www.rfc-editor.org/rfc/rfc7515#section-5.1
+pub(crate) struct SigningInput(Zeroizing<String>);
+
+impl SigningInput {
+    pub(crate) fn new(header: &Header, payload: &[u8]) -> Self {
+        let parts = [header.as_str().len(), payload.len(), SIGNATURE].map(base64url::length);
+        let room = parts.iter().fold(2usize, |sum, part| sum.saturating_add(*part));
+        let mut text = String::with_capacity(room);
+        base64url::push(&mut text, header.as_str().as_bytes());
+        text.push('.');
+        base64url::push(&mut text, payload);
+        Self(Zeroizing::new(text))
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    pub(crate) fn with(mut self, signature: &[u8]) -> Jws {
+        self.0.push('.');
+        base64url::push(&mut self.0, signature);
+        Jws(self.0)
+    }
+}

@@ -1,0 +1,81 @@
+//! [`Header`]: the JOSE header of a token that is to be signed ([RFC 7515 section 4]).
+//!
+//! [RFC 7515 section 4]: https://www.rfc-editor.org/rfc/rfc7515#section-4
+
+use serde::Serialize;
+
+use crate::json::{self, Members};
+use crate::{Algorithm, Error};
+
+const WHAT: &str = "the header";
+
+/// Says with which algorithm a token is signed, and whatever else is to be in its header, in the order given.
+///
+/// # Example
+///
+/// ```
+/// use grantflow_jwt::{Algorithm, Header};
+///
+/// let header = Header::new(Algorithm::Rs256).with("typ", "JWT")?.with("kid", "1")?;
+/// assert_eq!(header.as_str(), r#"{"alg":"RS256","typ":"JWT","kid":"1"}"#);
+/// # Ok::<(), grantflow_jwt::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Header {
+    algorithm: Algorithm,
+    members: Members,
+}
+
+impl Header {
+    /// A header with `alg` alone.
+    #[must_use]
+    pub fn new(algorithm: Algorithm) -> Self {
+        let text = format!(r#"{{"alg":"{algorithm}"}}"#);
+        let members = Members::written(text, &["alg"]);
+        Self { algorithm, members }
+    }
+
+    /// Takes the text of a header as it is, white space and order included.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if it is not a JSON object, has a member twice or no known `alg`, or has `crit` or `b64`: this
+    /// crate has no extension of JWS.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        let members = Members::from_json(text, WHAT)?;
+        let object = json::object(text.as_bytes()).unwrap_or_default();
+        let name = object.get("alg").and_then(|name| name.as_str());
+        let algorithm = name
+            .and_then(Algorithm::named)
+            .ok_or(Error::input(WHAT, "has no known `alg`"))?;
+        if members.has("crit") || members.has("b64") {
+            return Err(Error::input(WHAT, "has `crit` or `b64`"));
+        }
+        Ok(Self { algorithm, members })
+    }
+
+    /// Appends a parameter.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if it is there already, if it is `crit` or `b64`, or if JSON cannot write the value.
+    pub fn with(mut self, name: &str, value: impl Serialize) -> Result<Self, Error> {
+        if matches!(name, "crit" | "b64") {
+            return Err(Error::input(WHAT, "has `crit` or `b64`"));
+        }
+        self.members.push(name, &value, WHAT)?;
+        Ok(self)
+    }
+
+    /// The algorithm.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.members.as_str()
+    }
+}

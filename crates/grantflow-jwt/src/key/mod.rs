@@ -1,0 +1,22 @@
+//! Keys: private ones that sign, public ones that verify, and sets of the latter ([RFC 7517]).
+//!
+//! ```text
+//! PEM ─┐                          PEM, certificate ─┐
+//! DER ─┼─▶ SigningKey ─▶ VerifyingKey ◀─────────────┼─▶ KeySet ◀─ JWKS
+//! JWK ─┘                                       JWK ─┘
+//! ```
+//!
+//! [RFC 7517]: https://www.rfc-editor.org/rfc/rfc7517
+
+mod der;
+mod hmac;
+mod jwk;
+mod pem;
+mod rsa;
+mod set;
+mod signing;
+mod verifying;
+
+pub use set::KeySet;
+pub use signing::SigningKey;
+pub use verifying::VerifyingKey;

@@ -1,9 +1,13 @@
-//! What the crate promises, over its public surface: vectors of the RFCs, keys of every form, claims.
+//! What the crate promises, over its public surface: vectors of the RFCs, forged tokens and keys of every form.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod claims;
+mod clock;
+mod forged;
 mod key_sets;
 mod keys;
+mod limits;
+mod negative;
 mod signer;
 mod support;
 mod vectors;

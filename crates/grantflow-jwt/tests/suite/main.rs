@@ -1,4 +1,4 @@
-//! What the crate promises, over its public surface: vectors of the RFCs, forged tokens and keys of every form.
+//! What the crate promises, over its public surface: vectors of the RFCs, forged tokens, keys of every form, Wycheproof.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod claims;
@@ -11,3 +11,4 @@ mod negative;
 mod signer;
 mod support;
 mod vectors;
+mod wycheproof;

@@ -46,7 +46,7 @@ impl NumericDate {
 
     /// Reads a JSON number. Numbers that no `i64` holds become the nearest one that it does.
     pub(crate) fn read(value: &Value) -> Option<Self> {
-        let number = value.as_number()?;
+        let Value::Number(number) = value else { return None };
         let whole = number
             .as_i64()
             .or_else(|| number.as_u64().map(|_| i64::MAX))

@@ -85,11 +85,12 @@ pub enum BadKey {
     Unsupported,
     /// An RSA key of fewer than 2048 or more than 8192 bits (to sign: 4096), or an HMAC secret shorter than its hash.
     Size,
-    /// Its halves do not belong together, or its numbers are not those of a key.
+    /// Its halves do not belong together, its numbers are not those of a key, or ring does not sign with such: the exponent of an RSA
+    /// key is less than 65537, or its primes are not half as long as it.
     Inconsistent,
     /// An EC key without its public half; `openssl pkey -in OLD -out NEW` adds it.
     NoPublicHalf,
-    /// An HMAC secret that is a public key: whoever knows the public key could sign.
+    /// An HMAC secret that is a public key, in PEM, DER, JWK or the form of SSH: whoever knows the public key could sign.
     PublicKeyAsSecret,
     /// Its JWK says that it is for something else (`use`, `key_ops`, `alg`).
     Purpose,
@@ -146,7 +147,7 @@ impl fmt::Display for BadKey {
             Self::Encrypted => "it is encrypted (`openssl pkcs8 -in OLD -out NEW` decrypts it)",
             Self::Unsupported => "its type or curve is not supported",
             Self::Size => "it is too short, or too long",
-            Self::Inconsistent => "its numbers are not those of one key",
+            Self::Inconsistent => "its numbers are not those of one key, or of none to sign with",
             Self::NoPublicHalf => "its public half is missing (`openssl pkey -in OLD -out NEW` adds it)",
             Self::PublicKeyAsSecret => "a public key is no HMAC secret",
             Self::Purpose => "its JWK says that it is for something else",

@@ -5,7 +5,7 @@
 use ring::hmac;
 use zeroize::Zeroizing;
 
-use super::{der, pem};
+use super::{VerifyingKey, der, pem};
 use crate::error::BadKey;
 use crate::{Algorithm, Error};
 
@@ -20,6 +20,7 @@ impl Secret {
         let of_ssh = ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"];
         let is_public = pem::is_pem(text)
             || of_ssh.iter().any(|start| text.trim_start().starts_with(start))
+            || VerifyingKey::from_jwk(text).is_ok()
             || der::spki(secret).is_ok()
             || der::rsa_public(secret).is_ok()
             || der::certificate(secret).is_ok();

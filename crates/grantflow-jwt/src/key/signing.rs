@@ -1,7 +1,7 @@
 //! [`SigningKey`]: a private key or an HMAC secret, parsed once.
 //!
 //! Every buffer that held key material on its way here is cleared. What ring keeps of an RSA, EC or Ed25519 key it does not clear
-//! when it is dropped; HMAC secrets are this crate's own, and cleared.
+//! when it is dropped; HMAC secrets are this crate's own, and cleared; what ring derives from one for a single signature is not.
 
 use std::fmt;
 

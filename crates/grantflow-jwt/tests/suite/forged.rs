@@ -223,6 +223,7 @@ fn t45_a_public_key_is_no_hmac_secret() {
     let mut secrets: Vec<Vec<u8>> = texts.iter().map(|name| pem(name).into_bytes()).collect();
     secrets.extend(texts.iter().map(|name| der(name)));
     secrets.push(format!("\n  {}", pem("rsa.spki")).into_bytes());
+    secrets.push(vector("v03-rs256")["public"].to_string().into_bytes());
     secrets.push(b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAbc ann@example".to_vec());
     for secret in secrets {
         let expected = Error::BadKey(BadKey::PublicKeyAsSecret);

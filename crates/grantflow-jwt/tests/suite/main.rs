@@ -1,9 +1,10 @@
-//! What the crate promises, over its public surface: vectors of the RFCs, forged tokens, keys of every form, Wycheproof.
+//! What the crate promises, over its public surface: vectors of the RFCs, forged tokens, keys of every form, google-auth, Wycheproof.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod claims;
 mod clock;
 mod forged;
+mod google_auth;
 mod key_sets;
 mod keys;
 mod limits;

@@ -280,6 +280,46 @@ mod tests {
     }
 
     #[test]
+    fn bit_strings_are_of_whole_bytes() {
+        assert_eq!(bits(&[0, 7]), Some(&[7][..]));
+        for bad in [&[][..], &[1, 0xfe], &[7, 0x80], &[8, 0]] {
+            assert_eq!(bits(bad), None, "{bad:x?}");
+        }
+    }
+
+    #[test]
+    fn a_curve_that_is_named_twice_is_the_same_twice() {
+        // An `ECPrivateKey` with a private key of one byte that names P-256.
+        let head = [
+            SEQUENCE,
+            18,
+            INTEGER,
+            1,
+            1,
+            OCTET_STRING,
+            1,
+            9,
+            CONTEXT_0,
+            10,
+            OBJECT_IDENTIFIER,
+            8,
+        ];
+        let key = [&head, P256].concat();
+        for outer in [None, Some(Curve::P256)] {
+            let read = sec1(&key, outer);
+            assert!(matches!(
+                read,
+                Ok(Private::Ec {
+                    curve: Curve::P256,
+                    private: [9],
+                    public: None
+                })
+            ));
+        }
+        assert!(matches!(sec1(&key, Some(Curve::P384)), Err(BadKey::Inconsistent)));
+    }
+
+    #[test]
     fn integers_are_positive_and_minimal() {
         let read = |bytes| Reader(bytes).positive().map(<[u8]>::to_vec);
         assert_eq!(read(&[2, 1, 1]), Some(vec![1]));

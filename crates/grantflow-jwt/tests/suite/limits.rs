@@ -51,6 +51,18 @@ fn t46_a_token_of_the_longest_length_is_verified_and_one_byte_more_is_not_looked
 }
 
 #[test]
+fn t46_the_cap_is_exact() {
+    let refusal = |length| {
+        issuer_keys()
+            .verify(&"a".repeat(length), [Algorithm::Rs256])
+            .unwrap_err()
+    };
+    assert_eq!(refusal(MAX_TOKEN_LENGTH), Error::Refused(Refusal::Parts));
+    assert_eq!(refusal(MAX_TOKEN_LENGTH + 1), Error::Refused(Refusal::TooLong));
+    assert_eq!(MAX_TOKEN_LENGTH, 16 * 1024);
+}
+
+#[test]
 fn t46_a_refused_signature_costs_no_more_memory_than_a_few_times_the_token() {
     let mut token = super::support::token(&"x".repeat(11_000));
     token.truncate(token.len() - 4);

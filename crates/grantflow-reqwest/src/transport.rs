@@ -128,7 +128,9 @@ async fn whole(mut reply: reqwest::Response) -> Result<Response, TransportError>
         return Err(too_large());
     }
     // Room for all of it from the start where its length is known, so that no copy of a token is left behind.
-    let length = reply.content_length().and_then(|length| usize::try_from(length).ok());
+    let length = reply
+        .content_length()
+        .and_then(|length| usize::try_from(length).ok());
     let mut bytes = Vec::with_capacity(length.unwrap_or(0));
     while let Some(chunk) = reply.chunk().await.map_err(classify)? {
         if bytes.len() + chunk.len() > MAX_BODY {

@@ -261,6 +261,29 @@ fn a_denied_consent_is_an_error_that_needs_the_user_and_changes_nothing_stored()
     login(&client, "read", &store, &User::is_not_asked()).unwrap();
 }
 
+/// A browser follows the 303 a moment later; whoever ends right after the login must not be gone by then.
+#[test]
+fn a_login_that_has_failed_returns_only_when_the_browser_has_its_final_page() {
+    let server = TestServer::start().unwrap();
+    let (redirected, was_redirected) = std::sync::mpsc::channel();
+    let user = User::new(move |url, _| {
+        let location = Browser::new().deny(url).unwrap();
+        let authority = authority(&location);
+        let get = |target: &str| {
+            let host = format!("Host: {authority}");
+            support::request(&authority, &format!("GET {target} HTTP/1.1\r\n{host}\r\n\r\n"))
+        };
+        let first = get(&location["http://".len() + authority.len()..]);
+        redirected.send(()).unwrap();
+        let page = get(first.header("location").unwrap());
+        assert!(page.body.contains("Access was not granted"), "{page:?}");
+    });
+    let client = client(&server, "native-app");
+    let error = login(&client, "read", &MemoryStore::new(), &user).unwrap_err();
+    assert!(matches!(error, LoginError::Flow(Error::Denied(_))), "{error:?}");
+    was_redirected.try_recv().unwrap();
+}
+
 #[test]
 fn the_browser_is_answered_before_the_code_is_exchanged() {
     let server = TestServer::start().unwrap();

@@ -81,13 +81,19 @@ impl Browser {
     }
 
     /// Visits a location that [`Browser::approve`] returned, as the browser would have, and returns the status and
-    /// the body.
+    /// the body of the page where that ends.
     ///
     /// # Errors
     ///
     /// [`BrowseError::Io`] if nobody listens there, [`BrowseError::Location`] if it is no `http` URL.
     pub fn follow(&mut self, location: &str) -> Result<(u16, String), BrowseError> {
-        let answer = self.send("GET", &parse(location)?, None)?;
+        let mut url = parse(location)?;
+        let mut answer = self.send("GET", &url, None)?;
+        for _ in 0..MOST_STEPS {
+            let Some(next) = answer.location.take() else { break };
+            url = url.join(&next).map_err(|_| BrowseError::Location)?;
+            answer = self.send("GET", &url, None)?;
+        }
         Ok((answer.status, answer.body))
     }
 

@@ -160,6 +160,32 @@ fn a_redirect_address_with_a_path_is_used_with_another_port() {
 }
 
 #[test]
+fn the_browser_has_its_final_page_before_the_command_ends_however_it_went() {
+    use crate::support::browser;
+    let desk = Desk::new();
+    for (behaviour, code, page) in [
+        ("allow", 0, "Login received"),
+        ("error=access_denied", 5, "Access was not granted"),
+        ("error=server_error", 4, "Access was not granted"),
+    ] {
+        let file = desk.path("page");
+        let words = desk.login_words(&["--store", "file:other.json"]);
+        let mut command = desk.command(&words);
+        command.env("BROWSER", browser(behaviour)).env("PAGE", &file);
+        let _ = std::fs::remove_file(desk.path("other.json"));
+        done(&mut command).fails(code);
+        // The browser ends by itself.
+        let end = std::time::Instant::now() + crate::support::PATIENCE;
+        while !file.exists() && std::time::Instant::now() < end {
+            std::thread::yield_now();
+        }
+        let shown = std::fs::read_to_string(&file).unwrap();
+        assert!(shown.contains(page), "{behaviour}: {shown}");
+        std::fs::remove_file(file).unwrap();
+    }
+}
+
+#[test]
 fn t25_a_browser_that_does_not_start_leaves_the_address_to_the_user() {
     let desk = Desk::new();
     let words = desk.login_words(&[]);

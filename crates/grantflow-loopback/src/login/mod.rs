@@ -119,10 +119,24 @@ struct Login<'a> {
 }
 
 impl Login<'_> {
-    /// Asks the user, gets the token and stores it. The receiver lives until all of that is done, so that the browser gets its
-    /// final page meanwhile.
+    /// Asks the user, gets the token and stores it. The receiver lives until all of that is done and the browser has its final
+    /// page, however it went.
     fn ask(&self, key: Key, instead_of: Option<Key>) -> Result<Key, LoginError> {
         let (mut receiver, redirect_uri) = self.receiver()?;
+        let asked = self.ask_at(receiver.as_mut(), redirect_uri, key, instead_of);
+        if let Some(receiver) = receiver {
+            receiver.finish();
+        }
+        asked
+    }
+
+    fn ask_at(
+        &self,
+        receiver: Option<&mut Receiver>,
+        redirect_uri: String,
+        key: Key,
+        instead_of: Option<Key>,
+    ) -> Result<Key, LoginError> {
         let mut request = AuthorizationRequest::new(self.client, redirect_uri)
             .scopes(key.scopes().clone())?
             // The conversation has the shorter limit and so the better error.
@@ -137,7 +151,7 @@ impl Login<'_> {
         browser::check_address(url.as_str())?;
 
         let asked = converse(Conversation {
-            receiver: receiver.as_mut(),
+            receiver,
             url: &url,
             pending: &pending,
             options: self.options,

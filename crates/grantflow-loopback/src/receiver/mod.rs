@@ -36,7 +36,8 @@ use crate::deadline::Deadline;
 ///
 /// Its address is known only once it listens, so nobody else can take the port in between. Requests that are not the login's
 /// redirect are answered and change nothing. Dropping it frees the port at once, unless the redirect came and the browser has not
-/// fetched the final page: a thread then frees it when that was done, three seconds later at the most.
+/// fetched the final page: a thread then frees it when that was done, three seconds later at the most. A program that ends before
+/// then leaves the browser without the page; [`run_flow_with`](crate::run_flow_with) waits for it.
 ///
 /// # Example
 ///
@@ -61,6 +62,8 @@ pub struct Receiver {
     /// Listening, and accepting nothing until somebody waits.
     listeners: Vec<TcpListener>,
     acceptors: Vec<JoinHandle<()>>,
+    /// The final page was waited for already.
+    lingered: bool,
 }
 
 impl Receiver {
@@ -82,6 +85,7 @@ impl Receiver {
             }),
             listeners: bound.listeners,
             acceptors: Vec::new(),
+            lingered: false,
         })
     }
 
@@ -109,6 +113,15 @@ impl Receiver {
             }
         }
         Err(LoginError::TimedOut)
+    }
+
+    /// Waits until the browser has the final page, three seconds at the most, and frees the port. A program that ends right after
+    /// its login would else end before the page is fetched.
+    pub(crate) fn finish(mut self) {
+        if self.site.slots.is_page_due() {
+            self.site.slots.wait_until_shown(LINGER);
+        }
+        self.lingered = true;
     }
 
     /// Accepts connections from now on, and hands over what arrives at the path of the redirect, for as long as it is taken.
@@ -190,7 +203,7 @@ impl Drop for Receiver {
         if acceptors.is_empty() {
             return;
         }
-        if self.site.slots.is_page_due() {
+        if !self.lingered && self.site.slots.is_page_due() {
             let (site, addresses) = (Arc::clone(&self.site), self.addresses.clone());
             let linger = move || {
                 site.slots.wait_until_shown(LINGER);

@@ -10,12 +10,13 @@
 //! ```
 
 use std::io::Read;
+use std::net::IpAddr;
 
 use grantflow_core::blocking::Credentials;
 use grantflow_core::error::InvalidInput;
 use grantflow_core::{Body, Error};
 use ureq::config::{Config, RedirectAuthHeaders};
-use ureq::http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
+use ureq::http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, request};
 use ureq::middleware::MiddlewareNext;
 use ureq::{Agent, AsSendBody, SendBody};
 
@@ -25,7 +26,7 @@ pub trait Authorize {
     ///
     /// It sends through `agent`, with its connections, cookies and middleware, and copies its settings. On 401 the token is
     /// refreshed, and a request without a body is sent again, once; for bodies see [`Middleware::replay_bodies`]. A redirect is
-    /// followed as `agent` is set to, without the header. Why no header can be had comes as [`ureq::Error::Other`] that holds
+    /// followed as `agent` is set to, without the header. A token for a loopback origin goes by no proxy, whatever `agent` has. Why no header can be had comes as [`ureq::Error::Other`] that holds
     /// the [`Error`].
     ///
     /// # Errors
@@ -158,6 +159,10 @@ impl Middleware {
         request
             .headers_mut()
             .insert(header::AUTHORIZATION, header.clone());
+        if self.inner.config().proxy().is_some() && never_by_proxy(request.uri()) {
+            let direct = self.inner.configure_request(request).proxy(None);
+            return self.inner.run(direct.build());
+        }
         self.inner.run(request)
     }
 
@@ -229,6 +234,14 @@ impl ureq::middleware::Middleware for Middleware {
             self.send_again(&parts, start.as_bytes(), &header)
         }
     }
+}
+
+/// As for requests of flows ([`Proxies`](grantflow_core::native::Proxies)): what is on this machine is not asked for elsewhere.
+fn never_by_proxy(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn is_401(reply: &Result<Response<ureq::Body>, ureq::Error>) -> bool {

@@ -87,6 +87,18 @@ fn the_header_is_added_for_an_allowed_origin() {
     api.assert();
 }
 
+/// The discard port: nobody answers there.
+#[test]
+fn a_token_for_this_machine_goes_by_no_proxy() {
+    let mut world = World::new();
+    let api = world.api("GET", "old", 200, 1).create();
+    let proxy = ureq::Proxy::new("http://127.0.0.1:9").unwrap();
+    let proxied: Agent = Agent::config_builder().proxy(Some(proxy)).build().into();
+    let agent = world.credentials.authorize(&proxied).unwrap();
+    agent.get(world.url()).call().unwrap();
+    api.assert();
+}
+
 #[test]
 fn no_other_origin_gets_the_header() {
     let world = World::new();

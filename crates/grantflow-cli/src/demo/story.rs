@@ -17,6 +17,7 @@ use grantflow_testserver::TestServer;
 use super::home::Home;
 use super::{Teller, consent, ensure};
 use crate::exit::{FAILED, Failure};
+use crate::stores::{KEY_VARIABLE, STORE_VARIABLE};
 
 /// How many threads meet the expired token at once.
 const THREADS: u64 = 16;
@@ -82,6 +83,7 @@ pub(super) fn tell(teller: &mut Teller, yes: bool) -> Result<(), Failure> {
     let refused = ureq::get(server.url("/api/me"))
         .header("Authorization", format!("Bearer {}", last.token.expose()))
         .config()
+        .proxy(None)
         .http_status_as_error(false)
         .build()
         .call();
@@ -174,6 +176,8 @@ fn another_process(
     let child = Command::new(std::env::current_exe().map_err(failed)?)
         .args(["token", "--store"])
         .arg(store)
+        .env_remove(STORE_VARIABLE)
+        .env_remove(KEY_VARIABLE)
         .output()
         .map_err(failed)?;
     let ours = credentials.access_token()?;

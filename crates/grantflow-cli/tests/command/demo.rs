@@ -36,6 +36,24 @@ fn the_demo_tells_the_whole_story_without_a_browser_and_leaves_nothing() {
     left_nothing(&desk);
 }
 
+/// The discard port: nobody answers there.
+#[test]
+fn the_demo_is_the_same_behind_a_proxy_and_with_a_store_of_ones_own() {
+    let desk = Desk::new();
+    let variables = [
+        ("http_proxy", "http://127.0.0.1:9"),
+        ("HTTP_PROXY", "http://127.0.0.1:9"),
+        ("HTTPS_PROXY", "http://127.0.0.1:9"),
+        ("all_proxy", "http://127.0.0.1:9"),
+        ("GRANTFLOW_SEALING_KEY", "bogus"),
+        ("GRANTFLOW_STORE", "bogus"),
+    ];
+    for (name, value) in variables {
+        done(without_variables(&desk, &["demo", "--yes"]).env(name, value)).ok();
+    }
+    left_nothing(&desk);
+}
+
 #[test]
 fn the_demo_tells_it_to_programs_too() {
     let desk = Desk::new();

@@ -63,8 +63,30 @@ impl Named {
             }
             (sealed, key) => key.filter(|_| sealed),
         };
+        if let (Kind::File(store), Some(SealingKey::File(file))) = (&place.kind, &key)
+            && is_same(store, file)
+        {
+            return Err(Failure::new(
+                USAGE,
+                format!("the key that seals {place} cannot be in the same file"),
+            )
+            .hint("name another file with --sealing-key, best on another disk"));
+        }
         Ok(Self { place, by, key })
     }
+}
+
+/// Whether two names are of one file, which need not be there yet.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let whole = |path: &Path| {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let directory = path.parent().and_then(|parent| parent.canonicalize().ok());
+        match (directory, path.file_name()) {
+            (Some(directory), Some(name)) => directory.join(name),
+            _ => path,
+        }
+    };
+    whole(one) == whole(other)
 }
 
 /// Where the sealing key is, as the command line or the environment says.

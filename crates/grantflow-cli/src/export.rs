@@ -9,7 +9,7 @@ use grantflow::store::import::{Export, ExportFormat};
 use serde_json::json;
 
 use crate::args::Args;
-use crate::exit::Failure;
+use crate::exit::{Failure, USAGE};
 use crate::import::may_rotate;
 use crate::output::{describe, note, result, while_waiting};
 use crate::select::Selector;
@@ -59,6 +59,12 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Writes what is stored.
 pub(crate) fn export(args: &Args, export: &ExportArgs) -> Result<(), Failure> {
+    if export.file == std::path::Path::new("-") {
+        return Err(
+            Failure::new(USAGE, "an export goes to a file, never to standard output")
+                .hint("name a file; one that is called `-` is ./-"),
+        );
+    }
     let session = Session::open(args)?;
     let mut records = session.fitting(&export.selector)?;
     if export.library != Library::Oauth2clientMultiprocess {

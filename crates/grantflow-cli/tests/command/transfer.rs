@@ -272,6 +272,8 @@ fn an_import_waits_for_whoever_holds_the_lock_of_the_old_file() {
 fn an_export_replaces_only_when_told_and_never_gives_away_more_than_asked_for() {
     let desk = Desk::new();
     desk.run(&["export", "--as", "oauth2client", "out"]).fails(3);
+    desk.run(&["export", "--as", "oauth2client", "-"]).fails(2);
+    assert!(!desk.path("-").exists());
     desk.login(&["--scope", "profile", "--origin", "https://api.example"])
         .ok();
     desk.expire();

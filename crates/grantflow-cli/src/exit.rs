@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::fmt;
 
-use grantflow::error::{Foreign, ReplyProblem};
+use grantflow::error::{ErrorCode, Foreign, ReplyProblem};
 use grantflow::loopback::Visible;
 use grantflow::{Error, Key, StoreError, StoreErrorKind};
 use serde_json::json;
@@ -147,7 +147,7 @@ fn code(error: &Error) -> u8 {
         Error::Denied(_) => DENIED,
         error if error.needs_user() => LOGIN_NEEDED,
         Error::Store(_) => STORE,
-        Error::Server(_) | Error::Transport(_) => NETWORK,
+        Error::Server(_) | Error::Transport(_) | Error::RetryLater(_) => NETWORK,
         Error::BadReply(reply) if is_refusal(reply.problem()) => REFUSED,
         Error::BadReply(_) => NETWORK,
         Error::Callback(_) => REFUSED,
@@ -168,6 +168,10 @@ fn is_refusal(problem: ReplyProblem) -> bool {
 fn hint(error: &Error, code: u8) -> Option<String> {
     Some(match error {
         _ if code == LOGIN_NEEDED => "run `grantflow login` with the options of the first time".to_owned(),
+        Error::Server(refusal) if *refusal.code() == ErrorCode::InvalidClient => {
+            "check the client's id and secret; `grantflow login` with the options of the first time and the new secret (--client-secret-file) stores it, and `grantflow revoke --local` deletes the credentials here"
+                .to_owned()
+        }
         Error::OriginNotAllowed(origin) => {
             format!("if the token is meant for it, run `grantflow login` again with --origin {origin}")
         }
@@ -231,6 +235,10 @@ mod tests {
         assert_eq!(code(StoreError::new(StoreErrorKind::Corrupt).into()), STORE);
         assert_eq!(code(Error::OriginNotAllowed("https://x".into())), USAGE);
         assert_eq!(code(Error::Cancelled), INTERRUPTED);
+        assert_eq!(
+            code(Error::RetryLater(grantflow::Timestamp::from_unix_seconds(1))),
+            NETWORK
+        );
         assert_eq!(code(Error::Unsupported("fly")), FAILED);
         assert_eq!(reply(ReplyProblem::TokenType), REFUSED);
         assert_eq!(reply(ReplyProblem::Issuer), REFUSED);

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use grantflow::loopback::{Answers, LoginError, Message, Paste, Prompt, TerminalPrompt, run_flow_with};
 use grantflow::{
-    Change, Client, Key, Origin, Record, Scopes, Secret, Store, StoreErrorKind, TransportHost, flow, run,
+    Authentication, Change, Client, Key, Origin, Record, Scopes, Secret, Store, StoreErrorKind,
+    TransportHost, flow, run,
 };
 use indicatif::ProgressBar;
 
@@ -42,8 +43,9 @@ pub(crate) fn login(args: &Args, login: &Login) -> Result<(), Failure> {
     session.make_directory()?;
     let aside = Aside::before(&session);
     let prompt = Conversation::default();
+    let client = client.with_origins(origins.iter().cloned());
     let asked = run_flow_with(
-        &client.with_origins(origins.iter().cloned()),
+        &client,
         scopes,
         Arc::clone(&session.store),
         session.transport.clone(),
@@ -58,7 +60,7 @@ pub(crate) fn login(args: &Args, login: &Login) -> Result<(), Failure> {
     guard::settled();
     let key = asked?.record()?.key().clone();
     aside.tell();
-    let record = allow(&*session.store, &key, &origins)?;
+    let record = bring_up_to_date(&*session.store, &key, &client, &origins)?;
     if !prompt.asked.get() && args.format == Format::Text {
         note(
             "The stored credentials serve: nobody was asked. To log in afresh, run `grantflow revoke` first.",
@@ -177,19 +179,44 @@ fn origins(session: &Session, client: &Client, key: &Key, named: &[Origin]) -> R
     Ok(origins)
 }
 
-/// Adds origins to the stored record; under its lock, so that no refresh of another process is overwritten.
-fn allow(store: &dyn Store, key: &Key, origins: &[Origin]) -> Result<Record, Failure> {
+/// Gives the stored record the origins and what was said about the client now, such as a new secret; the grant stays. Under its
+/// lock, so that no refresh of another process is overwritten.
+fn bring_up_to_date(
+    store: &dyn Store,
+    key: &Key,
+    client: &Client,
+    origins: &[Origin],
+) -> Result<Record, Failure> {
     let nothing = || Failure::new(FAILED, "the credentials were deleted by another process");
-    let allows = |record: &Record| origins.iter().all(|origin| record.origins().contains(origin));
+    let changed = |record: &Record| {
+        let with_origins = record.clone().with_origins(origins.iter().cloned());
+        match with_client(&with_origins, client) {
+            Some(changed) => Some(changed),
+            None if with_origins.origins() == record.origins() => None,
+            None => Some(with_origins),
+        }
+    };
     let record = store.read(key)?.ok_or_else(nothing)?;
-    if allows(&record) {
+    if changed(&record).is_none() {
         return Ok(record);
     }
     let mut locked = store.lock(key, flow::LOCK_PATIENCE)?;
-    let record = locked.record().ok_or_else(nothing)?.clone();
-    let record = record.with_origins(origins.iter().cloned());
+    let stored = locked.record().ok_or_else(nothing)?.clone();
+    let Some(record) = changed(&stored) else {
+        return Ok(stored);
+    };
     locked.save(Change::Put(Box::new(record.clone())))?;
     Ok(record)
+}
+
+/// The record with this client, if it differs. A secret that was not named is not taken away.
+fn with_client(record: &Record, client: &Client) -> Option<Record> {
+    let (old, new) = (record.client().authentication(), client.authentication());
+    let forgets = matches!(new, Authentication::None) && !matches!(old, Authentication::None);
+    let same_but_for_client = record.clone().with_client(record.client().clone());
+    let with_client = record.clone().with_client(client.clone());
+    let differs = with_client.expose_json().expose() != same_but_for_client.expose_json().expose();
+    (differs && !forgets).then_some(with_client)
 }
 
 /// The conversation at the terminal, with a spinner while the user is at the browser.

@@ -85,6 +85,55 @@ fn t70_a_record_of_a_newer_version_is_left_alone_by_a_login_too() {
 }
 
 #[test]
+fn a_login_with_a_new_secret_stores_it_and_asks_nobody() {
+    use grantflow::store::FileStore;
+    use grantflow::{Change, Store as _};
+    let desk = Desk::new();
+    std::fs::write(desk.path("secret"), "s p+c%i&a=l:é/\n").unwrap();
+    let words = [
+        &["login", "--issuer", desk.issuer(), "--client-id", "basic-app"][..],
+        &["--redirect-uri", "http://127.0.0.1/callback"],
+        &["--client-secret-file", "secret"],
+    ]
+    .concat();
+    desk.run(&words).ok();
+    desk.expire();
+    let store = FileStore::new(desk.file());
+    let key = store.keys().unwrap().remove(0);
+    let mut locked = store.lock(&key, crate::support::PATIENCE).unwrap();
+    let record = locked.record().unwrap().clone();
+    let client = record.client().clone().with_secret_basic("an old one");
+    locked
+        .save(Change::Put(Box::new(record.with_client(client))))
+        .unwrap();
+    drop(locked);
+
+    let failed = desk.run(&["token"]).fails(4);
+    for hint in ["--client-secret-file", "revoke --local"] {
+        assert!(failed.stderr.contains(hint), "{failed:?}");
+    }
+    let login = desk.run(&words).ok();
+    assert!(login.stderr.contains("nobody was asked"), "{login:?}");
+    desk.run(&["token"]).ok();
+    // Without a secret none is taken away.
+    desk.run(&words[..words.len() - 2]).ok();
+    desk.expire();
+    desk.run(&["token"]).ok();
+    assert_eq!(desk.server.stats().authorization_requests, 1);
+}
+
+#[test]
+fn a_sealed_store_and_its_key_in_one_file_are_refused_at_once() {
+    let desk = Desk::new();
+    for key in ["file:x.json", "file:./x.json", "file:home/../x.json"] {
+        let words = desk.login_words(&["--store", "file+sealed:x.json", "--sealing-key", key]);
+        let failed = desk.run(&words).fails(2);
+        assert!(failed.stderr.contains("same file"), "{key}: {failed:?}");
+    }
+    assert_eq!(desk.names("."), ["home", "tmp"]);
+}
+
+#[test]
 fn a_record_of_another_client_is_named_and_stays() {
     let desk = Desk::new();
     desk.login(&[]).ok();

@@ -180,6 +180,14 @@ impl Record {
         self
     }
 
+    /// The next record: the same grant, and what is known of its client now, such as another secret or endpoint.
+    #[must_use]
+    pub fn with_client(mut self, client: Client) -> Self {
+        Arc::make_mut(&mut self.grant).client = client;
+        self.generation = self.generation.saturating_add(1);
+        self
+    }
+
     /// What a failed refresh says about the next one.
     pub(crate) fn fails(&mut self, error: &Error) {
         self.refresh.retry_at = error.retry_at();

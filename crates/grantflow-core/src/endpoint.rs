@@ -174,14 +174,16 @@ impl Origin {
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
             return Err(InvalidInput::new("origin", "has a path or a query").into());
         }
-        let origin = Self::of(&uri).ok_or_else(|| InvalidInput::new("origin", "has no host"))?;
+        let problem = "has no host, or a star that does not stand for its first label";
+        let origin = Self::of(&uri).ok_or_else(|| InvalidInput::new("origin", problem))?;
         if below && is_loopback_literal(&origin.host) {
             return Err(InvalidInput::new("origin", "has an address below a wildcard").into());
         }
         Ok(Self { below, ..origin })
     }
 
-    /// The exact origin of an absolute address; `None` without a host or with another scheme than `https` or `http`.
+    /// The exact origin of an absolute address; `None` without a host, with a star in it, or with another scheme than `https` or
+    /// `http`.
     #[must_use]
     pub fn of(uri: &Uri) -> Option<Self> {
         let https = match uri.scheme_str()? {
@@ -189,7 +191,10 @@ impl Origin {
             "http" => false,
             _ => return None,
         };
-        let host = uri.host()?.to_ascii_lowercase();
+        let host = uri
+            .host()
+            .filter(|host| !host.contains('*'))?
+            .to_ascii_lowercase();
         let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
         Some(Self {
             host,
@@ -413,6 +418,11 @@ mod tests {
         for bad in [
             "https://*.com",
             "https://*.127.0.0.1",
+            "https://*",
+            "https://*:443",
+            "https://*.*.com",
+            "https://a*.com",
+            "https://a.*.com",
             "http://example.com",
             "https://example.com/path",
             "*",

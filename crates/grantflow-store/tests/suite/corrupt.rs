@@ -73,6 +73,9 @@ fn t70_r08_a_flip_of_any_byte_is_found_or_harmless() {
                     Ok(None) => panic!("byte {at} ^ {flip:#x} made it absent"),
                     Err(error) => {
                         assert!(unreadable(Some(error.kind())), "byte {at} ^ {flip:#x}: {error}");
+                        // Else no login could ever take its place.
+                        let foreign = matches!(error.kind(), StoreErrorKind::Foreign(_));
+                        assert!(!foreign, "byte {at} ^ {flip:#x}: {error}");
                         assert!(unreadable(kind(store.lock(&key(), PATIENCE))));
                         found += 1;
                     }

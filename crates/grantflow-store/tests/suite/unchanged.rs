@@ -92,7 +92,7 @@ const CHANGES: [(&str, Change, Answer); 10] = [
                 .unwrap();
             fs::rename(room.join("next"), room.file()).unwrap();
         },
-        |answer| answer == Err(StoreErrorKind::Corrupt),
+        |answer| matches!(answer, Err(StoreErrorKind::Foreign(_))),
     ),
 ];
 

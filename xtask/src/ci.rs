@@ -25,7 +25,7 @@ The gate every change passes, or only the steps named. Each prints the command i
 
   lock          Cargo.lock is committed as it is used (where CI is set)
   fmt           cargo fmt --all --check, in the workspaces of tests/ too
-  clippy        each package apart, all its targets and features, warnings denied; tests/fuzz and tests/bench
+  clippy        each package apart, all its targets and features, warnings denied; tests/fuzz
   test          cargo xtask test
   features      each library without features and with each alone; the facade's features in pairs, too
   docs          cargo doc with warnings denied (the doc tests ran with `test`)
@@ -145,13 +145,11 @@ fn clippy(workspace: &Workspace) -> Vec<Cmd> {
     let all = ["--all-targets", "--all-features"];
     let packages = workspace.packages.iter();
     let mut commands: Vec<Cmd> = packages.map(|package| lint(workspace, package, &all)).collect();
-    // Without the features that bring a fuzzing engine or peers whose builds take minutes. The comparison is compiled to be run.
-    commands.extend(["tests/bench", "tests/fuzz"].map(|place| {
-        let target = workspace.target.join("apart").display().to_string();
-        manifest(workspace, "clippy", place)
-            .args(["--", "-D", "warnings"])
-            .env("CARGO_TARGET_DIR", target)
-    }));
+    // Without the feature that brings a fuzzing engine. The benchmarks and the comparison bring other crates that take minutes to
+    // check: those of the first are compiled with `--full`, those of the second to be run.
+    let target = workspace.target.join("apart").display().to_string();
+    let fuzz = manifest(workspace, "clippy", "tests/fuzz").args(["--", "-D", "warnings"]);
+    commands.push(fuzz.env("CARGO_TARGET_DIR", target));
     commands
 }
 

@@ -21,7 +21,7 @@ pub(crate) mod errors;
 mod guard;
 mod lock;
 mod one;
-mod place;
+pub(crate) mod place;
 mod seen;
 pub(crate) mod sys;
 

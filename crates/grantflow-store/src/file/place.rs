@@ -140,7 +140,7 @@ impl Place {
 
     /// All bytes of the open file.
     pub(crate) fn whole(&self, opened: &Opened) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-        whole(&opened.file, opened.length).map_err(|error| errors::reading(error, &self.path))
+        whole(opened).map_err(|error| errors::reading(error, &self.path))
     }
 
     /// Takes the locks; `None` if another holds them and is not waited for.
@@ -278,9 +278,10 @@ fn sign(mut lock: &File) {
         .and_then(|()| lock.set_len(pid.len() as u64));
 }
 
-/// All of a file that was so long when it was opened; of one that is too long, enough to see it.
-fn whole(mut file: &File, length: u64) -> io::Result<Zeroizing<Vec<u8>>> {
-    let length = usize::try_from(length.min(MAX_LENGTH + 1)).unwrap_or(0);
+/// All of a file, as long as it was when it was opened; of one that is too long, enough to see it.
+pub(crate) fn whole(opened: &Opened) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut file = &opened.file;
+    let length = usize::try_from(opened.length.min(MAX_LENGTH + 1)).unwrap_or(0);
     // Enough from the start, so that no copy of the secrets is left behind; and one more, which shows that it has grown.
     let mut bytes = Zeroizing::new(vec![0; length + 1]);
     let mut end = 0;

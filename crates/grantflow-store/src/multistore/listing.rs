@@ -1,13 +1,12 @@
 //! All records of a directory, one after the other.
 
-use std::ffi::OsString;
-use std::sync::Arc;
+use std::ffi::OsStr;
 
 use grantflow_core::{Record, StoreError, StoreErrorKind};
 
 use super::MultiStore;
-use crate::file::sys::{Dir, Way};
-use crate::file::{OneRecord, Place, errors};
+use crate::file::sys::{Access, Dir, Way};
+use crate::file::{errors, place};
 
 impl MultiStore {
     /// Each record, or why it cannot be read. What is no file of a record by its name is passed over.
@@ -32,17 +31,25 @@ impl MultiStore {
     }
 
     /// The record of a name; `None` if it is none, or has just gone.
-    fn listed(&self, dir: &Dir, name: &OsString) -> Option<Result<Record, StoreError>> {
-        let name = name.to_str()?;
-        let digest = name.strip_suffix(".json").filter(|digest| is_digest(digest))?;
-        let place = Arc::new(Place::within(&self.0.dir, name));
-        let one = OneRecord::new(place, Arc::clone(&self.0.form), Arc::default());
-        match one.load(dir) {
-            Ok(Some((record, _))) if record.key().digest() == digest => Some(Ok(record)),
-            Ok(Some(_)) => Some(Err(StoreError::new(StoreErrorKind::OtherRecord).at(one.path()))),
-            Ok(None) => None,
-            Err(error) => Some(Err(error)),
-        }
+    fn listed(&self, dir: &Dir, name: &OsStr) -> Option<Result<Record, StoreError>> {
+        let text = name.to_str()?;
+        let digest = text.strip_suffix(".json").filter(|digest| is_digest(digest))?;
+        let path = || self.0.dir.join(name);
+        let opened = match dir.open_file(name, Access::Read) {
+            Ok(opened) => opened?,
+            Err(refusal) => return Some(Err(refusal.reading(&path()))),
+        };
+        let bytes = place::whole(&opened).map_err(|error| errors::reading(error, &path()));
+        let record = bytes.and_then(|bytes| {
+            let record = self.0.form.read(&bytes);
+            record.map_err(|error| errors::located(error, &path()))
+        });
+        Some(match record {
+            Ok(record) if record.key().digest() != digest => {
+                Err(StoreError::new(StoreErrorKind::OtherRecord).at(&path()))
+            }
+            record => record,
+        })
     }
 }
 

@@ -87,6 +87,11 @@ impl Scopes {
         }
     }
 
+    /// The wire form.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The names, in the order given.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.split(' ').filter(|name| !name.is_empty())

@@ -73,27 +73,6 @@ impl QueryWriter {
         value(&mut self.text);
     }
 
-    /// A parameter of the flow with values joined by a separator, which is encoded too; none without values.
-    pub(super) fn push_joined<'v>(
-        &mut self,
-        name: &'static str,
-        values: impl Iterator<Item = &'v str>,
-        separator: &str,
-    ) {
-        let mut values = values.peekable();
-        if values.peek().is_none() {
-            return;
-        }
-        self.push_with(name, |text| {
-            while let Some(value) = values.next() {
-                encode(value, text);
-                if values.peek().is_some() {
-                    encode(separator, text);
-                }
-            }
-        });
-    }
-
     fn separate(&mut self) {
         self.text.push(self.separator);
         self.separator = '&';

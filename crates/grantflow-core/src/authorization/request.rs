@@ -186,12 +186,12 @@ impl<'a> AuthorizationRequest<'a> {
         query.push_with("response_type", |text| text.push_str("code"));
         query.push("client_id", self.client.id());
         query.push("redirect_uri", &self.redirect_uri);
-        let separator = if self.client.quirks().comma_scopes {
-            ","
-        } else {
-            " "
-        };
-        query.push_joined("scope", self.scopes.iter(), separator);
+        let scopes = self.scopes.as_str();
+        match scopes {
+            "" => {}
+            _ if self.client.quirks().comma_scopes => query.push("scope", &scopes.replace(' ', ",")),
+            _ => query.push("scope", scopes),
+        }
         query.push_with("state", |text| text.push_str(state.expose()));
         query.push_with("code_challenge", |text| verifier.push_challenge(text));
         query.push_with("code_challenge_method", |text| text.push_str("S256"));
@@ -225,10 +225,9 @@ impl<'a> AuthorizationRequest<'a> {
             .parameters
             .iter()
             .map(|(name, value)| name.len() + value.len());
-        let scopes = self.scopes.iter().map(|name| name.len() + 1);
         let resources = self.resources.iter().map(|resource| resource.len() + 9);
-        let fixed = self.client.id().len() + self.redirect_uri.len();
-        FIXED + 3 * (fixed + values.chain(own).chain(scopes).chain(resources).sum::<usize>())
+        let fixed = self.client.id().len() + self.redirect_uri.len() + self.scopes.as_str().len();
+        FIXED + 3 * (fixed + values.chain(own).chain(resources).sum::<usize>())
     }
 }
 

@@ -115,27 +115,51 @@ impl<T: Send + 'static> Step<T> {
         self,
         then: impl FnOnce(T, &mut Cx<'_>) -> Result<Step<U>, Error> + Send + 'static,
     ) -> Step<U> {
+        self.then(move |end, cx| then(end?, cx))
+    }
+
+    /// Goes on with `then` once this flow has ended, in a value or in an error.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use grantflow_core::{Cx, Error, Now, Step};
+    ///
+    /// let fails: Step<u8> = Step::begin(|_| Err(Error::Cancelled));
+    /// let flow = fails.then(|end, _| Ok(Step::Done(end.unwrap_or(7))));
+    /// let Step::Begin(next) = flow else { unreachable!() };
+    /// let mut no_entropy = |_: &mut [u8]| Ok(());
+    /// assert!(matches!(next.resume((), &mut Cx::new(Now::default(), &mut no_entropy))?, Step::Done(7)));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn then<U: Send + 'static>(
+        self,
+        then: impl FnOnce(Result<T, Error>, &mut Cx<'_>) -> Result<Step<U>, Error> + Send + 'static,
+    ) -> Step<U> {
         match self {
-            Self::Begin(next) => Step::Begin(next.and_then(then)),
-            Self::Send(request, next) => Step::Send(request, next.and_then(then)),
-            Self::Wait(pause, next) => Step::Wait(pause, next.and_then(then)),
-            Self::Load(source, next) => Step::Load(source, next.and_then(then)),
-            Self::Sign(request, next) => Step::Sign(request, next.and_then(then)),
-            Self::Lock(key, patience, next) => Step::Lock(key, patience, next.and_then(then)),
-            Self::LockForLogin(key, patience, next) => Step::LockForLogin(key, patience, next.and_then(then)),
-            Self::Save(change, next) => Step::Save(change, next.and_then(then)),
-            Self::Unlock(next) => Step::Unlock(next.and_then(then)),
-            Self::Done(value) => Step::begin(move |cx| then(value, cx)),
+            Self::Begin(next) => Step::Begin(next.then(then)),
+            Self::Send(request, next) => Step::Send(request, next.then(then)),
+            Self::Wait(pause, next) => Step::Wait(pause, next.then(then)),
+            Self::Load(source, next) => Step::Load(source, next.then(then)),
+            Self::Sign(request, next) => Step::Sign(request, next.then(then)),
+            Self::Lock(key, patience, next) => Step::Lock(key, patience, next.then(then)),
+            Self::LockForLogin(key, patience, next) => Step::LockForLogin(key, patience, next.then(then)),
+            Self::Save(change, next) => Step::Save(change, next.then(then)),
+            Self::Unlock(next) => Step::Unlock(next.then(then)),
+            Self::Done(value) => Step::begin(move |cx| then(Ok(value), cx)),
         }
     }
 }
 
 impl<R: 'static, T: Send + 'static> Next<R, T> {
-    fn and_then<U: Send + 'static>(
+    fn then<U: Send + 'static>(
         self,
-        then: impl FnOnce(T, &mut Cx<'_>) -> Result<Step<U>, Error> + Send + 'static,
+        then: impl FnOnce(Result<T, Error>, &mut Cx<'_>) -> Result<Step<U>, Error> + Send + 'static,
     ) -> Next<R, U> {
-        Next::new(move |reply: R, cx: &mut Cx<'_>| Ok(self.resume(reply, cx)?.and_then(then)))
+        Next::new(move |reply: R, cx: &mut Cx<'_>| match self.resume(reply, cx) {
+            Ok(step) => Ok(step.then(then)),
+            Err(error) => then(Err(error), cx),
+        })
     }
 }
 

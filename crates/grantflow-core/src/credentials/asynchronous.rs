@@ -10,8 +10,9 @@ use super::background::{self, KeepFresh};
 use super::observer::{Event, Observed, Observer};
 use super::published::Need;
 use super::shared::{After401, Shared, allows};
+use super::unstored::Unstored;
 use super::{AccessToken, Source, either};
-use crate::flow::{self, RetryPolicy};
+use crate::flow::{self, AccessTokenFlow, RetryPolicy, TokenSource};
 use crate::{
     AsyncStore, AsyncTransport, AsyncTransportHost, Error, Key, NotAuthorized, Origin, Record, Request,
     Response, Scopes, Token, drive,
@@ -42,15 +43,49 @@ impl Credentials {
         Self::bare(token, Arc::new(transport))
     }
 
+    /// Tokens of a source that can be asked again and again, kept in memory: a service account, a client for itself. No login is
+    /// needed, and nothing has to be stored before.
+    pub fn from_source(source: impl TokenSource + 'static, transport: impl AsyncTransport + 'static) -> Self {
+        let store = Arc::new(Unstored::default());
+        Self::renewed(Arc::new(source), store, Arc::new(transport))
+    }
+
+    /// The same, with its tokens kept in a store, under the key of the source: other processes use them too.
+    pub fn from_source_stored(
+        source: impl TokenSource + 'static,
+        store: impl AsyncStore + 'static,
+        transport: impl AsyncTransport + 'static,
+    ) -> Self {
+        Self::renewed(Arc::new(source), Arc::new(store), Arc::new(transport))
+    }
+
     pub(super) fn stored(key: Key, store: Arc<dyn AsyncStore>, transport: Arc<dyn AsyncTransport>) -> Self {
-        Self::from_source(Source::Stored { key, store }, transport)
+        let source = Source::Stored {
+            key,
+            store,
+            renewed_by: None,
+        };
+        Self::of(source, transport)
     }
 
     pub(super) fn bare(token: Token, transport: Arc<dyn AsyncTransport>) -> Self {
-        Self::from_source(Source::Bare(token), transport)
+        Self::of(Source::Bare(token), transport)
     }
 
-    fn from_source(source: Source, transport: Arc<dyn AsyncTransport>) -> Self {
+    pub(super) fn renewed(
+        source: Arc<dyn TokenSource>,
+        store: Arc<dyn AsyncStore>,
+        transport: Arc<dyn AsyncTransport>,
+    ) -> Self {
+        let source = Source::Stored {
+            key: source.key().clone(),
+            store,
+            renewed_by: Some(source),
+        };
+        Self::of(source, transport)
+    }
+
+    fn of(source: Source, transport: Arc<dyn AsyncTransport>) -> Self {
         Self {
             transport,
             source: Arc::new(source),
@@ -129,7 +164,11 @@ impl Credentials {
     pub async fn refresh(&self) -> Result<AccessToken, Error> {
         let generation = match &*self.source {
             Source::Bare(_) => return Err(NotAuthorized::NoRefreshToken.into()),
-            Source::Stored { .. } => self.record().await?.generation(),
+            Source::Stored { renewed_by: None, .. } => self.record().await?.generation(),
+            Source::Stored { key, store, .. } => {
+                let record = store.read(key.clone()).await?;
+                record.map_or(0, |record| record.generation())
+            }
         };
         let published = self.obtain(&Need::After(generation)).await?;
         Ok(AccessToken::of(&published, self.transport.now()))
@@ -143,7 +182,7 @@ impl Credentials {
     pub async fn revoke(&self) -> Result<(), Error> {
         match &*self.source {
             Source::Bare(_) => Err(Error::Unsupported("revoke a token that no record belongs to")),
-            Source::Stored { key, store } => {
+            Source::Stored { key, store, .. } => {
                 self.shared.cell.store(None);
                 let host = AsyncTransportHost::new(&*self.transport).with_store(&**store);
                 let ended = drive(flow::revoke(key.clone()), &host).await;
@@ -162,7 +201,7 @@ impl Credentials {
     pub async fn record(&self) -> Result<Record, Error> {
         match &*self.source {
             Source::Bare(_) => Err(NotAuthorized::NothingStored.into()),
-            Source::Stored { key, store } => Ok(store
+            Source::Stored { key, store, .. } => Ok(store
                 .read(key.clone())
                 .await?
                 .ok_or(NotAuthorized::NothingStored)?),
@@ -184,6 +223,15 @@ impl Credentials {
                     .is_some_and(|granted| granted.covers(&scopes))
                     || scopes.is_empty()
             }
+            Source::Stored {
+                key,
+                store,
+                renewed_by: Some(_),
+            } => match store.read(key.clone()).await? {
+                Some(record) => record.scopes().covers(&scopes),
+                // Asked for, and not granted otherwise yet.
+                None => key.scopes().covers(&scopes),
+            },
             Source::Stored { .. } => self.record().await?.scopes().covers(&scopes),
         })
     }
@@ -196,6 +244,10 @@ impl Credentials {
     pub async fn origins(&self) -> Result<Vec<Origin>, Error> {
         let of_record = match &*self.source {
             Source::Bare(_) => Vec::new(),
+            Source::Stored {
+                renewed_by: Some(source),
+                ..
+            } => source.client().origins().to_vec(),
             Source::Stored { .. } => match self.record().await {
                 Ok(record) => record.origins().to_vec(),
                 Err(_) if !self.origins.is_empty() => Vec::new(),
@@ -219,6 +271,10 @@ impl Credentials {
         }
         match &*self.source {
             Source::Bare(_) => allows(&self.origins, &[], uri),
+            Source::Stored {
+                renewed_by: Some(source),
+                ..
+            } => allows(&self.origins, source.client().origins(), uri),
             Source::Stored { .. } => allows(&self.origins, self.record().await?.origins(), uri),
         }
     }
@@ -288,12 +344,19 @@ impl Credentials {
         }
     }
 
-    /// The policy of the next refresh, as far as the budget goes.
-    pub(super) fn retries(&self) -> RetryPolicy {
+    /// The flow as this handle has it: its source, and its policy as far as the budget goes.
+    pub(super) fn equipped(&self, flow: AccessTokenFlow) -> AccessTokenFlow {
         let more = self.shared.budget.begin();
-        RetryPolicy {
+        let flow = flow.retries(RetryPolicy {
             tries: self.policy.tries.min(more.saturating_add(1)),
             ..self.policy
+        });
+        match &*self.source {
+            Source::Stored {
+                renewed_by: Some(source),
+                ..
+            } => flow.from_source(Arc::clone(source)),
+            Source::Stored { .. } | Source::Bare(_) => flow,
         }
     }
 }

@@ -8,9 +8,10 @@ use http::{HeaderValue, Uri};
 
 use super::observer::Observer;
 use super::parked::{Parked, block_on, block_on_at_most};
+use super::unstored::Unstored;
 use super::{AccessToken, KeepFresh};
-use crate::flow::RetryPolicy;
-use crate::{Error, Key, Origin, Record, Request, Response, Scopes, Store, Token, Transport};
+use crate::flow::{RetryPolicy, TokenSource};
+use crate::{AsyncStore, Error, Key, Origin, Record, Request, Response, Scopes, Store, Token, Transport};
 
 /// How long a handle that is dropped waits for a refresh in the air: longer than one request may take.
 const DROP_PATIENCE: Duration = Duration::from_secs(35);
@@ -46,6 +47,35 @@ impl Credentials {
         let transport: Arc<dyn Transport> = Arc::new(transport);
         let parked = Arc::new(Parked(Arc::clone(&transport)));
         Self::of(super::Credentials::bare(token, parked), transport)
+    }
+
+    /// Tokens of a source that can be asked again and again, kept in memory: a service account, a client for itself. No login is
+    /// needed, and nothing has to be stored before.
+    pub fn from_source(source: impl TokenSource + 'static, transport: impl Transport + 'static) -> Self {
+        Self::renewed(
+            Arc::new(source),
+            Arc::new(Unstored::default()),
+            Arc::new(transport),
+        )
+    }
+
+    /// The same, with its tokens kept in a store, under the key of the source: other processes use them too.
+    pub fn from_source_stored(
+        source: impl TokenSource + 'static,
+        store: impl Store + 'static,
+        transport: impl Transport + 'static,
+    ) -> Self {
+        let store: Arc<dyn Store> = Arc::new(store);
+        Self::renewed(Arc::new(source), Arc::new(Parked(store)), Arc::new(transport))
+    }
+
+    fn renewed(
+        source: Arc<dyn TokenSource>,
+        store: Arc<dyn AsyncStore>,
+        transport: Arc<dyn Transport>,
+    ) -> Self {
+        let parked = Arc::new(Parked(Arc::clone(&transport)));
+        Self::of(super::Credentials::renewed(source, store, parked), transport)
     }
 
     fn of(handle: super::Credentials, transport: Arc<dyn Transport>) -> Self {

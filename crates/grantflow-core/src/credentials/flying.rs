@@ -83,7 +83,7 @@ impl Credentials {
     /// `owned`: whether a task of its own flies, which may go on when all callers have their answer.
     pub(super) async fn fly(&self, need: Need, leader: Leader<Obtained>, owned: &AtomicBool) {
         let (key, store) = match &*self.source {
-            Source::Stored { key, store } => (key, &**store),
+            Source::Stored { key, store, .. } => (key, &**store),
             Source::Bare(token) => {
                 return leader.land(match need {
                     Need::Valid => self
@@ -129,7 +129,7 @@ impl Credentials {
         let read = store.read(key.clone()).await.map_err(Error::from);
         let result = match read.and_then(|read| self.shared.plan(need, key, read, self.moment()?)) {
             Ok(Plan::Use(published)) => return adopt(published),
-            Ok(Plan::Run(flow)) => perform(flow.retries(self.retries()).flow(), host, held).await,
+            Ok(Plan::Run(flow)) => perform(self.equipped(*flow).flow(), host, held).await,
             Err(error) => Err(error),
         };
         if let Err(Error::Store(_)) = &result {

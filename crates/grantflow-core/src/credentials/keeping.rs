@@ -117,7 +117,7 @@ impl Credentials {
         held: &mut Held<'h>,
     ) -> bool {
         let flow = self.shared.flow(&need, record.key(), self.transport.now());
-        let step = flow.retries(self.retries()).holding(record.clone(), why);
+        let step = self.equipped(flow).holding(record.clone(), why);
         let result = perform(step, host, held).await;
         match &result {
             Ok(access) => *record = access.record.clone(),

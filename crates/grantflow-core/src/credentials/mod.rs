@@ -25,6 +25,7 @@ mod parked;
 mod published;
 mod shared;
 mod sync;
+mod unstored;
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -39,6 +40,7 @@ pub use observer::TracingObserver;
 pub use observer::{Event, Observer};
 
 use self::published::Published;
+use crate::flow::TokenSource;
 use crate::{AsyncStore, Key, Now, Secret, StoreError, Token};
 
 /// An access token, and how long it lives on.
@@ -66,7 +68,12 @@ impl AccessToken {
 /// Where the tokens of a handle come from.
 #[derive(Debug)]
 enum Source {
-    Stored { key: Key, store: Arc<dyn AsyncStore> },
+    Stored {
+        key: Key,
+        store: Arc<dyn AsyncStore>,
+        /// What is asked for a new token, if not the server with a refresh token.
+        renewed_by: Option<Arc<dyn TokenSource>>,
+    },
     Bare(Token),
 }
 

@@ -1,7 +1,10 @@
-//! The token endpoint: a code or a refresh token for an access token ([RFC 6749 section 4.1.3], [section 6]).
+//! The token endpoint: a code, a refresh token or another grant for an access token ([RFC 6749 section 4.1.3], [section 6],
+//! [section 4.4.2], [section 4.5]).
 //!
 //! [RFC 6749 section 4.1.3]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3
 //! [section 6]: https://www.rfc-editor.org/rfc/rfc6749#section-6
+//! [section 4.4.2]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4.2
+//! [section 4.5]: https://www.rfc-editor.org/rfc/rfc6749#section-4.5
 
 use super::{send, token_reply};
 use crate::authorization::AuthorizationCode;
@@ -40,6 +43,8 @@ pub struct TokenRequest {
 enum Grant {
     Code(Box<AuthorizationCode>),
     Refresh(Secret),
+    ClientCredentials,
+    Extension(String, Vec<(&'static str, Secret)>),
 }
 
 impl TokenRequest {
@@ -67,6 +72,29 @@ impl TokenRequest {
         Self::new(client, Grant::Refresh(refresh_token))
     }
 
+    /// Asks for a token of the client itself ([RFC 6749 section 4.4.2]).
+    ///
+    /// [RFC 6749 section 4.4.2]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4.2
+    #[must_use]
+    pub fn client_credentials(client: &Client) -> Self {
+        Self::new(client, Grant::ClientCredentials)
+    }
+
+    /// Presents a grant of another type, by the address that names it ([RFC 6749 section 4.5]), such as
+    /// `urn:ietf:params:oauth:grant-type:jwt-bearer` ([RFC 7523 section 2.1]) with its parameter `assertion`.
+    ///
+    /// [RFC 6749 section 4.5]: https://www.rfc-editor.org/rfc/rfc6749#section-4.5
+    /// [RFC 7523 section 2.1]: https://www.rfc-editor.org/rfc/rfc7523#section-2.1
+    #[must_use]
+    pub fn extension(
+        client: &Client,
+        grant_type: impl Into<String>,
+        parameters: impl IntoIterator<Item = (&'static str, Secret)>,
+    ) -> Self {
+        let parameters = parameters.into_iter().collect();
+        Self::new(client, Grant::Extension(grant_type.into(), parameters))
+    }
+
     fn new(client: &Client, grant: Grant) -> Self {
         Self {
             client: client.clone(),
@@ -76,7 +104,7 @@ impl TokenRequest {
         }
     }
 
-    /// Asks a refresh for these scopes: at most those granted before, which is also what no scopes mean
+    /// Asks for these scopes. A refresh may ask for at most those granted before, which is also what no scopes mean
     /// ([RFC 6749 section 6]). The exchange of a code never sends scopes: they were asked for before.
     ///
     /// [RFC 6749 section 6]: https://www.rfc-editor.org/rfc/rfc6749#section-6
@@ -121,10 +149,17 @@ impl TokenRequest {
             Grant::Refresh(refresh_token) => {
                 form.push("grant_type", "refresh_token");
                 form.push("refresh_token", refresh_token.expose());
-                if !self.scopes.is_empty() {
-                    form.push("scope", &self.scope_text());
+            }
+            Grant::ClientCredentials => form.push("grant_type", "client_credentials"),
+            Grant::Extension(name, parameters) => {
+                form.push("grant_type", name);
+                for (name, value) in parameters {
+                    form.push(name, value.expose());
                 }
             }
+        }
+        if !self.scopes.is_empty() && !matches!(self.grant, Grant::Code(_)) {
+            form.push("scope", &self.scope_text());
         }
         for resource in &self.resources {
             form.push("resource", resource);

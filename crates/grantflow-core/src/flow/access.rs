@@ -4,16 +4,20 @@
 //! Lock ─▶ ExpectRecord ─┬─ serves ──────────────────────────────▶ Unlock ─▶ Done
 //!                       ├─ nothing stored, refused, revoked ────▶ error: a login is needed
 //!                       ├─ to be left alone for too long ───────▶ error: when to come back
+//!                       ├─ its source can be asked again ─▶ acquire ─▶ saved ─▶ Unlock ─▶ Done
 //!                       └─ else ─▶ refresh ─▶ saved ────────────▶ Unlock ─▶ Done
 //! ```
 //!
 //! Nothing is ever refreshed without the lock: whoever comes second finds the first one's token and adopts it. The refresh token
 //! that is sent is always the stored one, never one that a handle remembers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::acquire::Acquire;
 use super::refresh::{Refresh, save};
 use super::retry::{RetryPolicy, time_until};
+use super::source::TokenSource;
 use crate::error::{NotAuthorized, StoreError};
 use crate::{Cx, Error, Expect, Key, Next, Record, Secret, Step, Timestamp};
 
@@ -59,6 +63,8 @@ pub struct AccessTokenFlow {
     pub(super) policy: RetryPolicy,
     /// The generation of a newer record than the stored one may be: it was granted and could not be stored.
     known: u64,
+    /// Where a new token comes from, if not from a refresh token.
+    source: Option<Arc<dyn TokenSource>>,
     /// How often the record may yet turn out to be another's, though it was locked.
     conflicts_left: u32,
 }
@@ -73,6 +79,7 @@ impl AccessTokenFlow {
             patience: LOCK_PATIENCE,
             policy: RetryPolicy::default(),
             known: 0,
+            source: None,
             conflicts_left: 3,
         }
     }
@@ -89,6 +96,15 @@ impl AccessTokenFlow {
     pub fn retries(mut self, policy: RetryPolicy) -> Self {
         self.policy = policy;
         self
+    }
+
+    /// Asks this source for a new token, and not the server with a refresh token. Then nothing has to be stored before.
+    #[must_use]
+    pub fn from_source(self, source: Arc<dyn TokenSource>) -> Self {
+        Self {
+            source: Some(source),
+            ..self
+        }
     }
 
     /// A stored token does not serve if its record is of a lower generation: the one that it came before was refused.
@@ -202,7 +218,12 @@ impl Expect<Result<Option<Record>, StoreError>, Access> for ExpectRecord {
             newer,
             mut unsaved,
         } = *self;
-        let mut record = reply?.ok_or(NotAuthorized::NothingStored)?;
+        let source = flow.source.clone();
+        let mut record = match (reply?, &source) {
+            (Some(record), _) => record,
+            (None, Some(source)) => return Acquire::new(flow, Arc::clone(source), None, cx).begin(cx),
+            (None, None) => return Err(NotAuthorized::NothingStored.into()),
+        };
         if record.refresh.revoked_at.is_some() {
             return Err(NotAuthorized::Revoked.into());
         }
@@ -217,10 +238,10 @@ impl Expect<Result<Option<Record>, StoreError>, Access> for ExpectRecord {
         if record.generation() >= flow.known && flow.unless.serves(&record, now) {
             return Ok(end(record, unsaved, None));
         }
-        if record.token().refresh_token.is_none() {
+        if source.is_none() && record.token().refresh_token.is_none() {
             return Err(NotAuthorized::NoRefreshToken.into());
         }
-        if record.refresh.refused.is_some() {
+        if source.is_none() && record.refresh.refused.is_some() {
             return Err(NotAuthorized::Refused.into());
         }
         let until = time_until(record.refresh.retry_at, now);
@@ -238,7 +259,10 @@ impl Expect<Result<Option<Record>, StoreError>, Access> for ExpectRecord {
         if until > flow.policy.begin_within {
             return Err(Error::RetryLater(now.plus(until)));
         }
-        Refresh::new(flow, record, unsaved, cx).after(until, cx)
+        match source {
+            Some(source) => Acquire::new(flow, source, Some(record), cx).after(until, cx),
+            None => Refresh::new(flow, record, unsaved, cx).after(until, cx),
+        }
     }
 }
 

@@ -1,20 +1,25 @@
 //! The flows that need a store: getting an access token, applying it, keeping a login, revoking.
 
 mod access;
+mod acquire;
 mod authorized;
+mod client_credentials;
 mod discover;
 mod keep;
 mod refresh;
 mod retry;
 mod revoke;
+mod source;
 
 pub use access::{Access, AccessTokenFlow, LOCK_PATIENCE, Unless, access_token};
 pub(crate) use authorized::allowed;
 pub use authorized::authorized;
+pub use client_credentials::ClientCredentials;
 pub use discover::discover;
 pub use keep::keep;
 pub use retry::RetryPolicy;
 pub use revoke::revoke;
+pub use source::TokenSource;
 
 #[cfg(test)]
 pub(crate) mod scripted;

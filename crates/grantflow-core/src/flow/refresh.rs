@@ -15,9 +15,9 @@
 use std::time::Duration;
 
 use super::access::{Access, AccessTokenFlow, Unless, unlock};
-use super::retry::time_until;
+use super::retry::{self, time_until};
 use crate::error::{NotAuthorized, StoreError, StoreErrorKind};
-use crate::step::{Cancelled, Change};
+use crate::step::Change;
 use crate::{
     Cx, Error, Expect, Next, Outcome, Record, Response, Step, Timestamp, TokenRequest, TransportError,
 };
@@ -54,14 +54,7 @@ impl Refresh {
 
     /// Begins the next try after a pause.
     pub(super) fn after(self, pause: Duration, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
-        if pause.is_zero() {
-            return self.begin(cx);
-        }
-        let next = move |waited: Result<(), Cancelled>, cx: &mut Cx<'_>| match waited {
-            Ok(()) => self.begin(cx),
-            Err(Cancelled) => Err(Error::Cancelled),
-        };
-        Ok(Step::Wait(pause, Next::new(next)))
+        retry::after(pause, cx, move |cx| self.begin(cx))
     }
 
     /// Writes down that the request will leave, then sends it.

@@ -8,7 +8,8 @@
 
 use std::time::Duration;
 
-use crate::{Cx, EntropyError, Timestamp};
+use crate::step::Cancelled;
+use crate::{Cx, EntropyError, Error, Next, Step, Timestamp};
 
 /// How long a server may ask to be left alone: an hour. A later time is from a clock that was set, and is not believed.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
@@ -66,6 +67,22 @@ impl RetryPolicy {
         cx.fill(&mut dice)?;
         Ok(limit.mul_f64(f64::from(u32::from_le_bytes(dice)) / f64::from(u32::MAX)))
     }
+}
+
+/// Goes on after a pause; at once where it is none.
+pub(super) fn after<T: 'static>(
+    pause: Duration,
+    cx: &mut Cx<'_>,
+    then: impl FnOnce(&mut Cx<'_>) -> Result<Step<T>, Error> + Send + 'static,
+) -> Result<Step<T>, Error> {
+    if pause.is_zero() {
+        return then(cx);
+    }
+    let next = move |waited: Result<(), Cancelled>, cx: &mut Cx<'_>| match waited {
+        Ok(()) => then(cx),
+        Err(Cancelled) => Err(Error::Cancelled),
+    };
+    Ok(Step::Wait(pause, Next::new(next)))
 }
 
 /// How long the server still wants to be left alone; zero where it does not, or where its time cannot be.

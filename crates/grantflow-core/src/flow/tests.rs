@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod acquire;
 mod life;
 
 use super::scripted::{GRANTED, NOW, Scripted, both, ends_in, key};

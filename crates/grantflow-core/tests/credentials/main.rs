@@ -5,5 +5,6 @@
 mod asynchronous;
 mod blocking;
 mod keeping;
+mod source;
 mod watching;
 mod world;

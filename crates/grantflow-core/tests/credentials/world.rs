@@ -186,6 +186,17 @@ impl World {
             if server.refuses {
                 return Ok(Answer::Held(reply(400, r#"{"error":"invalid_grant"}"#.to_owned())));
             }
+            if form.starts_with("grant_type=client_credentials&") {
+                let number = server.refreshes + 1;
+                server.current = format!("RT{number}");
+                return Ok(Answer::Held(reply(
+                    200,
+                    format!(
+                        r#"{{"access_token":"AT{number}","token_type":"Bearer","expires_in":{}}}"#,
+                        server.lifetime
+                    ),
+                )));
+            }
             if !form.contains(&format!("refresh_token={}&", server.current)) {
                 server.replays += 1;
                 return Ok(Answer::Held(reply(400, r#"{"error":"invalid_grant"}"#.to_owned())));

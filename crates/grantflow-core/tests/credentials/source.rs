@@ -1,0 +1,123 @@
+//! Handles whose tokens come from a source that can be asked again: a client for itself.
+
+use std::thread;
+use std::time::Duration;
+
+use grantflow_core::flow::ClientCredentials;
+use grantflow_core::{Credentials, Error, NotAuthorized, Store as _, blocking};
+use grantflow_store::{MemoryStore, OnThread};
+
+use crate::world::{World, block_on, client, key, request};
+
+fn source() -> ClientCredentials {
+    ClientCredentials::new(client(), "a").unwrap()
+}
+
+fn shown(header: &http::HeaderValue) -> &str {
+    header.to_str().unwrap()
+}
+
+#[test]
+fn a_source_gives_a_token_without_a_login_and_without_a_store() {
+    let world = World::default();
+    let credentials = blocking::Credentials::from_source(source(), world.clone());
+    assert!(credentials.cached_header().is_none());
+    assert_eq!(shown(&credentials.header().unwrap()), "Bearer AT2");
+    assert_eq!(shown(&credentials.cached_header().unwrap()), "Bearer AT2");
+    assert_eq!(world.refreshes(), 1);
+
+    world.passes(Duration::from_secs(3600));
+    assert_eq!(shown(&credentials.header().unwrap()), "Bearer AT3");
+    let handle = Credentials::from_source(source(), world.clone());
+    assert_eq!(shown(&block_on(handle.header()).unwrap()), "Bearer AT4");
+    // Renewed whatever the clock says, and before anything was asked for.
+    assert_eq!(credentials.refresh().unwrap().token.expose(), "AT5");
+    let cold = blocking::Credentials::from_source(source(), world.clone());
+    assert_eq!(cold.refresh().unwrap().token.expose(), "AT6");
+}
+
+#[test]
+fn r10_a_hundred_threads_ask_a_source_once() {
+    let world = World::default();
+    let credentials = blocking::Credentials::from_source(source(), world.clone());
+    world.holds(true);
+    let threads: Vec<_> = (0..100)
+        .map(|_| {
+            let credentials = credentials.clone();
+            thread::spawn(move || shown(&credentials.header().unwrap()).to_owned())
+        })
+        .collect();
+    world.wait_for_refreshes(1);
+    world.holds(false);
+    for thread in threads {
+        assert_eq!(thread.join().unwrap(), "Bearer AT2");
+    }
+    assert_eq!(world.refreshes(), 1);
+}
+
+#[test]
+fn a_stored_token_of_a_source_serves_the_next_process() {
+    let world = World::default();
+    let store = MemoryStore::new();
+    let one = blocking::Credentials::from_source_stored(source(), store.clone(), world.clone());
+    assert_eq!(shown(&one.header().unwrap()), "Bearer AT2");
+    assert_eq!(store.keys().unwrap(), [key()]);
+    let next = Credentials::from_source_stored(source(), OnThread::new(store.clone()), world.clone());
+    assert_eq!(shown(&block_on(next.header()).unwrap()), "Bearer AT2");
+    assert_eq!(world.refreshes(), 1);
+}
+
+#[test]
+fn an_api_that_refuses_a_token_of_a_source_gets_a_new_one() {
+    let world = World::default();
+    let credentials = blocking::Credentials::from_source(source(), world.clone());
+    let other = blocking::Credentials::from_source(source(), world.clone());
+    assert_eq!(credentials.authorized(request()).unwrap().status(), 200);
+    other.header().unwrap();
+    // The other one's token has replaced it at the server.
+    assert_eq!(credentials.authorized(request()).unwrap().status(), 200);
+    assert_eq!((world.refreshes(), world.apis()), (3, 3));
+}
+
+#[test]
+fn a_token_of_a_source_goes_to_the_origins_of_its_client_only() {
+    let world = World::default();
+    let credentials = blocking::Credentials::from_source(source(), world.clone());
+    let elsewhere = http::Request::get("https://elsewhere.example/me")
+        .body(grantflow_core::Body::empty())
+        .unwrap();
+    let refused = credentials.authorized(elsewhere).unwrap_err();
+    assert!(matches!(refused, Error::OriginNotAllowed(_)));
+    assert_eq!((world.refreshes(), world.apis()), (0, 0));
+    assert_eq!(credentials.origins().unwrap(), client().origins());
+    assert!(credentials.has_scopes("a").unwrap());
+    assert!(!credentials.has_scopes("b").unwrap());
+}
+
+#[test]
+fn r17_a_source_that_is_down_takes_no_token_away_that_lives() {
+    let world = World::default();
+    let credentials = blocking::Credentials::from_source(source(), world.clone());
+    credentials.header().unwrap();
+    world.is_down(true);
+    world.passes(Duration::from_secs(3500));
+    assert_eq!(shown(&credentials.header().unwrap()), "Bearer AT2");
+    world.passes(Duration::from_secs(101));
+    assert!(credentials.header().unwrap_err().is_transient());
+    world.is_down(false);
+    assert!(credentials.header().is_ok());
+}
+
+#[test]
+fn a_revoked_token_of_a_source_is_forgotten_and_another_may_be_asked_for() {
+    let world = World::default();
+    let credentials = blocking::Credentials::from_source(source(), world.clone());
+    credentials.header().unwrap();
+    credentials.revoke().unwrap();
+    assert!(credentials.cached_header().is_none());
+    assert!(matches!(
+        credentials.record().unwrap_err(),
+        Error::NotAuthorized(NotAuthorized::NothingStored)
+    ));
+    assert_eq!(shown(&credentials.header().unwrap()), "Bearer AT3");
+}

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{StoreError, TransportError};
-use crate::{Cx, Error, Key, Record, Request, Response, Secret};
+use crate::{Cx, Error, Key, Record, Request, Response};
 
 /// What a flow wants next.
 #[must_use = "a step does nothing until a host performs it"]
@@ -212,10 +212,28 @@ pub struct SigningRequest {
     pub message: Vec<u8>,
 }
 
-/// A signature, in the form that JWS wants (RFC 7515).
-#[derive(Clone, Debug)]
+impl SigningRequest {
+    /// Asks for `message` signed with `algorithm` by the key of this name.
+    pub fn new(algorithm: impl Into<String>, key_id: impl Into<String>, message: impl Into<Vec<u8>>) -> Self {
+        Self {
+            algorithm: algorithm.into(),
+            key_id: key_id.into(),
+            message: message.into(),
+        }
+    }
+}
+
+/// The bytes of a signature, in the form that JWS has (RFC 7518 section 3): for ECDSA the two numbers one after the other, not DER.
+#[derive(Clone)]
 #[expect(clippy::exhaustive_structs, reason = "the bytes are all there is to it")]
-pub struct Signature(pub Secret);
+pub struct Signature(pub Vec<u8>);
+
+/// Prints no byte: what is signed here is a credential.
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} bytes]", self.0.len())
+    }
+}
 
 /// Why nothing was signed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

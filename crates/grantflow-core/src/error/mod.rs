@@ -21,7 +21,7 @@ pub use store::{StoreError, StoreErrorKind};
 pub use transport::{TransportError, TransportErrorKind};
 
 use crate::authorization::CallbackError;
-use crate::{EntropyError, Timestamp};
+use crate::{EntropyError, SignError, Timestamp};
 
 /// Why a flow ended without a value.
 ///
@@ -55,6 +55,10 @@ pub enum Error {
     RetryLater(Timestamp),
     /// The source of random bytes failed.
     Entropy(EntropyError),
+    /// Nothing was signed: whoever keeps the key must act.
+    NotSigned(SignError),
+    /// A signed token proves nothing: why, as the rest of a sentence. Whoever sent it must act.
+    TokenRefused(&'static str),
     /// The host cannot perform a step of this flow.
     Unsupported(&'static str),
     /// The caller, or a signal, stopped the flow.
@@ -155,6 +159,11 @@ impl fmt::Display for Error {
             }
             Self::RetryLater(at) => write!(f, "the server asked to be left alone until {at}"),
             Self::Entropy(error) => error.fmt(f),
+            Self::NotSigned(SignError::Refused) => f.write_str("nothing was signed: this host has no signer"),
+            Self::NotSigned(SignError::Failed) => {
+                f.write_str("nothing was signed: the key could not be used")
+            }
+            Self::TokenRefused(why) => write!(f, "the token is refused: {why}"),
             Self::Unsupported(step) => write!(f, "this host cannot {step}"),
             Self::Cancelled => f.write_str("cancelled"),
         }

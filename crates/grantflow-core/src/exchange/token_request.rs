@@ -37,6 +37,7 @@ pub struct TokenRequest {
     grant: Grant,
     scopes: Scopes,
     resources: Vec<String>,
+    anonymous: bool,
 }
 
 #[derive(Debug)]
@@ -101,7 +102,17 @@ impl TokenRequest {
             grant,
             scopes: Scopes::none(),
             resources: Vec::new(),
+            anonymous: false,
         }
+    }
+
+    /// Sends neither the client's id nor a proof of it: the grant says who asks ([RFC 7521 section 4.1]).
+    ///
+    /// [RFC 7521 section 4.1]: https://www.rfc-editor.org/rfc/rfc7521#section-4.1
+    #[must_use]
+    pub fn anonymous(mut self) -> Self {
+        self.anonymous = true;
+        self
     }
 
     /// Asks for these scopes. A refresh may ask for at most those granted before, which is also what no scopes mean
@@ -164,7 +175,11 @@ impl TokenRequest {
         for resource in &self.resources {
             form.push("resource", resource);
         }
-        let authorization = self.client.authentication().apply(&self.client, &mut form, cx)?;
+        let authorization = if self.anonymous {
+            None
+        } else {
+            self.client.authentication().apply(&self.client, &mut form, cx)?
+        };
         form.post(self.client.token_endpoint(), authorization)
     }
 

@@ -67,6 +67,19 @@ impl Header {
         Ok(self)
     }
 
+    /// With `"typ":"JWT"` before everything else, where oauth2client and google-auth have it ([RFC 7519 section 5.1]).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if there is a `typ` already.
+    ///
+    /// [RFC 7519 section 5.1]: https://www.rfc-editor.org/rfc/rfc7519#section-5.1
+    pub fn typed(&self) -> Result<Self, Error> {
+        // A header has at least its `alg`.
+        let rest = self.as_str().trim_start().trim_start_matches('{');
+        Self::from_json(&format!(r#"{{"typ":"JWT",{rest}"#))
+    }
+
     /// The algorithm.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {

@@ -1,6 +1,9 @@
 //! Which of several credentials: the parts of a key as options.
 
+use std::fmt::Write as _;
+
 use grantflow::Key;
+use grantflow::loopback::Visible;
 use serde_json::{Map, Value};
 
 use crate::exit::{Failure, USAGE};
@@ -157,11 +160,41 @@ pub(crate) fn candidates<'k>(keys: impl IntoIterator<Item = &'k Key>) -> Vec<Can
 
 /// An option as a shell takes it.
 fn option(name: &str, value: &str) -> String {
+    // Behind a space, a value that begins with `-` is an option.
+    let behind = if value.starts_with('-') { '=' } else { ' ' };
+    format!("--{name}{behind}{}", quoted(value))
+}
+
+/// A word as a shell takes it. What a terminal does not show as it is goes by its bytes in octal, as bash, ksh and zsh read it in
+/// every locale.
+pub(crate) fn quoted(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@+".contains(&byte);
     if !value.is_empty() && value.bytes().all(plain) {
-        return format!("--{name} {value}");
+        return value.to_owned();
     }
-    format!("--{name} '{}'", value.replace('\'', r"'\''"))
+    let is_shown = |text: &str| Visible(text).to_string() == text;
+    if is_shown(value) {
+        return format!("'{}'", value.replace('\'', r"'\''"));
+    }
+    let mut word = String::from("$'");
+    for character in value.chars() {
+        let mut buffer = [0; 4];
+        let text = character.encode_utf8(&mut buffer);
+        match character {
+            '\t' => word.push_str(r"\t"),
+            '\n' => word.push_str(r"\n"),
+            '\'' | '\\' => word.extend(['\\', character]),
+            character if is_shown(text) => word.push(character),
+            _ => {
+                for byte in text.bytes() {
+                    // Writing to a string cannot fail.
+                    let _ = write!(word, "\\{byte:03o}");
+                }
+            }
+        }
+    }
+    word.push('\'');
+    word
 }
 
 #[cfg(test)]

@@ -314,3 +314,60 @@ fn a_store_of_many_takes_all_that_an_old_file_has_and_gives_one_or_all_away_agai
     desk.run(&words).fails(2);
     desk.run(&[&words[..], &["--label", &label]].concat()).ok();
 }
+
+/// What no shell takes as it is, and no terminal.
+#[test]
+fn t26_candidates_of_any_kind_are_chosen_by_what_is_pasted_into_bash() {
+    if crate::support::find_program("bash").is_none() {
+        return crate::support::skip("bash is not installed");
+    }
+    let accounts = [
+        "-1",
+        "--help",
+        "-a 'b",
+        "c\td",
+        "e\u{1b}]0;x\u{7}'f\\n",
+        "-\ng",
+        "\u{e4}\u{202e}h1",
+        "\u{7f}0\u{9b}1",
+        "i\u{200b}",
+        "$j `k` \"l\" !m *",
+        "~",
+        "",
+    ];
+    let desk = Desk::new();
+    for account in accounts {
+        login(&desk, &[&format!("--account={account}")]);
+    }
+    let failed = run(&desk, &["info"]).fails(2);
+    let shown: Vec<&str> = failed
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("  --account"))
+        .collect();
+    let error = run(&desk, &["info", "--format", "json"]).fails(2).error();
+    let candidates = error["candidates"].as_array().unwrap();
+    assert_eq!((shown.len(), candidates.len()), (accounts.len(), accounts.len()));
+    for (options, candidate) in shown.iter().zip(candidates) {
+        assert!(
+            !options.contains(|c: char| c.is_control() || ('\u{200b}'..='\u{202e}').contains(&c)),
+            "{options}"
+        );
+        for locale in ["C", "C.UTF-8"] {
+            let script = format!("exec \"$0\" \"$@\" {options}");
+            let words = [
+                "-c",
+                &script,
+                crate::support::GRANTFLOW,
+                "info",
+                "--format",
+                "json",
+                STORE[0],
+                STORE[1],
+            ];
+            let mut shell = desk.program("bash", &words);
+            let info = done(shell.env("LC_ALL", locale)).ok().json();
+            assert_eq!(info["account"], candidate["account"], "{options}");
+        }
+    }
+}

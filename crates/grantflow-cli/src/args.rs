@@ -11,7 +11,7 @@ use grantflow::{Issuer, Origin, Secret};
 use crate::export::ExportArgs;
 use crate::import::ImportArgs;
 use crate::place::{Place, SealingKey};
-use crate::select::Selector;
+use crate::select::{Selector, several_scopes};
 
 /// OAuth 2.0 from the command line: log in once, then call APIs with tokens that refresh themselves.
 ///
@@ -73,12 +73,12 @@ pub(crate) enum Command {
     /// The browser is $BROWSER where that is set, else the default one. Without a browser the address to open is printed.
     Login(Box<Login>),
     /// Print an access token, refreshed first if it has to be
-    #[command(after_help = TOKEN_EXAMPLES)]
+    #[command(after_help = TOKEN_EXAMPLES, mut_arg("scopes", several_scopes))]
     Token(Selector),
     /// Print the Authorization header line
     ///
     /// For programs that read headers from a file or a pipe.
-    #[command(after_help = HEADER_EXAMPLES)]
+    #[command(after_help = HEADER_EXAMPLES, mut_arg("scopes", several_scopes))]
     Header(Selector),
     /// Run curl with the Authorization header, which no other process can see
     ///
@@ -88,7 +88,7 @@ pub(crate) enum Command {
     #[command(after_help = CURL_EXAMPLES)]
     Curl(Curl),
     /// Show what is stored: scopes, expiry, origins; no secret
-    #[command(after_help = INFO_EXAMPLES)]
+    #[command(after_help = INFO_EXAMPLES, mut_arg("scopes", several_scopes))]
     Info(Selector),
     /// List what is stored
     ///
@@ -98,7 +98,7 @@ pub(crate) enum Command {
     /// Revoke the credentials at the server and delete them here
     ///
     /// They are made unusable here first. If the server cannot be asked they stay so, and another `grantflow revoke` finishes.
-    #[command(after_help = REVOKE_EXAMPLES)]
+    #[command(after_help = REVOKE_EXAMPLES, mut_arg("scopes", several_scopes))]
     Revoke(Revoke),
     /// Copy credentials of oauth2client, gcloud or google-auth into the store
     ///

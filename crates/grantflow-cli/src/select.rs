@@ -47,6 +47,11 @@ pub(crate) struct Selector {
     user_agent: Option<String>,
 }
 
+/// Several scopes behind one option, for commands that have no other words behind it.
+pub(crate) fn several_scopes(scopes: clap::Arg) -> clap::Arg {
+    scopes.num_args(1..)
+}
+
 /// How to choose, for hints.
 pub(crate) const CHOOSE: &str = "choose one with --issuer, --client-id, --account, --scope or --label";
 

@@ -371,3 +371,32 @@ fn t26_candidates_of_any_kind_are_chosen_by_what_is_pasted_into_bash() {
         }
     }
 }
+
+#[test]
+fn several_scopes_may_follow_one_option_where_nothing_else_follows() {
+    let desk = Desk::new();
+    login(&desk, &["--account", "ann", "--scope", "profile", "email"]);
+    login(&desk, &["--account", "bob", "--scope", "profile"]);
+    for command in ["token", "header", "info", "revoke"] {
+        for scopes in [
+            &["--scope", "profile", "email"][..],
+            &["--scope", "email", "--scope", "profile"],
+        ] {
+            let words = [&[command][..], scopes, &["--account", "nobody"]].concat();
+            run(&desk, &words).fails(3);
+        }
+    }
+    let info = run(
+        &desk,
+        &["info", "--scope", "profile", "email", "--format", "json"],
+    )
+    .ok()
+    .json();
+    assert_eq!(info["account"], "ann");
+    // An address or a file is no scope.
+    run(
+        &desk,
+        &["export", "--as", "oauth2client", "--scope", "email", "out.json"],
+    )
+    .ok();
+}

@@ -1,7 +1,7 @@
 //! What the exit code means.
 
 use std::error::Error as _;
-use std::fmt;
+use std::{fmt, io};
 
 use grantflow::error::{ErrorCode, Foreign, ReplyProblem};
 use grantflow::loopback::Visible;
@@ -10,7 +10,8 @@ use serde_json::json;
 
 use crate::args::Format;
 use crate::output::{note, one_line};
-use crate::select::{self, Candidate};
+use crate::privacy::Flaw;
+use crate::select::{self, Candidate, quoted};
 
 pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
@@ -180,6 +181,11 @@ fn hint(error: &Error, code: u8) -> Option<String> {
                 .to_owned()
         }
         Error::Store(error) => match error.kind() {
+            StoreErrorKind::Full => "make room there, or name another place with --store".to_owned(),
+            StoreErrorKind::Io if is_missing(error) => {
+                let directory = error.path()?.display().to_string();
+                format!("make the directory first: `mkdir -p -m 700 {}`", quoted(&directory))
+            }
             StoreErrorKind::Corrupt => {
                 "it is left as it is; `grantflow login` with the options of the first time sets it aside".to_owned()
             }
@@ -194,9 +200,14 @@ fn hint(error: &Error, code: u8) -> Option<String> {
                 "name the key by --sealing-key; the record is left as it is".to_owned()
             }
             StoreErrorKind::DataKey => "nothing else opens what they have sealed".to_owned(),
-            StoreErrorKind::Insecure(_) => {
-                "file and directory must be yours alone (chmod 600 and 700); or name another place with --store"
+            StoreErrorKind::Insecure(why) => insecure(error, why, "--store"),
+            StoreErrorKind::InsecureKeys(why) => insecure(error, why, "--sealing-key"),
+            StoreErrorKind::Unsupported("read a sealed record without its data key") => {
+                "name it as sealed (--store file+sealed:PATH or multistore+sealed:DIRECTORY), and its key with --sealing-key"
                     .to_owned()
+            }
+            StoreErrorKind::Unsupported("take a record in the clear for a sealed one") => {
+                "name it without `+sealed` and without a sealing key".to_owned()
             }
             StoreErrorKind::LockTimeout { .. } => "try again when the other process has ended".to_owned(),
             StoreErrorKind::LockUnsupported => "name such a place with --store".to_owned(),
@@ -215,6 +226,22 @@ fn hint(error: &Error, code: u8) -> Option<String> {
         },
         _ => return None,
     })
+}
+
+/// What helps where others could read or replace something.
+fn insecure(error: &StoreError, why: &str, option: &str) -> String {
+    match (Flaw::named(why), error.path()) {
+        (Some(flaw), Some(path)) => flaw.advice(path, option),
+        _ => format!("name another place with {option}"),
+    }
+}
+
+/// Whether a directory is not there, nor the one above it: a store makes one, and no more.
+fn is_missing(error: &StoreError) -> bool {
+    let why = error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>());
+    why.is_some_and(|why| why.kind() == io::ErrorKind::NotFound)
 }
 
 #[cfg(test)]

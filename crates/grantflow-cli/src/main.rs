@@ -16,6 +16,7 @@ mod logging;
 mod login;
 mod output;
 mod place;
+mod privacy;
 mod record;
 mod select;
 mod session;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{About, Report};
 use crate::place::{Kind, SealingKey};
+use crate::privacy::Flaw;
 use crate::stores::{self, By, Named};
 
 /// How many names a line may have.
@@ -80,6 +81,7 @@ impl Report {
 
     #[cfg(unix)]
     fn privacy(&mut self, directory: &Path) {
+        use crate::select::quoted;
         use std::os::unix::fs::MetadataExt as _;
         let Ok(found) = fs::metadata(directory) else {
             return;
@@ -95,6 +97,18 @@ impl Report {
                 About::Directory,
                 format!("others may write to {shown} (mode {mode:03o})"),
                 advice,
+            );
+        } else if mode & 0o020 != 0 {
+            self.note(
+                About::Directory,
+                format!(
+                    "the group may write to {shown} (mode {mode:03o}, group {})",
+                    found.gid()
+                ),
+                format!(
+                    "who is in the group could replace what is stored: chmod g-w {}",
+                    quoted(&shown.to_string())
+                ),
             );
         } else {
             self.ok(About::Directory, format!("{shown} (mode {mode:03o})"));
@@ -116,7 +130,8 @@ impl Report {
                 return self.problem(About::Files, found, "name another place with --store");
             }
         };
-        let (mut files, mut locks, mut aside, mut others) = (0_usize, 0_usize, 0_usize, Vec::new());
+        let (mut files, mut locks, mut aside) = (0_usize, 0_usize, 0_usize);
+        let mut others: Vec<(String, Flaw, PathBuf)> = Vec::new();
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if !is_ours(&name) {
@@ -127,8 +142,8 @@ impl Report {
                 name if name.ends_with(".lock") => locks += 1,
                 _ => files += 1,
             }
-            if let Some(why) = not_private(&entry.path()) {
-                others.push(format!("{name} ({why})"));
+            if let Some((why, flaw)) = not_private(&entry.path()) {
+                others.push((format!("{name} ({why})"), flaw, entry.path()));
             }
         }
         if files + locks > 0 && others.is_empty() {
@@ -139,19 +154,20 @@ impl Report {
             let counted = format!("{}{modes}", counted.join(" and "));
             self.ok(About::Files, counted);
         }
-        if !others.is_empty() {
-            others.sort();
-            let more = others.len().saturating_sub(NAMES);
-            others.truncate(NAMES);
-            let mut found = others.join(", ");
+        others.sort_by(|one, other| (one.1 as u8, &one.0).cmp(&(other.1 as u8, &other.0)));
+        // What helps against one flaw does not help against another.
+        for alike in others.chunk_by(|one, other| one.1 == other.1) {
+            let Some((_, flaw, path)) = alike.first() else {
+                continue;
+            };
+            let mut found: Vec<&str> = alike.iter().map(|(name, _, _)| name.as_str()).collect();
+            let more = found.len().saturating_sub(NAMES);
+            found.truncate(NAMES);
+            let mut found = found.join(", ");
             if more > 0 {
                 found = format!("{found}, and {more} more");
             }
-            let advice = format!(
-                "if nobody could have read them, chmod 600 in {}; else revoke and log in again",
-                directory.display()
-            );
-            self.problem(About::Files, found, advice);
+            self.problem(About::Files, found, flaw.advice(path, "--store"));
         }
         if aside > 0 {
             self.note(
@@ -229,27 +245,27 @@ pub(super) fn directory_of(path: &Path) -> &Path {
 
 /// Why others could read or replace a file.
 #[cfg(unix)]
-fn not_private(path: &Path) -> Option<String> {
+fn not_private(path: &Path) -> Option<(String, Flaw)> {
     use std::os::unix::fs::MetadataExt as _;
     // One that has just gone is no matter.
     let found = fs::symlink_metadata(path).ok()?;
     if found.is_symlink() {
-        Some("a symbolic link".to_owned())
+        Some(("a symbolic link".to_owned(), Flaw::Link))
     } else if !found.is_file() {
-        Some("no file".to_owned())
+        Some(("no file".to_owned(), Flaw::NoFile))
     } else if found.uid() != rustix::process::geteuid().as_raw() {
-        Some(format!("of user {}", found.uid()))
+        Some((format!("of user {}", found.uid()), Flaw::Owner))
     } else if found.mode() & 0o077 != 0 {
-        Some(format!("mode {:03o}", found.mode() & 0o7777))
+        Some((format!("mode {:03o}", found.mode() & 0o7777), Flaw::Mode))
     } else if found.nlink() > 1 {
-        Some("a second name".to_owned())
+        Some(("a second name".to_owned(), Flaw::SecondName))
     } else {
         None
     }
 }
 
 #[cfg(not(unix))]
-fn not_private(_: &Path) -> Option<String> {
+fn not_private(_: &Path) -> Option<(String, Flaw)> {
     None
 }
 

@@ -309,3 +309,65 @@ fn what_is_wrong_besides_the_store_is_1() {
         .fails(1);
     assert!(worst(&failed.json(), "certificates").1.contains("none.pem"));
 }
+
+/// Only a mode is changed by chmod.
+#[test]
+#[cfg(unix)]
+fn t56_t57_what_the_doctor_advises_helps_against_what_it_found() {
+    use crate::support::set_mode;
+    let desk = Desk::new();
+    desk.login(&["--store", "multistore:many"]).ok();
+    let file = desk.path("many").join(&desk.names("many")[0]);
+    let whole = std::fs::read(&file).unwrap();
+    let advice = |found: &str| {
+        let value = desk
+            .run(&["doctor", "--format", "json", "--store", "multistore:many"])
+            .fails(6)
+            .json();
+        let (_, what, todo) = worst(&value, "files");
+        assert!(what.contains(found), "{found}: {value}");
+        let all = value.to_string();
+        (todo, all.contains("chmod"))
+    };
+    set_mode(&file, 0o640);
+    assert!(advice("mode 640").0.contains("chmod 600"));
+    set_mode(&file, 0o600);
+    std::fs::hard_link(&file, desk.path("second")).unwrap();
+    let (todo, chmod) = advice("a second name");
+    assert!(todo.contains("-samefile") && !chmod, "{todo}");
+    std::fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(desk.path("second"), &file).unwrap();
+    let (todo, chmod) = advice("a symbolic link");
+    assert!(todo.contains("remove the link") && !chmod, "{todo}");
+    std::fs::remove_file(&file).unwrap();
+    done(&mut desk.program("mkfifo", &[file.to_str().unwrap()])).ok();
+    let (todo, chmod) = advice("no file");
+    assert!(todo.contains("move it away") && !chmod, "{todo}");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, whole).unwrap();
+    set_mode(&file, 0o600);
+    if std::os::unix::fs::chown(&file, Some(12345), None).is_ok() {
+        let (todo, chmod) = advice("of user 12345");
+        assert!(todo.contains("chown") && !chmod, "{todo}");
+    } else {
+        crate::support::skip("only root can give a file away");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_directory_that_its_group_may_write_to_is_a_note() {
+    let desk = Desk::new();
+    desk.login(&["--store", "multistore:many"]).ok();
+    crate::support::set_mode(&desk.path("many"), 0o770);
+    let value = desk
+        .run(&["doctor", "--format", "json", "--store", "multistore:many"])
+        .ok()
+        .json();
+    let (grade, found, advice) = worst(&value, "directory");
+    assert_eq!(grade, "note");
+    assert!(
+        found.contains("group may write") && advice.contains("chmod g-w"),
+        "{value}"
+    );
+}

@@ -168,5 +168,16 @@ fn t56_a_key_file_is_the_users_alone() {
     let problem: Value = desk
         .run(&[&["token", "--format", "json"][..], &options].concat())
         .error();
-    assert!(problem["hint"].as_str().unwrap().contains("chmod"), "{problem}");
+    assert!(
+        problem["hint"]
+            .as_str()
+            .unwrap()
+            .contains("chmod 600 keys/key.json"),
+        "{problem}"
+    );
+    let error = problem["error"].as_str().unwrap();
+    assert!(
+        error.contains("the key file") && !error.contains("store"),
+        "{error}"
+    );
 }

@@ -307,7 +307,14 @@ fn t56_t57_t58_a_place_that_others_could_read_or_replace_is_refused() {
     set_mode(desk.dir.path(), 0o700);
     std::fs::rename(desk.file(), desk.path("elsewhere")).unwrap();
     std::os::unix::fs::symlink(desk.path("elsewhere"), desk.file()).unwrap();
-    insecure("a link");
+    for words in [&["token"][..], &desk.login_words(&["--scope", "more"])] {
+        let failed = desk.run(words).fails(6);
+        assert!(failed.stderr.contains("symbolic link"), "{failed:?}");
+        assert!(
+            failed.stderr.contains("name the file itself") && !failed.stderr.contains("chmod"),
+            "{failed:?}"
+        );
+    }
     std::fs::remove_file(desk.file()).unwrap();
     std::fs::rename(desk.path("elsewhere"), desk.file()).unwrap();
     desk.run(&["token"]).ok();
@@ -325,4 +332,73 @@ fn nobody_is_asked_for_a_consent_that_could_not_be_stored() {
         assert!(!failed.stderr.contains("/authorize"), "{store}: {failed:?}");
     }
     assert_eq!(desk.server.stats().authorization_requests, 0);
+}
+
+#[test]
+fn a_place_of_another_kind_is_told_what_it_is_named_as() {
+    let desk = Desk::new();
+    desk.login(&["--store", "multistore:many"]).ok();
+    let hints = |words: &[&str], hint: &str| {
+        let failed = desk.run(words).fails(6);
+        assert!(failed.stderr.contains(hint), "{words:?}: {hint}: {failed:?}");
+    };
+    for words in [&["token"][..], &desk.login_words(&[])] {
+        hints(
+            &[words, &["--store", "file:many"]].concat(),
+            "--store multistore:many",
+        );
+    }
+    let sealed = [
+        "--store",
+        "file+sealed:sealed.json",
+        "--sealing-key",
+        "file:key.json",
+    ];
+    desk.run(&desk.login_words(&sealed)).ok();
+    for words in [&["token"][..], &["list"], &desk.login_words(&[])] {
+        hints(
+            &[words, &["--store", "file:sealed.json"]].concat(),
+            "file+sealed:",
+        );
+    }
+    let many = [
+        "--store",
+        "multistore+sealed:vault",
+        "--sealing-key",
+        "file:key.json",
+    ];
+    desk.run(&desk.login_words(&many)).ok();
+    hints(&["token", "--store", "multistore:vault"], "multistore+sealed:");
+    desk.login(&[]).ok();
+    let clear = [
+        "--store",
+        "file+sealed:credentials.json",
+        "--sealing-key",
+        "file:key.json",
+    ];
+    hints(&[&["token"][..], &clear].concat(), "without `+sealed`");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_directory_that_is_missing_is_made_by_what_is_hinted_at() {
+    let desk = Desk::new();
+    for (store, directory) in [
+        ("file:no/such/c.json", "no/such"),
+        ("file:a b/it's/c.json", "a b/it's"),
+        ("multistore:many/deep", "many/deep"),
+    ] {
+        let failed = desk.login(&["--store", store]).fails(6);
+        let made = failed
+            .stderr
+            .lines()
+            .find_map(|line| line.split_once('`'))
+            .unwrap()
+            .1;
+        let made = made.split_once('`').unwrap().0;
+        assert!(made.starts_with("mkdir -p"), "{failed:?}");
+        done(&mut desk.program("sh", &["-c", made])).ok();
+        assert_eq!(crate::support::mode(&desk.path(directory)), 0o700);
+        desk.login(&["--store", store]).ok();
+    }
 }

@@ -47,6 +47,8 @@ pub enum StoreErrorKind {
     ReadOnly,
     /// Others could read or replace the file: a symbolic link, a foreign owner, bits for group or others.
     Insecure(&'static str),
+    /// The same of the file of the data keys.
+    InsecureKeys(&'static str),
     /// The one place holds a record of another key.
     OtherRecord,
     /// A save without the lock, or for another key than the locked one.
@@ -160,6 +162,7 @@ impl fmt::Display for StoreError {
                 f.write_str("the store cannot be written; give it a directory that this user may write to")?;
             }
             StoreErrorKind::Insecure(why) => write!(f, "the store is not private: {why}")?,
+            StoreErrorKind::InsecureKeys(why) => write!(f, "the key file is not private: {why}")?,
             StoreErrorKind::OtherRecord => f.write_str("the store holds the record of another key")?,
             StoreErrorKind::NotLocked => f.write_str("the record to save is not the locked one")?,
             StoreErrorKind::Conflict => f.write_str("a newer record is stored")?,

@@ -88,12 +88,12 @@ impl KeyFile {
 
 impl KeySource for KeyFile {
     fn keys(&self) -> Result<Vec<DataKey>, StoreError> {
-        self.parsed(self.place.read()?)
+        self.parsed(self.place.read().map_err(of_the_keys)?)
     }
 
     fn add(&self, new: DataKey, before: Option<KeyId>) -> Result<Vec<DataKey>, StoreError> {
-        let (_turn, held) = self.turns.lock(&self.place, PATIENCE)?;
-        let mut keys = self.parsed(self.place.load(&held.dir)?)?;
+        let (_turn, held) = self.turns.lock(&self.place, PATIENCE).map_err(of_the_keys)?;
+        let mut keys = self.parsed(self.place.load(&held.dir).map_err(of_the_keys)?)?;
         if keys.first().map(DataKey::id) != before {
             return Ok(keys);
         }
@@ -105,6 +105,18 @@ impl KeySource for KeyFile {
             return Err(StoreError::new(StoreErrorKind::DataKey).at(self.path()));
         }
         Ok(kept)
+    }
+}
+
+/// An error about a file, which is not that of a record.
+fn of_the_keys(error: StoreError) -> StoreError {
+    let StoreErrorKind::Insecure(why) = error.kind() else {
+        return error;
+    };
+    let insecure = StoreError::new(StoreErrorKind::InsecureKeys(why));
+    match error.path() {
+        Some(path) => insecure.at(path),
+        None => insecure,
     }
 }
 

@@ -180,6 +180,16 @@ fn hint(error: &Error, code: u8) -> Option<String> {
             "this server revokes nothing: end the access in your account there, and run `grantflow revoke --local` to delete the credentials here"
                 .to_owned()
         }
+        Error::BadReply(reply) => match (reply.problem(), reply.named()) {
+            (ReplyProblem::Issuer, Some(issuer)) => {
+                format!("if that is the server that is meant, name it so: --issuer {}", quoted(issuer))
+            }
+            (ReplyProblem::NoMetadata, _) => {
+                "check the address behind --issuer; where a server has no metadata, name the client by --client-secrets"
+                    .to_owned()
+            }
+            _ => return None,
+        },
         Error::Store(error) => match error.kind() {
             StoreErrorKind::Full => "make room there, or name another place with --store".to_owned(),
             StoreErrorKind::Io if is_missing(error) => {

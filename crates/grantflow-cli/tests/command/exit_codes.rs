@@ -437,3 +437,38 @@ fn t54_what_could_not_be_revoked_can_be_deleted_here() {
     assert!(deleted.stdout.contains("the server was not told"), "{deleted:?}");
     assert!(!desk.file().exists());
 }
+
+#[test]
+fn an_issuer_that_the_server_calls_otherwise_is_told_with_that_name() {
+    let desk = Desk::new();
+    let issuer = format!("{}/", desk.issuer());
+    let failed = desk
+        .run(&["login", "--issuer", &issuer, "--client-id", "native-app"])
+        .fails(7);
+    assert!(
+        failed.stderr.contains(&format!(
+            "names another issuer than the one asked: {}\n",
+            desk.issuer()
+        )),
+        "{failed:?}"
+    );
+    assert!(
+        failed.stderr.contains(&format!("--issuer {}\n", desk.issuer())),
+        "{failed:?}"
+    );
+}
+
+#[test]
+fn metadata_that_are_not_there_are_told_with_the_address() {
+    let desk = Desk::new();
+    let issuer = format!("{}/foo", desk.issuer());
+    let failed = desk
+        .run(&["login", "--issuer", &issuer, "--client-id", "native-app"])
+        .fails(4);
+    let address = format!("{issuer}/.well-known/openid-configuration");
+    assert!(
+        failed.stderr.contains("no metadata") && failed.stderr.contains(&address),
+        "{failed:?}"
+    );
+    assert!(failed.stderr.contains("--issuer"), "{failed:?}");
+}

@@ -1,6 +1,7 @@
 //! Replies that the protocol does not allow; the body is never kept.
 
 use std::fmt;
+use std::sync::Arc;
 
 use http::StatusCode;
 
@@ -8,12 +9,13 @@ use super::Outcome;
 use crate::Timestamp;
 
 /// A reply that made no sense, without its body.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct BadReply {
     status: StatusCode,
     problem: ReplyProblem,
     retry_at: Option<Timestamp>,
+    named: Option<Arc<str>>,
 }
 
 /// What was wrong with a reply.
@@ -43,8 +45,10 @@ pub enum ReplyProblem {
     Repeated,
     /// A token of a type that this client cannot use.
     TokenType,
-    /// The issuer is not the one that was asked.
+    /// The issuer is not the one that was asked; [`BadReply::named`] is the one that the reply names.
     Issuer,
+    /// There are no metadata where they were asked for, which is [`BadReply::named`].
+    NoMetadata,
 }
 
 impl BadReply {
@@ -55,10 +59,17 @@ impl BadReply {
             status,
             problem,
             retry_at: None,
+            named: None,
         }
     }
 
-    pub(crate) const fn retry(mut self, at: Option<Timestamp>) -> Self {
+    /// Adds what the problem is about: an issuer or an address, without a query.
+    pub(crate) fn naming(mut self, named: impl Into<Arc<str>>) -> Self {
+        self.named = Some(named.into());
+        self
+    }
+
+    pub(crate) fn retry(mut self, at: Option<Timestamp>) -> Self {
         self.retry_at = at;
         self
     }
@@ -73,6 +84,13 @@ impl BadReply {
     #[must_use]
     pub const fn problem(&self) -> ReplyProblem {
         self.problem
+    }
+
+    /// What the problem is about, where it has a name: an issuer, or the address of metadata. It is one that could be asked, and has
+    /// no query.
+    #[must_use]
+    pub fn named(&self) -> Option<&str> {
+        self.named.as_deref()
     }
 
     /// When the server asked to be left alone until.
@@ -115,7 +133,14 @@ impl fmt::Display for BadReply {
             ReplyProblem::Invalid(member) => write!(f, "has an impossible {member:?}"),
             ReplyProblem::Repeated => f.write_str("has a repeated member or is nested too deep"),
             ReplyProblem::TokenType => f.write_str("grants a token of an unknown type"),
-            ReplyProblem::Issuer => f.write_str("names another issuer than the one asked"),
+            ReplyProblem::Issuer => {
+                f.write_str("names another issuer than the one asked")?;
+                self.named.iter().try_for_each(|named| write!(f, ": {named}"))
+            }
+            ReplyProblem::NoMetadata => {
+                f.write_str("is that there are no metadata")?;
+                self.named.iter().try_for_each(|named| write!(f, " at {named}"))
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 //! [RFC 8414]: https://www.rfc-editor.org/rfc/rfc8414
 //! [OpenID Connect Discovery]: https://openid.net/specs/openid-connect-discovery-1_0.html
 
-use http::{HeaderValue, Method, header};
+use http::{HeaderValue, Method, StatusCode, header};
 
 use super::members::{Member, Members, as_text, as_texts};
 use super::{object, refusal, send};
@@ -128,13 +128,27 @@ impl MetadataRequest {
     ///
     /// # Errors
     ///
-    /// [`Error::BadReply`] with [`ReplyProblem::Issuer`] if the document is about another server, and with another problem if
-    /// it makes no sense, lacks a token endpoint, or lists code challenge methods without `S256`; [`Error::Server`] if
-    /// the server refused.
+    /// [`Error::BadReply`] with [`ReplyProblem::Issuer`] if the document is about another server, with
+    /// [`ReplyProblem::NoMetadata`] if there is none, and with another problem if it makes no sense, lacks a token endpoint, or
+    /// lists code challenge methods without `S256`; [`Error::Server`] if the server refused.
     ///
     /// [RFC 8414 section 3.3]: https://www.rfc-editor.org/rfc/rfc8414#section-3.3
     pub fn parse(&self, reply: &Response, cx: &Cx<'_>) -> Result<ServerMetadata, Error> {
-        read(self, &object(reply, cx)?).map_err(|problem| refusal::bad(reply, problem, cx))
+        if reply.status() == StatusCode::NOT_FOUND {
+            return Err(refusal::bad_at(
+                reply,
+                ReplyProblem::NoMetadata,
+                &self.address(),
+                cx,
+            ));
+        }
+        let members = object(reply, cx)?;
+        read(self, &members).map_err(|problem| match named(&members) {
+            Some(issuer) if problem == ReplyProblem::Issuer => {
+                refusal::bad_at(reply, problem, issuer.as_str(), cx)
+            }
+            _ => refusal::bad(reply, problem, cx),
+        })
     }
 
     /// Sends the request and reads the reply; it ends in the errors of [`to_http`](Self::to_http) and [`parse`](Self::parse).
@@ -289,6 +303,13 @@ fn read(request: &MetadataRequest, members: &Members<'_>) -> Result<ServerMetada
     })
 }
 
+/// The issuer that the document names, if it is one: anything else is not fit to be shown.
+fn named(members: &Members<'_>) -> Option<Issuer> {
+    let name = as_text(members.other("issuer")?)?;
+    let issuer = (name.len() <= LONGEST_SHOWN).then(|| Issuer::allow_http_for_loopback(name));
+    issuer?.ok()
+}
+
 /// Plain http is for servers that are themselves on a loopback literal. `None` for what is no such address.
 fn endpoint(member: Member<'_>, issuer: &Issuer) -> Option<Option<Endpoint>> {
     let Some(value) = member else { return Some(None) };
@@ -300,6 +321,9 @@ fn endpoint(member: Member<'_>, issuer: &Issuer) -> Option<Option<Endpoint>> {
     };
     endpoint.ok().map(Some)
 }
+
+/// The most that an error says of a name.
+const LONGEST_SHOWN: usize = 512;
 
 const METHODS: &str = "token_endpoint_auth_methods_supported";
 const ISS_PROMISED: &str = "authorization_response_iss_parameter_supported";

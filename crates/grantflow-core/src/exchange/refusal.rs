@@ -53,5 +53,13 @@ pub(super) fn bad(reply: &Response, problem: ReplyProblem, cx: &Cx<'_>) -> Error
         .into()
 }
 
+/// The same about an issuer or an address, which has no query.
+pub(super) fn bad_at(reply: &Response, problem: ReplyProblem, named: &str, cx: &Cx<'_>) -> Error {
+    BadReply::new(reply.status(), problem)
+        .retry(retry_at(reply.headers(), cx.wall()))
+        .naming(named)
+        .into()
+}
+
 /// The most that is read of any reply.
 const LARGEST: usize = 1 << 20;

@@ -236,3 +236,56 @@ fn the_document_is_asked_for_with_get_and_no_credentials() {
     assert_eq!(request.headers()["accept"], JSON);
     assert!(request.headers().get("authorization").is_none() && request.body().is_empty());
 }
+
+#[test]
+fn t26_an_error_names_the_issuer_of_the_document_if_it_could_be_one() {
+    let named = |issuer: &str| match changed("issuer", json!(issuer)) {
+        Err(Error::BadReply(bad)) => bad.named().map(str::to_owned),
+        other => panic!("{other:?}"),
+    };
+    let other = "https://server.example.com/a/";
+    assert_eq!(named(other).as_deref(), Some(other));
+    let error = changed("issuer", json!(other)).unwrap_err();
+    assert!(error.to_string().ends_with(&format!(": {other}")), "{error}");
+    let long = format!("https://x.example/{}", "a".repeat(600));
+    for hostile in [
+        "",
+        "evil",
+        "https://x.example/?q",
+        "https://u:p@x.example/",
+        "https://x.example/\u{1b}[2J",
+        &long,
+    ] {
+        assert_eq!(named(hostile), None, "{hostile}");
+    }
+}
+
+#[test]
+fn metadata_that_are_not_there_are_told_with_the_address_that_was_asked() {
+    let issuer = Issuer::new(ISSUER).unwrap();
+    for (request, address) in [
+        (
+            MetadataRequest::new(&issuer),
+            "https://server.example.com/.well-known/oauth-authorization-server/a",
+        ),
+        (
+            MetadataRequest::openid(&issuer),
+            "https://server.example.com/a/.well-known/openid-configuration",
+        ),
+    ] {
+        for body in [r#"{"error":"not_found"}"#, "<html>", ""] {
+            let error = at(|cx| request.parse(&reply(404, JSON, body), cx)).unwrap_err();
+            let Error::BadReply(bad) = &error else {
+                panic!("{error:?}")
+            };
+            assert_eq!(
+                (bad.problem(), bad.named()),
+                (ReplyProblem::NoMetadata, Some(address))
+            );
+            assert_eq!(
+                error.to_string(),
+                format!("the server's reply (404) is that there are no metadata at {address}")
+            );
+        }
+    }
+}

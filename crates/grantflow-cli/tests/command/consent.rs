@@ -195,3 +195,12 @@ fn t25_a_browser_that_does_not_start_leaves_the_address_to_the_user() {
     desk.server.browser().follow(&location).unwrap();
     login.end().ok();
 }
+
+#[test]
+fn a_redirect_with_a_code_and_an_error_is_told_as_such() {
+    let desk = Desk::new();
+    let words = desk.login_words(&[]);
+    let both = browser("code=x&error=access_denied");
+    let refused = done(desk.command(&words).env("BROWSER", both)).fails(7);
+    assert!(refused.stderr.contains("both a code and an error"), "{refused:?}");
+}

@@ -45,6 +45,7 @@ impl<'a> Callback<'a> {
         match (self.parameters.get("code"), self.parameters.get("error")) {
             (Some(code), None) if self.place == Place::Query => Ok(Secret::from(code)),
             (None, Some(code)) => Err(self.refusal(code)),
+            (Some(_), Some(_)) => Err(CallbackError::CodeAndError.into()),
             _ => Err(CallbackError::NoCode.into()),
         }
     }
@@ -92,8 +93,10 @@ pub enum CallbackError {
     Issuer,
     /// The authorization was begun too long ago.
     Expired,
-    /// Neither a code nor an error is there, or both are.
+    /// Neither a code nor an error is where it belongs.
     NoCode,
+    /// Both a code and an error are there.
+    CodeAndError,
 }
 
 impl fmt::Display for CallbackError {
@@ -105,6 +108,7 @@ impl fmt::Display for CallbackError {
             Self::Issuer => "the redirect comes from another authorization server",
             Self::Expired => "the login was begun too long ago",
             Self::NoCode => "the redirect has neither a code nor an error",
+            Self::CodeAndError => "the redirect has both a code and an error",
         })
     }
 }

@@ -220,7 +220,10 @@ fn t08_a_redirect_that_can_be_read_in_two_ways_is_refused() {
         ("/cb?code=a&state={}%00", CallbackError::Malformed),
         ("/cb?code=a&state={}&%00=x", CallbackError::Malformed),
         ("/cb?code=a%&state={}", CallbackError::Malformed),
-        ("/cb?code=a&error=access_denied&state={}", CallbackError::NoCode),
+        (
+            "/cb?code=a&error=access_denied&state={}",
+            CallbackError::CodeAndError,
+        ),
         ("/cb?state={}", CallbackError::NoCode),
         ("/cb?code=&state={}", CallbackError::NoCode),
         ("/cb?code=&error=&state={}", CallbackError::NoCode),

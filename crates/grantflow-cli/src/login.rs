@@ -58,7 +58,8 @@ pub(crate) fn login(args: &Args, login: &Login) -> Result<(), Failure> {
     );
     prompt.end();
     guard::settled();
-    let key = asked?.record()?.key().clone();
+    let asked = asked.map_err(|error| prompt.explain(error.into()))?;
+    let key = asked.record()?.key().clone();
     aside.tell();
     let record = bring_up_to_date(&*session.store, &key, &client, &origins)?;
     if !prompt.asked.get() && args.format == Format::Text {
@@ -225,6 +226,8 @@ struct Conversation {
     terminal: TerminalPrompt,
     spinner: RefCell<Option<ProgressBar>>,
     asked: Cell<bool>,
+    /// What the server said to a refusal. The error that ends the login says it, once.
+    refusal: RefCell<Option<String>>,
 }
 
 impl Conversation {
@@ -233,12 +236,29 @@ impl Conversation {
             spinner.finish_and_clear();
         }
     }
+
+    /// The failure with what the server said.
+    fn explain(&self, failure: Failure) -> Failure {
+        match self.refusal.take() {
+            Some(why) => {
+                let message = format!("{}: {why}", failure.message());
+                let code = failure.code();
+                failure.instead(code, message)
+            }
+            None => failure,
+        }
+    }
 }
 
 impl Prompt for Conversation {
     fn say(&self, message: &Message<'_>) {
         self.asked.set(true);
         self.end();
+        if let Message::Refused(refusal) = message {
+            let why = refusal.description().filter(|why| !why.is_empty());
+            self.refusal.replace(why.map(str::to_owned));
+            return;
+        }
         self.terminal.say(message);
         // Where the user may have to type, nothing turns.
         if matches!(message, Message::Opened { .. }) {

@@ -197,6 +197,19 @@ fn t25_a_browser_that_does_not_start_leaves_the_address_to_the_user() {
 }
 
 #[test]
+fn a_denial_is_told_once_with_what_the_server_says_of_it() {
+    for format in ["text", "json"] {
+        let desk = Desk::new();
+        let words = desk.login_words(&["--format", format]);
+        let said = "error=access_denied&error_description=not%20today";
+        let denied = done(desk.command(&words).env("BROWSER", browser(said))).fails(5);
+        assert_eq!(denied.stderr.matches("access_denied").count(), 1, "{denied:?}");
+        assert_eq!(denied.stderr.matches("not today").count(), 1, "{denied:?}");
+        assert!(!denied.stderr.contains("was not granted"), "{denied:?}");
+    }
+}
+
+#[test]
 fn a_redirect_with_a_code_and_an_error_is_told_as_such() {
     let desk = Desk::new();
     let words = desk.login_words(&[]);

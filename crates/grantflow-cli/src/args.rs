@@ -153,6 +153,12 @@ pub(crate) struct Login {
     #[arg(long, value_name = "FILE", requires = "issuer")]
     pub(crate) client_secret_file: Option<PathBuf>,
 
+    /// How the client secret is sent, where the server lists several ways and means one
+    ///
+    /// Without the option it is the way that the file of the client or the server's metadata say: `basic` where they take both.
+    #[arg(long, value_name = "WAY")]
+    pub(crate) client_auth: Option<ClientAuth>,
+
     /// Scopes to ask for; may be repeated
     #[arg(long = "scope", value_name = "SCOPE", num_args = 1..)]
     pub(crate) scopes: Vec<String>,
@@ -177,6 +183,15 @@ pub(crate) struct Login {
 
     #[command(flatten)]
     pub(crate) receiver: LoginArgs,
+}
+
+/// How a client sends its secret (RFC 6749 section 2.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub(crate) enum ClientAuth {
+    /// In the Authorization header (client_secret_basic)
+    Basic,
+    /// In the body of the request (client_secret_post)
+    Post,
 }
 
 #[derive(Debug, clap::Args)]

@@ -170,7 +170,7 @@ fn hint(error: &Error, code: u8) -> Option<String> {
     Some(match error {
         _ if code == LOGIN_NEEDED => "run `grantflow login` with the options of the first time".to_owned(),
         Error::Server(refusal) if *refusal.code() == ErrorCode::InvalidClient => {
-            "check the client's id and secret; `grantflow login` with the options of the first time and the new secret (--client-secret-file) stores it, and `grantflow revoke --local` deletes the credentials here"
+            "check the client's id and secret; `grantflow login` with the options of the first time and the new secret (--client-secret-file), or another way to send it (--client-auth), stores that; `grantflow revoke --local` deletes the credentials here"
                 .to_owned()
         }
         Error::OriginNotAllowed(origin) => {

@@ -13,7 +13,7 @@ use grantflow::{
 };
 use indicatif::ProgressBar;
 
-use crate::args::{Args, Format, Login};
+use crate::args::{Args, ClientAuth, Format, Login};
 use crate::aside::Aside;
 use crate::exit::{DENIED, FAILED, Failure, LOGIN_NEEDED, USAGE};
 use crate::output::{describe, lines, note, result, spinner, while_waiting};
@@ -98,6 +98,18 @@ fn client(login: &Login, session: &Session) -> Result<Client, Failure> {
                 USAGE,
                 "name a client: --client-secrets FILE, or --issuer URL and --client-id ID",
             ));
+        }
+    };
+    let client = match (login.client_auth, client.authentication().secret().cloned()) {
+        (None, _) => client,
+        (Some(ClientAuth::Basic), Some(secret)) => client.with_secret_basic(secret),
+        (Some(ClientAuth::Post), Some(secret)) => client.with_secret_post(secret),
+        (Some(_), None) => {
+            return Err(Failure::new(
+                USAGE,
+                "--client-auth says how a secret is sent, and there is none",
+            )
+            .hint("name it with --client-secret-file"));
         }
     };
     Ok(match &login.redirect_uri {

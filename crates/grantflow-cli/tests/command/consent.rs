@@ -217,3 +217,35 @@ fn a_redirect_with_a_code_and_an_error_is_told_as_such() {
     let refused = done(desk.command(&words).env("BROWSER", both)).fails(7);
     assert!(refused.stderr.contains("both a code and an error"), "{refused:?}");
 }
+
+#[test]
+fn a_client_authenticates_in_the_way_that_is_named() {
+    let desk = Desk::new();
+    std::fs::write(desk.path("secret"), "post-app-secret\n").unwrap();
+    let words = [
+        &["login", "--issuer", desk.issuer(), "--client-id", "post-app"][..],
+        &[
+            "--redirect-uri",
+            "http://127.0.0.1/callback",
+            "--client-secret-file",
+            "secret",
+        ],
+    ]
+    .concat();
+    // The metadata lists both ways; the client is registered for one.
+    let failed = desk.run(&words).fails(4);
+    assert!(failed.stderr.contains("--client-auth"), "{failed:?}");
+    desk.run(&[&words[..], &["--client-auth", "basic"]].concat())
+        .fails(4);
+    desk.run(&[&words[..], &["--client-auth", "post"]].concat()).ok();
+    desk.expire();
+    desk.run(&["token"]).ok();
+    // A way without a secret is none.
+    for words in [
+        desk.login_words(&["--client-auth", "post", "--store", "file:x.json"]),
+        desk.login_words(&["--client-auth", "jwt", "--store", "file:x.json"]),
+    ] {
+        let failed = desk.run(&words).fails(2);
+        assert!(failed.stderr.contains("--client-auth"), "{failed:?}");
+    }
+}

@@ -400,3 +400,103 @@ fn several_scopes_may_follow_one_option_where_nothing_else_follows() {
     )
     .ok();
 }
+
+#[test]
+fn each_record_that_cannot_be_read_is_listed_with_a_reason_of_its_own() {
+    let desk = Desk::new();
+    let accounts = [
+        "cut",
+        "empty",
+        "zeros",
+        "damaged",
+        "foreign",
+        "key",
+        "newer",
+        "moved",
+        "mode",
+        "link",
+        "directory",
+    ];
+    for account in accounts {
+        login(&desk, &["--account", account]);
+    }
+    let sealed = [
+        "--store",
+        "multistore+sealed:sealed",
+        "--sealing-key",
+        "file:key.json",
+    ];
+    desk.run(&desk.login_words(&sealed)).ok();
+    let of = |account: &str| file_of(&desk, account);
+    let files: Vec<_> = accounts.iter().map(|account| of(account)).collect();
+    let read = |at: usize| std::fs::read_to_string(&files[at]).unwrap();
+    let (cut, damaged, newer) = (read(0), read(3), read(6));
+    std::fs::write(&files[0], &cut[..cut.len() / 2]).unwrap();
+    std::fs::write(&files[1], "").unwrap();
+    std::fs::write(&files[2], [0; 100]).unwrap();
+    std::fs::write(&files[3], damaged.replace("native-app", "native-bpp")).unwrap();
+    std::fs::write(&files[4], r#"{"_class":"OAuth2Credentials"}"#).unwrap();
+    std::fs::copy(desk.path("key.json"), &files[5]).unwrap();
+    std::fs::write(
+        &files[6],
+        newer.replace("\"grantflow_file\":2", "\"grantflow_file\":9"),
+    )
+    .unwrap();
+    std::fs::write(&files[7], read(8)).unwrap();
+    let mut reasons = vec![
+        (0, "not whole"),
+        (1, "it is empty"),
+        (2, "nothing but zeros"),
+        (3, "its checksum is not that of what it holds"),
+        (4, "credentials of another library"),
+        (5, "data keys"),
+        (6, "newer version"),
+        (7, "record of another key"),
+    ];
+    #[cfg(unix)]
+    {
+        crate::support::set_mode(&files[8], 0o644);
+        std::fs::remove_file(&files[9]).unwrap();
+        std::os::unix::fs::symlink(desk.path("key.json"), &files[9]).unwrap();
+        std::fs::remove_file(&files[10]).unwrap();
+        std::fs::create_dir(&files[10]).unwrap();
+        reasons.extend([
+            (8, "group or others may access it"),
+            (9, "symbolic link"),
+            (10, "not a regular file"),
+        ]);
+    }
+    let name = desk
+        .names("sealed")
+        .into_iter()
+        .find(|name| name.ends_with(".json"))
+        .unwrap();
+    std::fs::copy(desk.path("sealed").join(&name), desk.path("many").join(&name)).unwrap();
+    let listed = run(&desk, &["list"]).fails(6).stdout;
+    let line = |name: &str| {
+        listed
+            .lines()
+            .find(|line| line.contains(name))
+            .unwrap_or_default()
+            .to_owned()
+    };
+    for (at, reason) in &reasons {
+        let line = line(files[*at].file_name().unwrap().to_str().unwrap());
+        assert!(
+            line.starts_with("not readable: ") && line.contains(reason),
+            "{reason}: {listed}"
+        );
+    }
+    assert!(line(&name).contains("sealed"), "{listed}");
+    // Nor is what is sealed, without its key or damaged.
+    let file = desk.path("sealed").join(&name);
+    let whole = std::fs::read_to_string(&file).unwrap();
+    let list = |words: &[&str]| desk.run(&[&["list"][..], words].concat()).fails(6).stdout;
+    std::fs::write(&file, whole.replace("\"generation\":", "\"generation\":1")).unwrap();
+    assert!(list(&sealed).contains("its checksum is not that of what it holds"));
+    std::fs::write(&file, &whole[..whole.len() - 9]).unwrap();
+    assert!(list(&sealed).contains("not whole"));
+    std::fs::write(&file, &whole).unwrap();
+    std::fs::remove_file(desk.path("key.json")).unwrap();
+    assert!(list(&sealed).contains("no such data key is at hand"));
+}

@@ -134,7 +134,7 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             StoreErrorKind::Corrupt => f.write_str("the stored record cannot be read")?,
-            StoreErrorKind::Foreign(what) => write!(f, "there is {what} where the record should be")?,
+            StoreErrorKind::Foreign(what) => write!(f, "the place of the record holds {what}")?,
             StoreErrorKind::Newer => f.write_str(
                 "the stored record was written by a newer version; update the program that reads it",
             )?,

@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 
 use super::data_key::random;
 use super::{DataKey, KeyId, KeySource};
-use crate::form::{Form, MAX_LENGTH, checksum, damaged_or_foreign};
+use crate::form::{CHECKSUM, Form, MAX_LENGTH, Why, checksum, damaged, damaged_or_foreign};
 
 const VERSION: u32 = 1;
 
@@ -212,18 +212,6 @@ fn undecryptable(id: KeyId, why: &'static str) -> StoreError {
     StoreError::new(StoreErrorKind::Undecryptable { key_id }).because(Why(why))
 }
 
-/// Why a record could not be opened.
-#[derive(Debug)]
-struct Why(&'static str);
-
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl std::error::Error for Why {}
-
 impl Form for Sealed {
     fn prepare(&self) -> Result<(), StoreError> {
         self.sealing().map(drop)
@@ -236,18 +224,18 @@ impl Form for Sealed {
     }
 
     fn read(&self, bytes: &[u8]) -> Result<Record, StoreError> {
-        let corrupt = || StoreError::new(StoreErrorKind::Corrupt);
+        let corrupt = || damaged("what it holds was not written by this library");
         if bytes.len() as u64 > MAX_LENGTH {
-            return Err(StoreError::new(damaged_or_foreign(bytes)));
+            return Err(damaged_or_foreign(bytes));
         }
         let Ok(outer) = serde_json::from_slice::<Outer<'_>>(bytes) else {
-            return Err(StoreError::new(unreadable(bytes)));
+            return Err(unreadable(bytes));
         };
         if outer.grantflow_sealed != VERSION {
-            return Err(StoreError::new(unreadable(bytes)));
+            return Err(unreadable(bytes));
         }
         if checksum(outer.envelope.get()) != outer.sha256 {
-            return Err(corrupt());
+            return Err(damaged(CHECKSUM));
         }
         let envelope: Envelope<'_> = serde_json::from_str(outer.envelope.get()).map_err(|_| corrupt())?;
         let id = KeyId::new(u64::from_str_radix(&envelope.key_id, 16).map_err(|_| corrupt())?);
@@ -272,12 +260,12 @@ impl Form for Sealed {
 }
 
 /// What is there, if it is none of ours that is sealed.
-fn unreadable(bytes: &[u8]) -> StoreErrorKind {
-    match serde_json::from_slice(bytes) {
+fn unreadable(bytes: &[u8]) -> StoreError {
+    StoreError::new(match serde_json::from_slice(bytes) {
         Ok(Heading { grantflow_sealed, .. }) if grantflow_sealed > VERSION => StoreErrorKind::Newer,
         Ok(Heading { grantflow_file, .. }) if grantflow_file > 0 => {
             StoreErrorKind::Unsupported("take a record in the clear for a sealed one")
         }
-        _ => damaged_or_foreign(bytes),
-    }
+        _ => return damaged_or_foreign(bytes),
+    })
 }

@@ -7,10 +7,12 @@
 //! anything else ──────────────────────────────────▶ Foreign
 //! ```
 
-use grantflow_core::StoreErrorKind;
 use grantflow_core::error::Foreign;
+use grantflow_core::{StoreError, StoreErrorKind};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+
+use super::Why;
 
 /// Where those parts are looked for: no head of ours is longer.
 const BEGINNING: usize = 512;
@@ -44,18 +46,29 @@ struct Members {
 }
 
 /// What bytes are that are no record.
-pub(crate) fn damaged_or_foreign(bytes: &[u8]) -> StoreErrorKind {
+pub(crate) fn damaged_or_foreign(bytes: &[u8]) -> StoreError {
+    if bytes.is_empty() {
+        return damaged("it is empty");
+    }
     if bytes.iter().all(|byte| *byte == 0) {
-        return StoreErrorKind::Corrupt;
+        return damaged("it is nothing but zeros");
     }
     if KEYS.iter().any(|part| has(bytes, part)) {
-        return StoreErrorKind::Foreign(Foreign::DataKeys);
+        return StoreError::new(StoreErrorKind::Foreign(Foreign::DataKeys));
     }
     if begins_as_ours(bytes) || PARTS.iter().any(|part| has(bytes, part)) {
-        return StoreErrorKind::Corrupt;
+        return damaged("it is not whole");
     }
-    StoreErrorKind::Foreign(foreign(bytes))
+    StoreError::new(StoreErrorKind::Foreign(foreign(bytes)))
 }
+
+/// What is left of a record, and how that shows.
+pub(crate) fn damaged(why: &'static str) -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt).because(Why(why))
+}
+
+/// How a changed bit shows.
+pub(crate) const CHECKSUM: &str = "its checksum is not that of what it holds";
 
 /// A whole beginning, or as much of one as there is.
 fn begins_as_ours(bytes: &[u8]) -> bool {

@@ -12,7 +12,7 @@ mod plain;
 use std::fmt;
 use std::sync::Arc;
 
-pub(crate) use foreign::damaged_or_foreign;
+pub(crate) use foreign::{CHECKSUM, damaged, damaged_or_foreign};
 use grantflow_core::{Protection, Record, StoreError};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -52,3 +52,15 @@ pub(crate) fn checksum(text: &str) -> String {
     }
     hex
 }
+
+/// Why something cannot be read, for people.
+#[derive(Debug)]
+pub(crate) struct Why(pub(crate) &'static str);
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Why {}

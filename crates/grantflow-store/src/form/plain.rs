@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::{Form, MAX_LENGTH, checksum, damaged_or_foreign};
+use super::{CHECKSUM, Form, MAX_LENGTH, checksum, damaged, damaged_or_foreign};
 
 const VERSION: u32 = 2;
 
@@ -71,20 +71,20 @@ impl Form for Plain {
 
     fn read(&self, bytes: &[u8]) -> Result<Record, StoreError> {
         if bytes.len() as u64 > MAX_LENGTH {
-            return Err(StoreError::new(damaged_or_foreign(bytes)));
+            return Err(damaged_or_foreign(bytes));
         }
         if let Some(record) = as_written(bytes) {
             return Record::from_json(record);
         }
         // serde_json's errors print values, so they go no further.
         let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(bytes) else {
-            return Err(StoreError::new(unreadable(bytes)));
+            return Err(unreadable(bytes));
         };
         if envelope.grantflow_file > VERSION {
             return Err(StoreError::new(StoreErrorKind::Newer));
         }
         if !envelope.is_whole() {
-            return Err(StoreError::new(StoreErrorKind::Corrupt));
+            return Err(damaged(CHECKSUM));
         }
         Record::from_json(envelope.record.get())
     }
@@ -112,12 +112,12 @@ fn crc32(text: &str) -> String {
 }
 
 /// What is there, if it is none of ours in the clear.
-fn unreadable(bytes: &[u8]) -> StoreErrorKind {
-    match serde_json::from_slice(bytes) {
+fn unreadable(bytes: &[u8]) -> StoreError {
+    StoreError::new(match serde_json::from_slice(bytes) {
         Ok(Heading { grantflow_file, .. }) if grantflow_file > VERSION => StoreErrorKind::Newer,
         Ok(Heading { grantflow_sealed, .. }) if grantflow_sealed > 0 => {
             StoreErrorKind::Unsupported("read a sealed record without its data key")
         }
-        _ => damaged_or_foreign(bytes),
-    }
+        _ => return damaged_or_foreign(bytes),
+    })
 }

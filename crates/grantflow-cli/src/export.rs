@@ -1,18 +1,19 @@
 //! `grantflow export`: stored credentials, written for another library.
 
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use grantflow::Record;
 use grantflow::loopback::Visible;
-use grantflow::store::import::{Export, ExportFormat};
+use grantflow::store::import::{Export, ExportFormat, Problem};
 use serde_json::json;
 
 use crate::args::Args;
-use crate::exit::{Failure, USAGE};
+use crate::exit::{FAILED, Failure, USAGE};
 use crate::import::may_rotate;
 use crate::output::{describe, note, result, while_waiting};
-use crate::select::Selector;
+use crate::select::{Selector, quoted};
 use crate::session::Session;
 
 #[derive(Debug, clap::Args)]
@@ -59,7 +60,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Writes what is stored.
 pub(crate) fn export(args: &Args, export: &ExportArgs) -> Result<(), Failure> {
-    if export.file == std::path::Path::new("-") {
+    if export.file == Path::new("-") {
         return Err(
             Failure::new(USAGE, "an export goes to a file, never to standard output")
                 .hint("name a file; one that is called `-` is ./-"),
@@ -123,12 +124,42 @@ pub(crate) fn export(args: &Args, export: &ExportArgs) -> Result<(), Failure> {
 fn write(export: &ExportArgs, writer: Export, records: &[Record]) -> Result<(), Failure> {
     #[cfg(unix)]
     let _held = if export.replace && export.library == Library::Oauth2clientMultiprocess {
-        Some(grantflow::store::import::FastenersLock::beside(
-            &export.file,
-            PATIENCE,
-        )?)
+        use grantflow::StoreErrorKind as Kind;
+        use std::error::Error as _;
+        let held = grantflow::store::import::FastenersLock::beside(&export.file, PATIENCE);
+        Some(held.map_err(|error| {
+            let is_of_the_place = matches!(error.kind(), Kind::Full | Kind::ReadOnly | Kind::Io);
+            let why = error.source().filter(|_| is_of_the_place);
+            match why.and_then(|why| why.downcast_ref()) {
+                Some(why) => unwritable(&export.file, why),
+                None => error.into(),
+            }
+        })?)
     } else {
         None
     };
-    Ok(writer.write(&export.file, records)?)
+    writer
+        .write(&export.file, records)
+        .map_err(|error| match error.problem() {
+            Problem::Io(why) => unwritable(&export.file, why),
+            _ => error.into(),
+        })
+}
+
+/// The system's reason, about the file that was named.
+fn unwritable(file: &Path, why: &io::Error) -> Failure {
+    let hint = match why.kind() {
+        ErrorKind::NotFound => {
+            let directory = file.parent().unwrap_or(file).display().to_string();
+            format!("make its directory first: mkdir -p {}", quoted(&directory))
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "make room there, or name a file on another disk".to_owned()
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "name a file in a directory that this user may write to".to_owned()
+        }
+        _ => "name a file elsewhere".to_owned(),
+    };
+    Failure::new(FAILED, format!("cannot write {}: {why}", file.display())).hint(hint)
 }

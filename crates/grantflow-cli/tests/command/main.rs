@@ -7,6 +7,8 @@ mod consent;
 #[cfg(unix)]
 mod curl;
 mod demo;
+#[cfg(target_os = "linux")]
+mod disk;
 mod doctor;
 mod exit_codes;
 #[cfg(unix)]

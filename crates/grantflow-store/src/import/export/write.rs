@@ -35,12 +35,17 @@ pub(in crate::import) struct Prepared(NamedTempFile);
 
 impl Prepared {
     pub(in crate::import) fn beside(path: &Path, room: usize) -> Result<Self, ForeignFileError> {
+        let mut options = File::options();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        // Opened here, and written as a file: the errors of what is made there name a file that nobody knows of.
         let mut file = tempfile::Builder::new()
             .prefix(".grantflow-")
             .suffix(".saving")
-            .tempfile_in(directory(path))?;
+            .make_in(directory(path), |name| options.open(name))?;
         // Written, since space cannot be reserved everywhere.
-        io::copy(&mut io::repeat(0).take(room as u64), &mut file)?;
+        io::copy(&mut io::repeat(0).take(room as u64), file.as_file_mut())?;
         Ok(Self(file))
     }
 
@@ -51,12 +56,13 @@ impl Prepared {
     }
 
     fn filled(self, content: &[u8]) -> io::Result<NamedTempFile> {
-        let mut file = self.0;
+        let mut named = self.0;
+        let file = named.as_file_mut();
         file.rewind()?;
         file.write_all(content)?;
-        file.as_file().set_len(content.len() as u64)?;
-        file.as_file().sync_all()?;
-        Ok(file)
+        file.set_len(content.len() as u64)?;
+        file.sync_all()?;
+        Ok(named)
     }
 }
 

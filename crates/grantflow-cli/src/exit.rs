@@ -72,6 +72,10 @@ impl Failure {
         self
     }
 
+    pub(crate) fn has_candidates(&self) -> bool {
+        !self.candidates.is_empty()
+    }
+
     pub(crate) fn code(&self) -> u8 {
         self.code
     }

@@ -2,11 +2,11 @@
 
 use grantflow::blocking::Credentials;
 use grantflow::flow::LOCK_PATIENCE;
-use grantflow::{AccessToken, StoreExt as _};
+use grantflow::{AccessToken, Error, StoreErrorKind, StoreExt as _};
 use serde_json::json;
 
 use crate::args::{Args, Revoke};
-use crate::exit::{Failure, NETWORK, REFUSED};
+use crate::exit::{Failure, LOGIN_NEEDED, NETWORK, REFUSED, STORE};
 use crate::output::{describe, lines, result, while_waiting};
 use crate::select::Selector;
 use crate::session::Session;
@@ -68,7 +68,8 @@ pub(crate) fn info(args: &Args, selector: &Selector) -> Result<(), Failure> {
 /// Ends the credentials.
 pub(crate) fn revoke(args: &Args, revoke: &Revoke) -> Result<(), Failure> {
     let session = Session::open(args)?;
-    let key = session.record(&revoke.which)?.key().clone();
+    let record = session.record(&revoke.which).map_err(nothing_to_revoke)?;
+    let key = record.key().clone();
     session.make_directory()?;
     if revoke.local {
         while_waiting("deleting", || session.store.delete(&key, LOCK_PATIENCE))?;
@@ -80,16 +81,36 @@ pub(crate) fn revoke(args: &Args, revoke: &Revoke) -> Result<(), Failure> {
     }
     let credentials = session.credentials_of(key);
     while_waiting("revoking", || credentials.revoke()).map_err(|error| {
+        let is_full = matches!(&error, Error::Store(store) if store.kind() == StoreErrorKind::Full);
         let failure = Failure::from(error);
-        if failure.code() != NETWORK {
-            return failure;
+        match failure.code() {
+            NETWORK => failure.hint(
+                "the credentials are unusable here already; run `grantflow revoke` again to end them at the server too",
+            ),
+            STORE if is_full => failure.hint(
+                "make room there and try again; or run `grantflow revoke --local`, which needs none: it deletes them here, and the server is not told",
+            ),
+            _ => nothing_to_revoke(failure),
         }
-        failure
-            .hint("the credentials are unusable here already; run `grantflow revoke` again to end them at the server too")
     })?;
     result(
         args.format,
         &format!("revoked, and deleted from {}", session.location),
         &json!({"revoked": true, "store": session.location}),
     )
+}
+
+/// To have nothing is no reason to log in for one who wants to log out.
+fn nothing_to_revoke(failure: Failure) -> Failure {
+    if failure.code() != LOGIN_NEEDED {
+        return failure;
+    }
+    let why = failure.message().trim_start_matches("a login is needed: ");
+    let message = format!("there is nothing to revoke: {why}");
+    let hint = if failure.has_candidates() {
+        "choose among these"
+    } else {
+        "if they are elsewhere, name the place with --store"
+    };
+    failure.instead(LOGIN_NEEDED, message).hint(hint)
 }

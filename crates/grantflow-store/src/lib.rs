@@ -55,7 +55,7 @@ mod on_thread;
 #[cfg(feature = "encrypted")]
 pub use encrypted::{DataKey, Encrypted, GivenKeys, KeyFile, KeyId, KeySource, Resealed, Sealable};
 #[cfg(feature = "file")]
-pub use file::FileStore;
+pub use file::{FileStore, RESERVED};
 #[cfg(all(feature = "keyring", feature = "encrypted"))]
 pub use keyring::KeyringKey;
 #[cfg(feature = "keyring")]

@@ -1,8 +1,10 @@
 //! What lies on the disk: the directory, the files in it, and whether locks work there.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+
+use grantflow::store::RESERVED;
 
 use super::{About, Report};
 use crate::place::{Kind, SealingKey};
@@ -185,6 +187,8 @@ impl Report {
     fn try_lock(&mut self, directory: &Path) {
         let path = directory.join(format!(".grantflow-doctor-{}", std::process::id()));
         let tried = excludes(&path);
+        // Once more from the beginning: what is written to reserve space goes with its file.
+        let room = tried.is_ok().then(|| has_room(&path));
         // It is empty, and nobody looks for it.
         let _ = fs::remove_file(&path);
         let shown = directory.display();
@@ -205,7 +209,29 @@ impl Report {
                 self.problem(About::Lock, found, elsewhere);
             }
         }
+        match room {
+            None => {}
+            Some(Ok(())) => self.ok(
+                About::Space,
+                format!("there is room in {shown} for what a refresh brings"),
+            ),
+            Some(Err(error)) => {
+                let found = format!("there is no room in {shown} for what a refresh brings: {error}");
+                self.problem(About::Space, found, NO_ROOM);
+            }
+        }
     }
+}
+
+/// What helps where a disk is full.
+pub(super) const NO_ROOM: &str = "tokens are handed out until they end, and cannot be refreshed: make room, or name another place with --store; `grantflow revoke --local` needs none";
+
+/// Whether as much can be written as a store reserves for a refresh.
+fn has_room(path: &Path) -> io::Result<()> {
+    let mut file = File::options().write(true).open(path)?;
+    file.write_all(&vec![0; RESERVED])?;
+    // Some file systems say only then that they are full.
+    file.sync_all()
 }
 
 enum Trouble {

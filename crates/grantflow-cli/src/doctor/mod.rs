@@ -83,6 +83,7 @@ enum About {
     Directory,
     Files,
     Lock,
+    Space,
     Credentials,
     Clock,
     Proxy,
@@ -106,6 +107,7 @@ impl About {
             Self::Directory => "directory",
             Self::Files => "files",
             Self::Lock => "lock",
+            Self::Space => "space",
             Self::Credentials => "credentials",
             Self::Clock => "clock",
             Self::Proxy => "proxy",
@@ -323,13 +325,19 @@ impl Report {
         }
     }
 
-    /// Takes the lock of each record, as a refresh would, and gives it back.
+    /// Takes the lock of each record, reserves what a refresh would, and gives both back.
     fn locks(&mut self, store: &dyn Store, records: &[Record]) {
         for record in records.iter().take(LOCKS) {
-            let Err(error) = store.lock(record.key(), Duration::ZERO) else {
+            // That of a login, which reserves at once what a refresh does before its request leaves.
+            let Err(error) = store.lock_for_login(record.key(), Duration::ZERO) else {
                 continue;
             };
             match error.kind() {
+                // That of its directory said so, or there is none.
+                StoreErrorKind::Full if self.has_problem(Some(|about| about == About::Space)) => {}
+                StoreErrorKind::Full => {
+                    self.problem(About::Space, Failure::from(error).message(), files::NO_ROOM);
+                }
                 StoreErrorKind::LockTimeout { .. } => self.note(
                     About::Lock,
                     Failure::from(error).message().replace(" for too long", ""),

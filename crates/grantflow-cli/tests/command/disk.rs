@@ -44,6 +44,47 @@ fn mount(desk: &Desk, options: &[&str]) -> bool {
 }
 
 #[test]
+fn r04_the_doctor_finds_a_full_disk_and_what_works_there_is_hinted_at() {
+    let desk = Desk::new();
+    let Some(disk) = Disk::below(&desk) else { return };
+    let space = |code| {
+        let value = desk.run(&["doctor", "--format", "json"]).fails(code).json();
+        let all = value["findings"].as_array().unwrap();
+        let mut found = all.iter().filter(|finding| finding["about"] == "space");
+        let one = found.next().unwrap_or_else(|| panic!("{value}")).clone();
+        assert!(found.next().is_none(), "{value}");
+        one
+    };
+    // Before the first login, too: that would be the first to find no room.
+    disk.fill();
+    assert_eq!(space(6)["grade"], "problem");
+    desk.login(&[]).fails(6);
+    disk.empty();
+    desk.login(&[]).ok();
+    assert_eq!(space(0)["grade"], "ok");
+    desk.expire();
+    let before = (desk.names("."), std::fs::read(desk.file()).unwrap());
+
+    disk.fill();
+    let found = space(6);
+    assert_eq!(found["grade"], "problem", "{found}");
+    for text in ["grantflow revoke --local", "--store"] {
+        assert!(found["advice"].as_str().unwrap().contains(text), "{found}");
+    }
+    let token = desk.run(&["token"]).fails(6);
+    assert!(token.stderr.contains("make room"), "{token:?}");
+    let revoke = desk.run(&["revoke"]).fails(6);
+    assert!(revoke.stderr.contains("grantflow revoke --local"), "{revoke:?}");
+    assert_eq!(desk.server.stats().revocations, 0);
+    disk.empty();
+    assert_eq!((desk.names("."), std::fs::read(desk.file()).unwrap()), before);
+
+    disk.fill();
+    desk.run(&["revoke", "--local"]).ok();
+    assert!(!desk.file().exists());
+}
+
+#[test]
 fn an_export_that_cannot_be_written_is_1_and_names_its_file_with_a_reason_and_a_hint() {
     let desk = Desk::new();
     let check = |file: &str, why: &str, hint: &str| {

@@ -237,7 +237,6 @@ fn without_credentials_a_login_is_needed() {
         &["token"][..],
         &["header"],
         &["info"],
-        &["revoke"],
         &["curl", "https://api.example.com/"],
     ] {
         let failed = desk.run(words).fails(3);
@@ -471,4 +470,21 @@ fn metadata_that_are_not_there_are_told_with_the_address() {
         "{failed:?}"
     );
     assert!(failed.stderr.contains("--issuer"), "{failed:?}");
+}
+
+#[test]
+fn where_nothing_is_stored_there_is_nothing_to_revoke() {
+    let desk = Desk::new();
+    for words in [&["revoke"][..], &["revoke", "--local"]] {
+        let failed = desk.run(words).fails(3);
+        assert!(failed.stderr.contains("there is nothing to revoke"), "{failed:?}");
+        assert!(!failed.stderr.contains("login"), "{failed:?}");
+    }
+    desk.login(&["--account", "ann"]).ok();
+    let failed = desk.run(&["revoke", "--account", "bob"]).fails(3);
+    assert!(failed.stderr.contains("there is nothing to revoke"), "{failed:?}");
+    assert!(
+        failed.stderr.contains("--account ann") && !failed.stderr.contains("login"),
+        "{failed:?}"
+    );
 }

@@ -75,8 +75,8 @@ struct Prepared {
     reserved: bool,
 }
 
-/// What is reserved at least: records are a few KiB.
-const RESERVED: usize = 64 * 1024;
+/// The bytes that a store in files reserves at least before a request leaves whose reply it has to keep: records are a few KiB.
+pub const RESERVED: usize = 64 * 1024;
 
 impl Guard {
     /// The guard of what was found under the lock.

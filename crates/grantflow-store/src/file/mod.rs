@@ -34,6 +34,7 @@ use grantflow_core::{Key, Locked, Protection, Record, Store, StoreError};
 
 use crate::form;
 
+pub use self::guard::RESERVED;
 pub(crate) use self::guard::{Guard, Stored, fill};
 pub(crate) use self::lock::{Turn, Turns};
 pub(crate) use self::one::{OneRecord, Purpose};

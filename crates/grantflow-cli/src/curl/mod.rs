@@ -24,9 +24,12 @@ const CURL_NETWORK: [i32; 12] = [5, 6, 7, 16, 18, 22, 28, 35, 52, 55, 56, 92];
 /// curl's exit codes for a certificate that is not one to trust.
 const CURL_CERTIFICATE: [i32; 4] = [60, 77, 90, 91];
 
+/// curl's exit code for what it could not write.
+const CURL_WRITE: i32 = 23;
+
 /// Runs curl.
 pub(crate) fn curl(args: &Args, curl: &Curl) -> Result<(), Failure> {
-    options::check(&curl.options)?;
+    let writes_files = options::check(&curl.options)?;
     let target = Target::read(&curl.url)?;
     let session = Session::open(args)?;
     let credentials = session.credentials(&curl.selector)?;
@@ -38,12 +41,34 @@ pub(crate) fn curl(args: &Args, curl: &Curl) -> Result<(), Failure> {
     )?;
     match code {
         Some(0) => Ok(()),
+        // A reader that has gone wanted no more; but then it must have been the one that curl could not write to.
+        Some(CURL_WRITE) if !writes_files && has_no_reader() => Ok(()),
         Some(code) if CURL_NETWORK.contains(&code) || CURL_CERTIFICATE.contains(&code) => {
             Err(Failure::new(NETWORK, format!("curl ended with {code}")))
         }
         Some(code) => Err(Failure::new(FAILED, format!("curl ended with {code}"))),
         None => Err(Failure::new(FAILED, "curl was ended by a signal")),
     }
+}
+
+
+/// Whether nobody reads the standard output that curl has from this command.
+#[cfg(unix)]
+fn has_no_reader() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let output = std::io::stdout();
+    let mut polled = [PollFd::new(&output, PollFlags::OUT)];
+    let at_once = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let gone = PollFlags::ERR | PollFlags::HUP;
+    poll(&mut polled, Some(&at_once)).is_ok() && polled[0].revents().intersects(gone)
+}
+
+#[cfg(not(unix))]
+fn has_no_reader() -> bool {
+    false
 }
 
 /// An address that curl and this command read alike.
@@ -94,8 +119,10 @@ impl Target {
 fn run(arguments: Vec<OsString>, header: &str) -> Result<Option<i32>, Failure> {
     use std::io::Write as _;
     use std::os::fd::AsRawFd as _;
+    use std::os::unix::process::ExitStatusExt as _;
 
     use rustix::io::{FdFlags, fcntl_setfd};
+    use rustix::process::Signal;
 
     let broken =
         |error: std::io::Error| Failure::new(FAILED, format!("cannot hand the header to curl: {error}"));
@@ -118,7 +145,9 @@ fn run(arguments: Vec<OsString>, header: &str) -> Result<Option<i32>, Failure> {
             .hint("`grantflow header` prints the header for other programs"),
         _ => Failure::new(FAILED, format!("cannot run curl: {error}")),
     })?;
-    Ok(status.code())
+    // The signal of a pipe that nobody reads says the same.
+    let pipe = status.signal() == Some(Signal::PIPE.as_raw());
+    Ok(status.code().or(pipe.then_some(CURL_WRITE)))
 }
 
 #[cfg(not(unix))]

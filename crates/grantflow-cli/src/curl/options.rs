@@ -99,35 +99,52 @@ const TAKEN: &[(Option<char>, &str, Takes)] = &[
     (None, "pinnedpubkey", Line),
 ];
 
+/// The options that have curl write a file; `-` is standard output to those with a value.
+const WRITING: [&str; 6] = [
+    "output",
+    "remote-name",
+    "dump-header",
+    "cookie-jar",
+    "etag-save",
+    "stderr",
+];
+
 /// Headers that say where a request goes, or who sends it.
 const REFUSED_HEADERS: [&str; 3] = ["authorization", "host", "proxy-authorization"];
 
-/// Refuses options that are not on the list, and addresses.
-pub(super) fn check(options: &[OsString]) -> Result<(), Failure> {
+/// Refuses options that are not on the list, and addresses; says whether some of the reply goes elsewhere than to standard output.
+pub(super) fn check(options: &[OsString]) -> Result<bool, Failure> {
+    let mut writes_files = false;
     let mut words = options.iter().map(|word| word.to_string_lossy());
     while let Some(word) = words.next() {
         if let Some(name) = word.strip_prefix("--") {
             let taken = TAKEN.iter().find(|(_, taken, _)| *taken == name);
-            let (_, _, takes) = taken.ok_or_else(|| refused(&word))?;
+            let (_, name, takes) = taken.ok_or_else(|| refused(&word))?;
+            let mut value = None;
             if *takes != Nothing {
-                check_value(&word, *takes, words.next().as_deref())?;
+                value = words.next();
+                check_value(&word, *takes, value.as_deref())?;
             }
+            writes_files |= is_written(name, value.as_deref());
         } else if let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) {
             let mut rest = letters.chars();
             while let Some(letter) = rest.next() {
                 let option = format!("-{letter}");
                 let taken = TAKEN.iter().find(|(taken, _, _)| *taken == Some(letter));
-                let (_, _, takes) = taken.ok_or_else(|| refused(&option))?;
-                if *takes != Nothing {
-                    let behind = rest.as_str();
-                    let value = if behind.is_empty() {
-                        words.next()
-                    } else {
-                        Some(behind.into())
-                    };
-                    check_value(&option, *takes, value.as_deref())?;
-                    break;
+                let (_, name, takes) = taken.ok_or_else(|| refused(&option))?;
+                if *takes == Nothing {
+                    writes_files |= is_written(name, None);
+                    continue;
                 }
+                let behind = rest.as_str();
+                let value = if behind.is_empty() {
+                    words.next()
+                } else {
+                    Some(behind.into())
+                };
+                check_value(&option, *takes, value.as_deref())?;
+                writes_files |= is_written(name, value.as_deref());
+                break;
             }
         } else {
             return Err(Failure::new(
@@ -136,7 +153,12 @@ pub(super) fn check(options: &[OsString]) -> Result<(), Failure> {
             ));
         }
     }
-    Ok(())
+    Ok(writes_files)
+}
+
+/// Whether an option has curl write a file.
+fn is_written(name: &str, value: Option<&str>) -> bool {
+    WRITING.contains(&name) && value != Some("-")
 }
 
 fn check_value(option: &str, takes: Takes, value: Option<&str>) -> Result<(), Failure> {

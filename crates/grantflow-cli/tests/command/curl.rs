@@ -264,3 +264,45 @@ fn standard_input_is_curls() {
     curl.stdin.as_mut().unwrap().write_all(b"from the user").unwrap();
     assert_eq!(curl.end().ok().stdout, "from the user");
 }
+
+#[test]
+fn a_reader_of_curls_output_that_goes_away_is_no_failure_and_any_other_is_one() {
+    let desk = Desk::new();
+    desk.login(&["--origin", "https://api.example", "--origin", desk.issuer()])
+        .ok();
+    let run = |script: &str, options: &[&str]| {
+        let path = desk.install("curl", script);
+        let words = [&["curl", "https://api.example/", "--"][..], options].concat();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        done(desk.command(&words).env("PATH", path).stdout(writer))
+    };
+    let cannot_write = "#!/bin/sh\nexit 23\n";
+    for options in [&[][..], &["-sS"], &["-so-"], &["--output", "-"], &["-d", "-O"]] {
+        let curl = run(cannot_write, options).ok();
+        assert_eq!(curl.stderr, "", "{options:?}");
+    }
+    run("#!/bin/sh\nkill -PIPE $$\n", &[]).ok();
+    // It may be the file that could not be written.
+    for options in [
+        &["-o", "file"][..],
+        &["-sofile"],
+        &["-O"],
+        &["-sD", "file"],
+        &["--output", "file"],
+        &["--remote-name"],
+        &["-c", "jar"],
+    ] {
+        run(cannot_write, options).fails(1);
+    }
+    run("#!/bin/sh\nexit 2\n", &[]).fails(1);
+    run("#!/bin/sh\nexit 7\n", &[]).fails(4);
+
+    if find_program("curl").is_none() {
+        return skip("curl is not installed");
+    }
+    let script = "\"$0\" \"$@\" | true; test ${PIPESTATUS[0]} = 0";
+    let url = desk.server.url("/api/me");
+    let mut shell = desk.program("bash", &["-c", script, GRANTFLOW, "curl", &url, "--", "-sS"]);
+    done(&mut shell).ok();
+}

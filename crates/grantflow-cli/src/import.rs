@@ -21,6 +21,9 @@ use crate::stores;
 /// How long to wait for a Python process that writes the file, or for another process at the store.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How many of those that cannot be taken an error names.
+const NAMED: usize = 10;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct ImportArgs {
     /// The file; `-` is standard input, and keyring:APPLICATION/USER what oauth2client kept in the password manager
@@ -216,10 +219,13 @@ fn nothing(file: &Path, not_taken: &[Value]) -> Failure {
             .collect::<Vec<_>>()
             .join(": ")
     };
-    let what = match not_taken {
-        [] => "there are no such credentials".to_owned(),
-        all => all.iter().map(why).collect::<Vec<_>>().join("; "),
-    };
+    let mut what: Vec<String> = not_taken.iter().take(NAMED).map(why).collect();
+    match not_taken.len().saturating_sub(NAMED) {
+        0 if what.is_empty() => what.push("there are no such credentials".to_owned()),
+        0 => {}
+        more => what.push(format!("and {more} more")),
+    }
+    let what = what.join("; ");
     Failure::new(
         USAGE,
         format!("nothing was taken from {}: {what}", file.display()),
@@ -263,12 +269,27 @@ fn text(value: &Value) -> String {
             .find(|name| !name.is_empty())
             .cloned()
             .unwrap_or_default();
-        let end = match one["expires_at"].as_str() {
-            Some(end) => format!("{} until {}", word(&one["state"]), Visible(end)),
-            None => word(&one["state"]),
+        let end = match (one["state"].as_str(), one["expires_at"].as_str()) {
+            // One that has been there has an end.
+            (Some("expired"), None) => "no access token yet".to_owned(),
+            (Some("expired" | "ended"), Some(end)) => {
+                format!("{} since {}", word(&one["state"]), Visible(end))
+            }
+            (_, Some(end)) => format!("{} until {}", word(&one["state"]), Visible(end)),
+            (_, None) => word(&one["state"]),
+        };
+        let added: Vec<String> = one["origins_added"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(word)
+            .collect();
+        let added = match added.is_empty() {
+            true => String::new(),
+            false => format!(", {} added", added.join(" ")),
         };
         lines.push(format!(
-            "taken      {named}  {}  {end}  {}",
+            "taken      {named}  {}  {end}  {}{added}",
             word(&one["class"]),
             word(&one["stored"])
         ));

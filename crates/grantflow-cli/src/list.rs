@@ -76,7 +76,10 @@ fn row(record: &Record, protection: &str, now: Timestamp) -> [String; 8] {
         key.client_id().to_owned(),
         key.issuer().to_owned(),
         crate::output::state(record, now).to_owned(),
-        expiry(record.token().expires_at, now),
+        match record.token().access_token.is_empty() {
+            true => String::new(),
+            false => expiry(record.token().expires_at, now),
+        },
         protection.to_owned(),
         scopes.join(" "),
     ]

@@ -113,6 +113,8 @@ fn turning() -> MutexGuard<'static, Turning> {
 pub(crate) fn describe(record: &Record, store: &dyn Store, location: &str, now: Timestamp) -> Value {
     let token = record.token();
     let key = record.key();
+    // What has never been there has no end.
+    let end = token.expires_at.filter(|_| !token.access_token.is_empty());
     json!({
         "issuer": key.issuer(),
         "client_id": key.client_id(),
@@ -125,8 +127,8 @@ pub(crate) fn describe(record: &Record, store: &dyn Store, location: &str, now: 
         "label": key.label(),
         "origins": record.origins().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "state": state(record, now),
-        "expires_at": token.expires_at.map(|time| time.to_string()),
-        "expires_in": token.remaining(now).map(|left| left.as_secs()),
+        "expires_at": end.map(|time| time.to_string()),
+        "expires_in": end.map(|end| end.since(now).as_secs()),
         "refreshable": token.refresh_token.is_some(),
         "obtained_at": record.provenance().obtained_at.to_string(),
         "source": record.provenance().source,

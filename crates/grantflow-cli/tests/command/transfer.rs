@@ -317,3 +317,53 @@ fn an_export_replaces_only_when_told_and_never_gives_away_more_than_asked_for() 
     let several: Value = serde_json::from_slice(&std::fs::read(desk.path("several")).unwrap()).unwrap();
     assert!(several["credentials"]["native-app"].is_string(), "{several}");
 }
+
+#[test]
+fn the_end_of_a_token_is_told_as_it_is() {
+    let desk = Desk::new();
+    let mut ended = credential(&desk, "a");
+    ended["token_expiry"] = json!("2020-01-02T03:04:05Z");
+    write(&desk, "old.json", &ended);
+    let said = desk.run(&["import", "old.json"]).ok().stdout;
+    assert!(said.contains("expired since 2020-01-02T03:04:05Z"), "{said}");
+    let adc = json!({"type": "authorized_user", "client_id": "x", "client_secret": "cs-canary", "refresh_token": "rt-canary"});
+    write(&desk, "adc.json", &adc);
+    let store = ["--store", "file:adc-store.json"];
+    let said = desk
+        .run(&[&["import", "adc.json"][..], &store].concat())
+        .ok()
+        .stdout;
+    assert!(said.contains("  no access token yet  new"), "{said}");
+    let info = desk
+        .run(&[&["info", "--format", "json"][..], &store].concat())
+        .ok()
+        .json();
+    assert_eq!(
+        (&info["expires_at"], &info["state"]),
+        (&Value::Null, &json!("expired"))
+    );
+    let list = desk.run(&[&["list"][..], &store].concat()).ok().stdout;
+    assert!(!list.contains(" ago"), "{list}");
+}
+
+#[test]
+fn of_many_that_cannot_be_taken_ten_are_named_and_the_rest_is_counted() {
+    let desk = Desk::new();
+    let mut service = credential(&desk, "s");
+    service["_class"] = json!("ServiceAccountCredentials");
+    service["_module"] = json!("oauth2client.service_account");
+    let names: Vec<String> = (0..3000).map(|number| format!("service-{number:04}")).collect();
+    let all: Vec<(&str, Value)> = names
+        .iter()
+        .map(|name| (name.as_str(), service.clone()))
+        .collect();
+    write(&desk, "old", &several(&all));
+    for format in ["text", "json"] {
+        let failed = desk.run(&["import", "old", "--format", format]).fails(2);
+        assert!(
+            failed.stderr.contains("service-0009") && !failed.stderr.contains("service-0010"),
+            "{failed:?}"
+        );
+        assert!(failed.stderr.contains("and 2990 more"), "{failed:?}");
+    }
+}

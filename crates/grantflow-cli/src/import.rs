@@ -40,7 +40,7 @@ pub(crate) struct ImportArgs {
 
     /// An origin that the token may be sent to, such as `https://api.example.com`; may be repeated
     ///
-    /// Those of Google need not be named.
+    /// Those of Google need not be named. To what is stored already and kept they are added.
     #[arg(long = "origin", value_name = "URL", value_parser = crate::args::origin)]
     origins: Vec<Origin>,
 
@@ -84,11 +84,12 @@ pub(crate) fn import(args: &Args, import: &ImportArgs) -> Result<(), Failure> {
     let aside = Aside::before(&session);
     let mut all = Vec::new();
     for (name, class, record) in records {
-        let (record, stored) = store(&*session.store, record, import.replace)?;
+        let Stored { record, how, added } = store(&*session.store, record, import)?;
         let mut description = describe(&record, &*session.store, &session.location, session.now());
         description["name"] = name.into();
         description["class"] = class.into();
-        description["stored"] = stored.into();
+        description["stored"] = how.into();
+        description["origins_added"] = added.iter().map(ToString::to_string).collect();
         all.push(description);
     }
     aside.tell();
@@ -154,8 +155,17 @@ fn read_under_its_lock(_: &Path, first: Import, _: &Session) -> Result<Import, F
     Ok(first)
 }
 
-/// Stores a record, unless its grant is there already; what is stored then, and what was done.
-fn store(store: &dyn Store, record: Record, replace: bool) -> Result<(Record, &'static str), Failure> {
+/// What is stored then, and what was done.
+struct Stored {
+    record: Record,
+    how: &'static str,
+    /// The origins that what was kept had not.
+    added: Vec<Origin>,
+}
+
+/// Stores a record, unless its grant is there already.
+fn store(store: &dyn Store, record: Record, import: &ImportArgs) -> Result<Stored, Failure> {
+    let replace = import.replace;
     let key = record.key().clone();
     let mut locked = if replace {
         store.lock_for_login(&key, PATIENCE)?
@@ -174,15 +184,28 @@ fn store(store: &dyn Store, record: Record, replace: bool) -> Result<(Record, &'
         && is_of_the_same_grant(old, &record)
         && !replace
     {
-        return Ok((old.clone(), "kept"));
+        let is_new = |origin: &&Origin| !old.origins().contains(*origin);
+        let added: Vec<Origin> = import.origins.iter().filter(is_new).cloned().collect();
+        let record = old.clone().with_origins(added.iter().cloned());
+        if !added.is_empty() {
+            locked.save(Change::Put(Box::new(record.clone())))?;
+        }
+        let how = "kept";
+        return Ok(Stored { record, how, added });
     }
     if !replace && let Some(in_the_way) = old.as_ref().map(Record::key).or(other.as_ref()) {
         let what = "the store holds other credentials already";
-        return Err(Failure::new(USAGE, what).candidates([in_the_way]).hint(
+        let failure = Failure::new(USAGE, what).candidates([in_the_way]);
+        if old.as_ref().is_some_and(was_refreshed) {
+            return Err(failure.hint(
+                "what is stored was refreshed since it was imported, and the file may be older: --replace puts the older grant in its place, which the server may take no more",
+            ));
+        }
+        return Err(failure.hint(
             "a directory holds any number (--store multistore:DIRECTORY); or replace them with --replace",
         ));
     }
-    let (record, stored) = match &old {
+    let (record, how) = match &old {
         Some(old) => (record.succeeding(old), "replaced"),
         None if other.is_some() => (record, "replaced"),
         None => (record, "new"),
@@ -196,7 +219,13 @@ fn store(store: &dyn Store, record: Record, replace: bool) -> Result<(Record, &'
         None => Change::Put(boxed),
     };
     locked.save(change)?;
-    Ok((record, stored))
+    let added = Vec::new();
+    Ok(Stored { record, how, added })
+}
+
+/// Whether an imported grant has got new tokens here.
+fn was_refreshed(record: &Record) -> bool {
+    record.provenance().source == "import" && record.generation() > 1
 }
 
 /// Whether the two have the same refresh token, or the same access token and none.

@@ -8,8 +8,9 @@ mod options;
 use std::ffi::OsString;
 #[cfg(unix)]
 use std::process::Command;
+use std::sync::Arc;
 
-use grantflow::Endpoint;
+use grantflow::{Endpoint, Error, Record};
 
 use crate::args::{Args, Curl, why_no_address};
 use crate::exit::{FAILED, Failure, NETWORK, USAGE};
@@ -32,8 +33,12 @@ pub(crate) fn curl(args: &Args, curl: &Curl) -> Result<(), Failure> {
     let writes_files = options::check(&curl.options)?;
     let target = Target::read(&curl.url)?;
     let session = Session::open(args)?;
-    let credentials = session.credentials(&curl.selector)?;
-    credentials.allows(&target.uri)?;
+    let record = session.record(&curl.selector)?;
+    session.make_directory()?;
+    let credentials = session.credentials_of(record.key().clone());
+    credentials
+        .allows(&target.uri)
+        .map_err(|error| not_allowed(&record, error))?;
     let value = record::header_value(&credentials)?;
     let code = run(
         target.arguments(&curl.options),
@@ -51,6 +56,16 @@ pub(crate) fn curl(args: &Args, curl: &Curl) -> Result<(), Failure> {
     }
 }
 
+/// Where the origin can be added: a login knows nothing of what was imported.
+fn not_allowed(record: &Record, error: Error) -> Failure {
+    let origin = match &error {
+        Error::OriginNotAllowed(origin) if record.provenance().source == "import" => Arc::clone(origin),
+        _ => return error.into(),
+    };
+    Failure::from(error).hint(format!(
+        "if the token is meant for it, run `grantflow import FILE --origin {origin}` with the file that it came from and the options of the first time"
+    ))
+}
 
 /// Whether nobody reads the standard output that curl has from this command.
 #[cfg(unix)]

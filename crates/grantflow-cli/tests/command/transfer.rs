@@ -319,6 +319,78 @@ fn an_export_replaces_only_when_told_and_never_gives_away_more_than_asked_for() 
 }
 
 #[test]
+fn an_origin_can_be_added_to_what_was_imported_by_what_curl_hints_at() {
+    let desk = Desk::new();
+    write(&desk, "old.json", &credential(&desk, "a"));
+    desk.run(&["import", "old.json"]).ok();
+    let failed = desk.run(&["curl", "https://api.example/x"]).fails(2);
+    let hint = "grantflow import FILE --origin https://api.example";
+    assert!(failed.stderr.contains(hint), "{failed:?}");
+    assert!(!failed.stderr.contains("grantflow login"), "{failed:?}");
+    let words: Vec<&str> = hint.split(' ').skip(1).collect();
+    let words: Vec<&str> = words
+        .iter()
+        .map(|word| if *word == "FILE" { "old.json" } else { word })
+        .collect();
+    let added = desk.run(&words).ok();
+    assert!(
+        added.stdout.contains("kept, https://api.example added"),
+        "{added:?}"
+    );
+    let info = desk.run(&["info", "--format", "json"]).ok().json();
+    assert_eq!(info["origins"], json!(["https://api.example"]));
+    // Once more adds nothing, and says so.
+    let again = desk
+        .run(&[&words[..], &["--format", "json"]].concat())
+        .ok()
+        .json();
+    let taken = &again["taken"][0];
+    assert_eq!(
+        (&taken["stored"], &taken["origins_added"]),
+        (&json!("kept"), &json!([]))
+    );
+    assert_eq!(taken["origins"], json!(["https://api.example"]));
+    let other = [
+        &words[..words.len() - 1],
+        &["https://b.example", "--format", "json"],
+    ]
+    .concat();
+    let taken = desk.run(&other).ok().json()["taken"][0].clone();
+    assert_eq!(taken["origins_added"], json!(["https://b.example"]));
+    assert_eq!(
+        taken["origins"],
+        json!(["https://api.example", "https://b.example"])
+    );
+    // A login's origins are a login's to add.
+    desk.login(&["--store", "file:login.json"]).ok();
+    let failed = desk
+        .run(&["curl", "--store", "file:login.json", "https://api.example/x"])
+        .fails(2);
+    assert!(
+        failed
+            .stderr
+            .contains("`grantflow login` again with --origin https://api.example"),
+        "{failed:?}"
+    );
+}
+
+#[test]
+fn an_import_of_what_was_refreshed_since_says_that_the_file_is_older() {
+    let desk = Desk::new();
+    desk.login(&["--scope", "profile"]).ok();
+    desk.run(&["export", "--as", "oauth2client", "old.json"]).ok();
+    let mut old: Value = serde_json::from_slice(&std::fs::read(desk.path("old.json")).unwrap()).unwrap();
+    old["token_expiry"] = json!("2020-01-01T00:00:00Z");
+    write(&desk, "old.json", &old);
+    let store = ["--store", "file:new.json"];
+    let run = |words: &[&str]| desk.run(&[words, &store].concat());
+    run(&["import", "old.json"]).ok();
+    run(&["token"]).ok();
+    let failed = run(&["import", "old.json", "--origin", "https://api.example"]).fails(2);
+    assert!(failed.stderr.contains("was refreshed since"), "{failed:?}");
+}
+
+#[test]
 fn the_end_of_a_token_is_told_as_it_is() {
     let desk = Desk::new();
     let mut ended = credential(&desk, "a");

@@ -28,6 +28,12 @@ const YESTERDAY: Timestamp = Timestamp::from_unix_seconds(1_735_689_600);
 /// How far clocks may be apart.
 const SKEW: Duration = Duration::from_secs(60);
 
+/// What reaches the password manager, without the address where that comes from.
+#[cfg(feature = "keyring")]
+fn name(vendor: &str) -> &str {
+    vendor.split(", http").next().unwrap_or(vendor)
+}
+
 impl Report {
     /// Tries the password manager, under the application that this store has there.
     pub(super) fn keyring(&mut self, named: &Named) {
@@ -57,11 +63,14 @@ impl Report {
         };
         match probed {
             Ok(probe) if probe.is_durable => {
-                let found = format!("{needed}it keeps what it is given ({})", probe.vendor);
+                let found = format!("{needed}it keeps what it is given ({})", name(&probe.vendor));
                 self.ok(About::Keyring, found);
             }
             Ok(probe) => {
-                let found = format!("{needed}it forgets when the session ends ({})", probe.vendor);
+                let found = format!(
+                    "{needed}it forgets when the session ends ({})",
+                    name(&probe.vendor)
+                );
                 self.note(
                     About::Keyring,
                     found,

@@ -172,6 +172,8 @@ fn a_user_keeps_credentials_in_the_password_manager() {
     assert!(run(&["list"]).ok().stdout.contains("os-encrypted"));
     let doctor = run(&["doctor", "--format", "json"]).ok().json();
     assert_eq!(grade(&doctor, "keyring").0, "ok", "{doctor}");
+    // A name for people, and not where the library comes from.
+    assert!(!grade(&doctor, "keyring").1.contains("://"), "{doctor}");
     assert_eq!(grade(&doctor, "credentials").0, "ok", "{doctor}");
 
     // Out and in again, and nothing of it in a file of ours.

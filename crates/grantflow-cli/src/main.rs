@@ -15,6 +15,7 @@ mod list;
 mod logging;
 mod login;
 mod output;
+mod patience;
 mod place;
 mod privacy;
 mod record;

@@ -43,6 +43,14 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+/// The same while a spinner may turn.
+pub(crate) fn note_while_waiting(text: &str) {
+    match &turning().spinner {
+        Some(spinner) => spinner.suspend(|| note(text)),
+        None => note(text),
+    }
+}
+
 /// JSON in which what would steer a terminal is escaped: the same value to a program (threat T26).
 pub(crate) fn one_line(value: &Value) -> String {
     let text = value.to_string();

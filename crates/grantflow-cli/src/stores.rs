@@ -11,6 +11,7 @@ use grantflow::{Secret, Store, StoreError};
 
 use crate::args::Args;
 use crate::exit::{FAILED, Failure, USAGE};
+use crate::patience::Telling;
 use crate::place::{Item, Kind, Place, SealingKey};
 
 /// The variable that names the store where the option does not.
@@ -147,19 +148,30 @@ pub(crate) fn data_directory() -> Result<PathBuf, Failure> {
 /// Opens a store. Nothing is read or written yet.
 pub(crate) fn open(named: &Named, secret: Option<&Secret>) -> Result<Arc<dyn Store>, Failure> {
     let place = &named.place;
-    let Some(key) = &named.key else {
-        return Ok(match &place.kind {
-            Kind::File(path) => Arc::new(FileStore::new(path)),
-            Kind::Multistore(path) => Arc::new(MultiStore::new(path)),
-            Kind::Keyring(item) => keyring_store(item)?,
-        });
+    let store = match (&place.kind, &named.key) {
+        (Kind::Keyring(item), _) => keyring_store(item)?,
+        (_, Some(_)) => Telling::new(sealed(named, secret)?),
+        (Kind::File(path), None) => Telling::new(FileStore::new(path)),
+        (Kind::Multistore(path), None) => Telling::new(MultiStore::new(path)),
     };
-    let source = Source(keys(key, secret)?);
-    Ok(match &place.kind {
-        Kind::File(path) => Arc::new(Encrypted::new(FileStore::new(path), source)),
-        Kind::Multistore(path) => Arc::new(Encrypted::new(MultiStore::new(path), source)),
-        Kind::Keyring(item) => keyring_store(item)?,
-    })
+    Ok(Arc::new(store))
+}
+
+/// Opens a store that is sealed.
+pub(crate) fn sealed(named: &Named, secret: Option<&Secret>) -> Result<Encrypted, Failure> {
+    let place = &named.place;
+    match (&place.kind, &named.key) {
+        (Kind::File(path), Some(key)) => Ok(Encrypted::new(FileStore::new(path), Source(keys(key, secret)?))),
+        (Kind::Multistore(path), Some(key)) => {
+            Ok(Encrypted::new(MultiStore::new(path), Source(keys(key, secret)?)))
+        }
+        _ => Err(not_sealed(place)),
+    }
+}
+
+pub(crate) fn not_sealed(place: &Place) -> Failure {
+    Failure::new(USAGE, format!("{place} is not sealed"))
+        .hint("name a sealed store: --store file+sealed:PATH or multistore+sealed:DIRECTORY")
 }
 
 /// Opens what keeps the sealing key; `secret` is the value of the variable that may be named.
@@ -206,8 +218,8 @@ impl KeySource for Source {
 }
 
 #[cfg(feature = "keyring")]
-fn keyring_store(item: &Item) -> Result<Arc<dyn Store>, Failure> {
-    Ok(Arc::new(store_of(item)?))
+fn keyring_store(item: &Item) -> Result<Telling, Failure> {
+    Ok(Telling::new(store_of(item)?))
 }
 
 #[cfg(feature = "keyring")]
@@ -243,7 +255,7 @@ pub(crate) fn kept(_: &Item) -> Result<Option<Secret>, Failure> {
 }
 
 #[cfg(not(feature = "keyring"))]
-fn keyring_store(_: &Item) -> Result<Arc<dyn Store>, Failure> {
+fn keyring_store(_: &Item) -> Result<Telling, Failure> {
     Err(without_keyring())
 }
 

@@ -402,3 +402,28 @@ fn a_directory_that_is_missing_is_made_by_what_is_hinted_at() {
         desk.login(&["--store", store]).ok();
     }
 }
+
+/// Without a terminal nothing turns, and a wait of a minute would look like a hang.
+#[test]
+#[cfg(unix)]
+fn r12_a_wait_for_a_lock_is_told_once_with_who_holds_it() {
+    use crate::support::Running;
+    use grantflow::Store as _;
+    let desk = Desk::with_expired();
+    let store = grantflow::store::FileStore::new(desk.file());
+    let key = store.keys().unwrap().remove(0);
+    for format in ["text", "json"] {
+        let held = store.lock(&key, crate::support::PATIENCE).unwrap();
+        let token = Running::start(&mut desk.command(&["token", "--format", format]));
+        let said = token.says("waiting for");
+        assert!(
+            said.contains(&format!("process {}", std::process::id())),
+            "{said}"
+        );
+        drop(held);
+        let done = token.end().ok();
+        assert!(!done.stderr.contains("waiting for"), "{done:?}");
+        assert!(!done.stdout.is_empty());
+        desk.expire();
+    }
+}

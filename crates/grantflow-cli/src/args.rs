@@ -100,6 +100,12 @@ pub(crate) enum Command {
     /// They are made unusable here first. If the server cannot be asked they stay so, and another `grantflow revoke` finishes.
     #[command(after_help = REVOKE_EXAMPLES, mut_arg("scopes", several_scopes))]
     Revoke(Revoke),
+    /// Give a sealed store a new key, and seal each record with it
+    ///
+    /// Older keys stay where the key is, so that a copy of an older file still opens. A run that is cut short leaves each record
+    /// sealed with the one or the other, and is finished by the next.
+    #[command(after_help = crate::reseal::EXAMPLES)]
+    Reseal,
     /// Copy credentials of oauth2client, gcloud or google-auth into the store
     ///
     /// The format is recognised by the content: file.Storage, multiprocess_file_storage, multistore_file, application default

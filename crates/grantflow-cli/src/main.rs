@@ -19,6 +19,7 @@ mod patience;
 mod place;
 mod privacy;
 mod record;
+mod reseal;
 mod select;
 mod session;
 mod stores;
@@ -61,6 +62,7 @@ fn perform(args: &Args) -> Result<(), Failure> {
         Command::Info(which) => record::info(args, which),
         Command::List => list::list(args),
         Command::Doctor => doctor::doctor(args),
+        Command::Reseal => reseal::reseal(args),
         Command::Revoke(revoke) => record::revoke(args, revoke),
         Command::Import(import) => import::import(args, import),
         Command::Export(export) => export::export(args, export),

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use grantflow::blocking::Credentials;
+use grantflow::store::Encrypted;
 use grantflow::ureq::UreqTransport;
-use grantflow::{Error, Key, NotAuthorized, Record, Store, StoreError, Timestamp, Transport as _};
+use grantflow::{Error, Key, NotAuthorized, Record, Secret, Store, StoreError, Timestamp, Transport as _};
 
 use crate::args::Args;
 use crate::exit::{Failure, LOGIN_NEEDED, STORE, USAGE};
@@ -56,6 +57,13 @@ impl Session {
             return while_waiting("waiting for the password manager", all);
         }
         all()
+    }
+
+    /// The store as one that is sealed, and where its key is.
+    pub(crate) fn sealed(&self, secret: Option<&Secret>) -> Result<(Encrypted, &SealingKey), Failure> {
+        let store = stores::sealed(&self.named, secret)?;
+        let key = self.named.key.as_ref();
+        Ok((store, key.ok_or_else(|| stores::not_sealed(&self.named.place))?))
     }
 
     /// Where the store is.

@@ -122,6 +122,95 @@ fn t61_a_key_that_cannot_be_used_is_told_without_it() {
 }
 
 #[test]
+fn t65_a_store_gets_a_new_key_and_what_the_old_one_sealed_still_opens() {
+    for store in ["file+sealed:records", "multistore+sealed:records"] {
+        let desk = Desk::new();
+        let options = ["--store", store, "--sealing-key", "file:key.json"];
+        let run = |words: &[&str]| desk.run(&[words, &options].concat());
+        let key_of = |file: &std::path::Path| {
+            let sealed: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+            sealed["envelope"]["key_id"].as_str().unwrap().to_owned()
+        };
+        // Without a key there is none to change, and none is made.
+        run(&["reseal"]).fails(6);
+        assert!(!desk.path("key.json").exists());
+        let mut accounts = vec!["ann"];
+        if store.starts_with("multistore") {
+            accounts.push("bob");
+        }
+        for account in &accounts {
+            run(&desk.login_words(&["--account", account])).ok();
+        }
+        let files: Vec<_> = match desk.path("records").is_dir() {
+            true => desk
+                .names("records")
+                .iter()
+                .map(|name| desk.path("records").join(name))
+                .collect(),
+            false => vec![desk.path("records")],
+        };
+        let files: Vec<_> = files
+            .iter()
+            .filter(|file| file.extension().is_none_or(|end| end != "lock"))
+            .collect();
+        let old = std::fs::read(files[0]).unwrap();
+        let old_key = key_of(files[0]);
+
+        let resealed = run(&["reseal", "--format", "json"]).ok().json();
+        assert_eq!(
+            (&resealed["sealed"], &resealed["not_sealed"]),
+            (&accounts.len().into(), &serde_json::json!([]))
+        );
+        for file in &files {
+            assert_ne!(key_of(file), old_key);
+            assert_eq!(resealed["key"], key_of(file));
+        }
+        run(&["token", "--account", "ann"]).ok();
+        assert_eq!(desk.server.stats().authorization_requests, accounts.len() as u64);
+        // From a backup.
+        std::fs::write(files[0], &old).unwrap();
+        for account in &accounts {
+            run(&["token", "--account", account]).ok();
+        }
+        // What cannot be read is left, and harms no other.
+        std::fs::write(files[0], "{\"grantflow_sealed\":1,").unwrap();
+        let keys = std::fs::read(desk.path("key.json")).unwrap();
+        let failed = run(&["reseal", "--format", "json"]).fails(6);
+        if accounts.len() == 1 {
+            // No key is made for nothing.
+            assert_eq!(std::fs::read(desk.path("key.json")).unwrap(), keys);
+        } else {
+            let value = failed.json();
+            assert_eq!(value["not_sealed"].as_array().unwrap().len(), 1, "{value}");
+            assert_eq!(value["sealed"], 1);
+        }
+        assert_eq!(
+            std::fs::read_to_string(files[0]).unwrap(),
+            "{\"grantflow_sealed\":1,"
+        );
+    }
+}
+
+#[test]
+fn a_key_that_cannot_be_changed_is_told_before_anything_is() {
+    let desk = Desk::new();
+    desk.login(&[]).ok();
+    let failed = desk.run(&["reseal"]).fails(2);
+    assert!(failed.stderr.contains("+sealed:"), "{failed:?}");
+    let words = [
+        "reseal",
+        "--store",
+        "file+sealed:records",
+        "--sealing-key",
+        "env:APP_KEY",
+    ];
+    let failed = with_key(&desk, &words, KEY).fails(2);
+    assert!(failed.stderr.contains("APP_KEY"), "{failed:?}");
+    without_key(&failed.all());
+    assert!(!desk.path("records").exists());
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn t61_no_program_that_is_started_gets_the_key_of_a_variable() {
     let desk = Desk::new();

@@ -78,7 +78,12 @@ impl Report {
                 );
             }
             Err(error) => {
+                // The item that was tried is nobody's: its name says nothing.
+                let item = error.path().map(|item| format!(" ({})", item.display()));
                 let failure = Failure::from(error);
+                let message = failure.message().replace(&item.unwrap_or_default(), "");
+                let code = failure.code();
+                let failure = failure.instead(code, message);
                 match application {
                     Some(_) => self.failure(About::Keyring, &failure),
                     None => self.ok(About::Keyring, format!("{needed}{}", failure.message())),

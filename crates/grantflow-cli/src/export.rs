@@ -126,7 +126,7 @@ fn write(export: &ExportArgs, writer: Export, records: &[Record]) -> Result<(), 
     let _held = if export.replace && export.library == Library::Oauth2clientMultiprocess {
         use grantflow::StoreErrorKind as Kind;
         use std::error::Error as _;
-        let held = grantflow::store::import::FastenersLock::beside(&export.file, PATIENCE);
+        let held = crate::patience::python_lock(&export.file, PATIENCE);
         Some(held.map_err(|error| {
             let is_of_the_place = matches!(error.kind(), Kind::Full | Kind::ReadOnly | Kind::Io);
             let why = error.source().filter(|_| is_of_the_place);

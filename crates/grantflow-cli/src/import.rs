@@ -139,14 +139,14 @@ fn read(file: &Path, session: &Session) -> Result<Import, Failure> {
 
 #[cfg(unix)]
 fn read_under_its_lock(file: &Path, first: Import, session: &Session) -> Result<Import, Failure> {
-    use grantflow::store::import::{FastenersLock, Format};
+    use grantflow::store::import::Format;
     let mut lock = file.as_os_str().to_owned();
     lock.push(".lock");
     // Nobody holds a lock that is not there, and making one would leave it.
     if first.format() != Format::MultiprocessFileStorage || !Path::new(&lock).is_file() {
         return Ok(first);
     }
-    let _held = FastenersLock::beside(file, PATIENCE)?;
+    let _held = crate::patience::python_lock(file, PATIENCE)?;
     Ok(Import::read(file, session.now())?)
 }
 

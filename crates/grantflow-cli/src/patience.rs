@@ -1,8 +1,14 @@
-//! A store that says whom it waits for, once, when the wait is longer than a refresh of another process takes as a rule.
+//! Waiting for locks that says whom it waits for, once, when it takes longer than a refresh of another process does as a rule.
 
+#[cfg(unix)]
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(unix)]
+use grantflow::loopback::Visible;
+#[cfg(unix)]
+use grantflow::store::import::FastenersLock;
 use grantflow::{Key, Locked, Protection, Record, Store, StoreError, StoreErrorKind};
 
 use crate::output::note_while_waiting;
@@ -20,32 +26,39 @@ impl Telling {
     }
 }
 
-/// Waits for a lock in two parts.
-fn locked<'s>(
+/// Waits for a lock in two parts, and says between them who has it and of what.
+fn in_two_parts<T>(
     patience: Duration,
-    lock: impl Fn(Duration) -> Result<Box<dyn Locked + 's>, StoreError>,
-) -> Result<Box<dyn Locked + 's>, StoreError> {
+    what: &str,
+    lock: impl Fn(Duration) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
     let rest = patience.saturating_sub(SILENCE);
     if rest.is_zero() {
         return lock(patience);
     }
-    match lock(SILENCE) {
-        Err(error) => match error.kind() {
-            StoreErrorKind::LockTimeout { holder } => {
-                let who = match holder {
-                    Some(pid) => format!("process {pid}"),
-                    None => "another process".to_owned(),
-                };
-                note_while_waiting(&format!(
-                    "grantflow: waiting for {who}, which holds the lock of the credentials"
-                ));
-                lock(rest)
-            }
-            _ => Err(error),
-        },
-        locked => locked,
-    }
+    let error = match lock(SILENCE) {
+        Err(error) => error,
+        locked => return locked,
+    };
+    let StoreErrorKind::LockTimeout { holder } = error.kind() else {
+        return Err(error);
+    };
+    let who = match holder {
+        Some(pid) => format!("process {pid}"),
+        None => "another process".to_owned(),
+    };
+    note_while_waiting(&format!("grantflow: waiting for {who}, which holds {what}"));
+    lock(rest)
 }
+
+/// The lock that Python processes take for a file of several credentials.
+#[cfg(unix)]
+pub(crate) fn python_lock(file: &Path, patience: Duration) -> Result<FastenersLock, StoreError> {
+    let what = format!("the lock {}.lock", Visible(&file.display().to_string()));
+    in_two_parts(patience, &what, |patience| FastenersLock::beside(file, patience))
+}
+
+const CREDENTIALS: &str = "the lock of the credentials";
 
 impl Store for Telling {
     fn read(&self, key: &Key) -> Result<Option<Record>, StoreError> {
@@ -53,11 +66,13 @@ impl Store for Telling {
     }
 
     fn lock(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
-        locked(patience, |patience| self.0.lock(key, patience))
+        in_two_parts(patience, CREDENTIALS, |patience| self.0.lock(key, patience))
     }
 
     fn lock_for_login(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
-        locked(patience, |patience| self.0.lock_for_login(key, patience))
+        in_two_parts(patience, CREDENTIALS, |patience| {
+            self.0.lock_for_login(key, patience)
+        })
     }
 
     fn keys(&self) -> Result<Vec<Key>, StoreError> {

@@ -439,3 +439,22 @@ fn of_many_that_cannot_be_taken_ten_are_named_and_the_rest_is_counted() {
         assert!(failed.stderr.contains("and 2990 more"), "{failed:?}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn r12_a_wait_for_a_python_process_is_told_once() {
+    use grantflow::store::import::FastenersLock;
+    let desk = Desk::new();
+    write(&desk, "old", &several(&[("ann", credential(&desk, "a"))]));
+    desk.run(&["import", "old"]).ok();
+    let export = ["export", "--as", "oauth2client-multiprocess", "--replace", "old"];
+    for words in [&["import", "old", "--replace"][..], &export] {
+        let lock = FastenersLock::beside(desk.path("old"), crate::support::PATIENCE).unwrap();
+        let running = crate::support::Running::start(&mut desk.command(words));
+        let said = running.says("waiting for");
+        assert!(said.contains("old.lock"), "{said}");
+        drop(lock);
+        let done = running.end().ok();
+        assert!(!done.stderr.contains("waiting for"), "{done:?}");
+    }
+}

@@ -12,6 +12,7 @@ use crate::export::ExportArgs;
 use crate::import::ImportArgs;
 use crate::place::{Place, SealingKey};
 use crate::select::{Selector, several_scopes};
+use crate::service_account::TokenArgs;
 
 /// OAuth 2.0 from the command line: log in once, then call APIs with tokens that refresh themselves.
 ///
@@ -74,12 +75,12 @@ pub(crate) enum Command {
     Login(Box<Login>),
     /// Print an access token, refreshed first if it has to be
     #[command(after_help = TOKEN_EXAMPLES, mut_arg("scopes", several_scopes))]
-    Token(Selector),
+    Token(TokenArgs),
     /// Print the Authorization header line
     ///
     /// For programs that read headers from a file or a pipe.
     #[command(after_help = HEADER_EXAMPLES, mut_arg("scopes", several_scopes))]
-    Header(Selector),
+    Header(TokenArgs),
     /// Run curl with the Authorization header, which no other process can see
     ///
     /// The header goes to the one address and nowhere else: it must be of an origin that the credentials are for (--origin of
@@ -315,11 +316,13 @@ const LOGIN_EXAMPLES: &str = "Examples:
 const TOKEN_EXAMPLES: &str = "Examples:
   grantflow token
   grantflow token --account work
-  grantflow token --store keyring:my-tool/ann";
+  grantflow token --store keyring:my-tool/ann
+  grantflow token --service-account key.json --scope https://www.googleapis.com/auth/pubsub";
 
 const HEADER_EXAMPLES: &str = "Examples:
   grantflow header | curl -H @- https://api.example.com/
-  grantflow header --account work --format json";
+  grantflow header --account work --format json
+  grantflow header --service-account key.json --audience https://pubsub.googleapis.com/";
 
 const INFO_EXAMPLES: &str = "Examples:
   grantflow info

@@ -155,7 +155,7 @@ fn code(error: &Error) -> u8 {
         Error::Server(_) | Error::Transport(_) | Error::RetryLater(_) => NETWORK,
         Error::BadReply(reply) if is_refusal(reply.problem()) => REFUSED,
         Error::BadReply(_) => NETWORK,
-        Error::Callback(_) => REFUSED,
+        Error::Callback(_) | Error::TokenRefused(_) | Error::NotSigned(_) => REFUSED,
         // Not a value that somebody typed, but one that the server sent, or did not.
         Error::InvalidInput(input) if input.what() == "access token" => REFUSED,
         Error::InvalidInput(input) if input.what().ends_with("_endpoint") => FAILED,

@@ -21,6 +21,7 @@ mod privacy;
 mod record;
 mod reseal;
 mod select;
+mod service_account;
 mod session;
 mod stores;
 

@@ -9,12 +9,12 @@ use crate::args::{Args, Revoke};
 use crate::exit::{Failure, LOGIN_NEEDED, NETWORK, REFUSED, STORE};
 use crate::output::{describe, lines, result, while_waiting};
 use crate::select::Selector;
+use crate::service_account::TokenArgs;
 use crate::session::Session;
 
 /// Prints an access token.
-pub(crate) fn token(args: &Args, selector: &Selector) -> Result<(), Failure> {
-    let session = Session::open(args)?;
-    let credentials = session.credentials(selector)?;
+pub(crate) fn token(args: &Args, from: &TokenArgs) -> Result<(), Failure> {
+    let credentials = from.credentials(args)?;
     let access = while_waiting("getting an access token", || credentials.access_token())?;
     warn_if_unsaved(&access);
     let expires_in = access.remaining.map(|left| left.as_secs());
@@ -26,9 +26,8 @@ pub(crate) fn token(args: &Args, selector: &Selector) -> Result<(), Failure> {
 }
 
 /// Prints the header line.
-pub(crate) fn header(args: &Args, selector: &Selector) -> Result<(), Failure> {
-    let session = Session::open(args)?;
-    let value = header_value(&session.credentials(selector)?)?;
+pub(crate) fn header(args: &Args, from: &TokenArgs) -> Result<(), Failure> {
+    let value = header_value(&from.credentials(args)?)?;
     result(
         args.format,
         &format!("Authorization: {value}"),

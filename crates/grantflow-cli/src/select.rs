@@ -91,7 +91,13 @@ impl Selector {
         }
     }
 
-    fn words(&self) -> impl Iterator<Item = &str> {
+    /// The subject that is meant.
+    pub(crate) fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    /// The scopes that are meant.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
         self.scopes.iter().flat_map(|scopes| scopes.split_whitespace())
     }
 

@@ -7,6 +7,7 @@ use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::assertion::TestServiceAccount;
 use crate::client::TestClient;
 use crate::fault::{UnknownName, seconds};
 use crate::server::TestServer;
@@ -41,6 +42,7 @@ pub struct Config {
     pub(crate) grantable: Option<Vec<String>>,
     pub(crate) refresh_tokens: bool,
     pub(crate) clients: Vec<TestClient>,
+    pub(crate) service_accounts: Vec<TestServiceAccount>,
 }
 
 impl Config {
@@ -55,6 +57,7 @@ impl Config {
             grantable: None,
             refresh_tokens: true,
             clients: TestClient::defaults(),
+            service_accounts: Vec::new(),
         }
     }
 
@@ -113,6 +116,14 @@ impl Config {
     pub fn client(mut self, client: TestClient) -> Self {
         self.clients.retain(|known| known.id() != client.id());
         self.clients.push(client);
+        self
+    }
+
+    /// Registers a service account, whose assertions are traded for tokens; one with the same address is replaced.
+    pub fn service_account(mut self, account: TestServiceAccount) -> Self {
+        self.service_accounts
+            .retain(|known| known.email() != account.email());
+        self.service_accounts.push(account);
         self
     }
 

@@ -60,6 +60,7 @@
 //! - `cli` (default): the `grantflow-testserver` command. The library alone builds faster without it.
 
 mod api;
+mod assertion;
 mod authorize;
 mod browser;
 mod client;
@@ -80,6 +81,7 @@ mod stats;
 mod token;
 mod wire;
 
+pub use assertion::TestServiceAccount;
 pub use browser::{BrowseError, Browser};
 pub use client::TestClient;
 pub use config::{Config, ExpiresIn, Rotation};

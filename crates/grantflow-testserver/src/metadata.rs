@@ -9,6 +9,7 @@
 
 use serde_json::{Value, json};
 
+use crate::assertion;
 use crate::authorize::WRONG_ISSUER;
 use crate::fault::Fault;
 use crate::message::Reply;
@@ -38,7 +39,7 @@ fn document(turn: &Turn<'_>) -> Value {
         "userinfo_endpoint": format!("{issuer}/userinfo"),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": ["authorization_code", "refresh_token", assertion::GRANT_TYPE],
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": everyone,
         "revocation_endpoint_auth_methods_supported": everyone,

@@ -38,6 +38,8 @@ pub struct Stats {
     pub token_requests: u64,
     /// Authorization codes traded for tokens.
     pub code_exchanges: u64,
+    /// Assertions of service accounts traded for tokens.
+    pub assertions: u64,
     /// Codes that came a second time; the tokens issued from them were revoked.
     pub code_replays: u64,
     /// Refreshes carried out, those inside the grace period included.

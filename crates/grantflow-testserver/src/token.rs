@@ -11,11 +11,14 @@
 //! [RFC 7636 section 4.6]: https://www.rfc-editor.org/rfc/rfc7636#section-4.6
 //! [RFC 9700 section 4.14.2]: https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2
 
+use std::time::SystemTime;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::assertion;
 use crate::authorize::scope_list;
 use crate::client::TestClient;
 use crate::client_auth::{Refusal, authenticate};
@@ -26,22 +29,33 @@ use crate::state::{Grant, GrantId, Spent};
 
 pub(crate) fn token(turn: &mut Turn<'_>) -> Reply {
     let inbound = turn.request;
+    if inbound.form.value("grant_type") == Some(assertion::GRANT_TYPE) {
+        let granted = assertion::grant(turn);
+        return answer(turn, granted);
+    }
     let result = authenticate(turn).and_then(|client| match inbound.form.value("grant_type") {
         Some("authorization_code") => exchange(turn, client),
         Some("refresh_token") => refresh(turn, client),
         Some(_) => Err(Refusal::new(
             "unsupported_grant_type",
-            "only authorization_code and refresh_token",
+            "only authorization_code, refresh_token and signed assertions",
         )),
         None => Err(Refusal::new("invalid_request", "grant_type is missing")),
     });
-    match result {
+    answer(turn, result)
+}
+
+/// The reply, with the date of this server's clock: a client may learn from it that its own is wrong.
+fn answer(turn: &mut Turn<'_>, result: Result<Value, Refusal>) -> Reply {
+    let reply = match result {
         Ok(value) => Reply::json(200, &value).no_store(),
         Err(refusal) => {
             turn.state.stats.token_errors += 1;
             refusal.into_reply(turn)
         }
-    }
+    };
+    let now = SystemTime::UNIX_EPOCH + turn.state.clock.now();
+    reply.header("date", httpdate::fmt_http_date(now))
 }
 
 /// Trades a code for tokens. Only success spends the code.
@@ -189,7 +203,12 @@ fn narrowed(asked: Option<&str>, granted: &[String]) -> Result<Vec<String>, Refu
         .ok_or(Refusal::new("invalid_scope", "more scope than was granted"))
 }
 
-fn issue(turn: &mut Turn<'_>, grant: GrantId, scope: Vec<String>, refresh_token: Option<String>) -> Value {
+pub(crate) fn issue(
+    turn: &mut Turn<'_>,
+    grant: GrantId,
+    scope: Vec<String>,
+    refresh_token: Option<String>,
+) -> Value {
     let mut reply = json!({ "token_type": "Bearer", "scope": scope.join(" ") });
     if let ExpiresIn::Stated(lifetime) = turn.state.expires_in {
         reply["expires_in"] = lifetime.as_secs().into();

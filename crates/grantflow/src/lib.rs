@@ -19,10 +19,28 @@ pub use grantflow_core::*;
 #[cfg(all(feature = "loopback", feature = "ureq"))]
 pub use installed::{discover, run_flow, run_flow_with};
 
+/// Google's service accounts (feature `google`).
+#[cfg(feature = "google")]
+pub mod google {
+    pub use grantflow_google::*;
+}
+
+/// Keys and signed tokens (features `oidc`, `google`).
+#[cfg(feature = "oidc")]
+pub mod jwt {
+    pub use grantflow_jwt::*;
+}
+
 /// The redirect receiver, the browser, and the conversation with the user (feature `loopback`).
 #[cfg(feature = "loopback")]
 pub mod loopback {
     pub use grantflow_loopback::*;
+}
+
+/// Grants and proofs that are signed (features `oidc`, `google`).
+#[cfg(feature = "oidc")]
+pub mod oidc {
+    pub use grantflow_oidc::*;
 }
 
 /// The async transport on reqwest (feature `reqwest`).
@@ -48,6 +66,8 @@ pub mod prelude {
     pub use grantflow_core::{
         Client, Credentials, Endpoint, Error, Issuer, Key, Origin, Scopes, Secret, blocking,
     };
+    #[cfg(feature = "google")]
+    pub use grantflow_google::ServiceAccountKey;
     #[cfg(feature = "reqwest")]
     pub use grantflow_reqwest::ReqwestTransport;
     #[cfg(feature = "file")]

@@ -25,6 +25,7 @@ mod many;
 mod output;
 mod sealed;
 mod secrets;
+mod service_account;
 mod store;
 #[cfg(target_os = "linux")]
 mod terminal;

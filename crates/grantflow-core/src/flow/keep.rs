@@ -1,39 +1,82 @@
 //! A new login goes into the store, in place of what was there.
+//!
+//! ```text
+//! LockForLogin ─▶ Save(record) ─┬─ saved ────▶ Unlock ─▶ Done
+//!       ▲                       └─ overtaken ─┐
+//!       └─────── at most 4 times ─────────────┘
+//! ```
+//!
+//! A consent costs a person something, so it is not given up because another write came first, as happens where a save compares
+//! and the lock was lost or is none: what stands there now is read, and the login is what comes after it.
 
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::step::Change;
-use crate::{Cx, Error, Key, Next, Record, Step};
+use crate::{Cx, Error, Expect, Key, Next, Record, Step};
 
 use super::access::LOCK_PATIENCE;
+
+/// How often a login or a revocation begins anew because another write overtook it: each time somebody else has got on, so
+/// that more than a few in a row mean that something is wrong.
+pub(super) const OVERTAKEN: u32 = 4;
 
 /// Stores the record of a new login under its key, and forgets the record under `instead_of`, if another key is given.
 ///
 /// What is stored and cannot be read is set aside by the store, never deleted.
 /// The generation goes on counting where the old record ended, so that other processes see that this one is newer. Where there is
 /// none it begins at the seconds of the clock, which is above whatever a record counted that was deleted.
+///
+/// Where another write comes between the lock and the save ([`StoreErrorKind::Conflict`]), the record is locked and read again,
+/// a few times.
 pub fn keep(record: Record, instead_of: Option<Key>) -> Step<Record> {
-    let key = record.key().clone();
-    let next = move |stored: Result<Option<Record>, StoreError>, cx: &mut Cx<'_>| {
+    let login = Login {
+        record,
+        instead_of,
+        tries_left: OVERTAKEN,
+    };
+    login.lock()
+}
+
+/// What is to be stored. Its record counts from nothing: what it comes after is known under the lock alone.
+struct Login {
+    record: Record,
+    instead_of: Option<Key>,
+    tries_left: u32,
+}
+
+impl Login {
+    fn lock(self) -> Step<Record> {
+        let key = self.record.key().clone();
+        Step::LockForLogin(key, LOCK_PATIENCE, Next::new(self))
+    }
+}
+
+impl Expect<Result<Option<Record>, StoreError>, Record> for Login {
+    fn resume(
+        mut self: Box<Self>,
+        stored: Result<Option<Record>, StoreError>,
+        cx: &mut Cx<'_>,
+    ) -> Result<Step<Record>, Error> {
         let record = match stored? {
-            Some(old) => record.succeeding(&old),
-            None => record.first(cx.wall()),
+            Some(old) => self.record.clone().succeeding(&old),
+            None => self.record.clone().first(cx.wall()),
         };
-        let change = match instead_of {
-            Some(old) if old != *record.key() => Change::Replace {
+        let change = match &self.instead_of {
+            Some(old) if old != record.key() => Change::Replace {
                 record: Box::new(record.clone()),
-                forget: Box::new(old),
+                forget: Box::new(old.clone()),
             },
             _ => Change::Put(Box::new(record.clone())),
         };
-        Ok(Step::Save(
-            change,
-            Next::new(move |saved: Result<(), StoreError>, _: &mut Cx<'_>| {
-                saved.map_err(Error::Store)?;
-                Ok(Step::Unlock(Next::new(move |(), _: &mut Cx<'_>| {
-                    Ok(Step::Done(record))
-                })))
-            }),
-        ))
-    };
-    Step::LockForLogin(key, LOCK_PATIENCE, Next::new(next))
+        let next = move |saved: Result<(), StoreError>, _: &mut Cx<'_>| match saved {
+            Ok(()) => Ok(Step::Unlock(Next::new(move |(), _: &mut Cx<'_>| {
+                Ok(Step::Done(record))
+            }))),
+            Err(error) if error.kind() == StoreErrorKind::Conflict && self.tries_left > 0 => {
+                self.tries_left -= 1;
+                Ok(self.lock())
+            }
+            Err(error) => Err(error.into()),
+        };
+        Ok(Step::Save(change, Next::new(next)))
+    }
 }

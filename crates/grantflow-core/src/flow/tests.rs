@@ -4,6 +4,7 @@
 
 mod acquire;
 mod life;
+mod overtaken;
 
 use super::scripted::{GRANTED, NOW, Scripted, both, ends_in, key};
 use super::{AccessTokenFlow, Unless, access_token, authorized, discover, keep, revoke};

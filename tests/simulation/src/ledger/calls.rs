@@ -227,6 +227,15 @@ impl State {
         if matches!(call, Call::Header | Call::AccessToken) {
             self.check_refused(begun, &log, error);
         }
+        // Where another write came first, the flow begins anew: a consent is not lost, nor does a revocation need asking twice.
+        let conflict =
+            matches!(error, Error::Store(error) if error.kind() == grantflow_core::StoreErrorKind::Conflict);
+        if conflict && matches!(call, Call::Login | Call::Revoke) {
+            self.violated(
+                "I6",
+                format!("{call:?} is given up because another write came first"),
+            );
+        }
         if failure.needs_user {
             self.check_needs_user(log.slot, error);
         }

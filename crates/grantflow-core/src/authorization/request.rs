@@ -142,15 +142,11 @@ impl<'a> AuthorizationRequest<'a> {
     /// the redirect address is none, or the client or its endpoint have a parameter that belongs to the flow.
     pub fn start(self, cx: &mut Cx<'_>) -> Result<(AuthorizationUrl, PendingAuthorization), Error> {
         check_redirect_uri(&self.redirect_uri)?;
-        let openid = self.scopes.contains("openid");
-        let mut random = Zeroizing::new([[0; 32]; 3]);
-        let needed = if openid { 3 } else { 2 };
-        cx.fill(random[..needed].as_flattened_mut())?;
-        let [state, verifier, nonce] = &*random;
-        let state = Secret::new(URL_SAFE_NO_PAD.encode(state));
-        let verifier = Verifier::from_random(verifier);
-        let nonce = openid.then(|| Secret::new(URL_SAFE_NO_PAD.encode(nonce)));
-
+        let Drawn {
+            state,
+            verifier,
+            nonce,
+        } = Drawn::new(self.scopes.contains("openid"), cx)?;
         let url = self.url(&state, &verifier, nonce.as_ref())?;
         let client = self.client;
         let pending = PendingAuthorization {
@@ -228,6 +224,28 @@ impl<'a> AuthorizationRequest<'a> {
         let resources = self.resources.iter().map(|resource| resource.len() + 9);
         let fixed = self.client.id().len() + self.redirect_uri.len() + self.scopes.as_str().len();
         FIXED + 3 * (fixed + values.chain(own).chain(resources).sum::<usize>())
+    }
+}
+
+/// What is random about an authorization: each from 32 bytes of its own.
+pub(super) struct Drawn {
+    pub(super) state: Secret,
+    pub(super) verifier: Verifier,
+    /// With `openid` only.
+    pub(super) nonce: Option<Secret>,
+}
+
+impl Drawn {
+    pub(super) fn new(openid: bool, cx: &mut Cx<'_>) -> Result<Self, Error> {
+        let mut random = Zeroizing::new([[0; 32]; 3]);
+        let needed = if openid { 3 } else { 2 };
+        cx.fill(random[..needed].as_flattened_mut())?;
+        let [state, verifier, nonce] = &*random;
+        Ok(Self {
+            state: Secret::new(URL_SAFE_NO_PAD.encode(state)),
+            verifier: Verifier::from_random(verifier),
+            nonce: openid.then(|| Secret::new(URL_SAFE_NO_PAD.encode(nonce))),
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tests of the authorization code grant over its public surface.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod arbitrary;
 mod redirect;
 mod stored;
 mod url;

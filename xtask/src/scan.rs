@@ -47,6 +47,17 @@ impl Source {
         String::from_utf8(code).unwrap_or_default()
     }
 
+    /// Whether a byte that is no blank stands in a string or a character, its quotes included.
+    pub(crate) fn is_literal(&self, at: usize) -> bool {
+        let blank = |text: &str| text.as_bytes().get(at) == Some(&b' ');
+        blank(&self.code) && blank(&self.comments)
+    }
+
+    /// Whether it is compiled for tests only.
+    pub(crate) fn is_test(&self, at: usize) -> bool {
+        self.test.iter().any(|range| range.contains(&at))
+    }
+
     /// How many lines are not tests.
     pub(crate) fn shipped_lines(&self) -> usize {
         let lines = |range: &Range<usize>| {

@@ -12,6 +12,7 @@ mod links;
 mod lints;
 mod manifests;
 mod marks;
+mod pkce;
 mod places;
 mod purity;
 mod rfcs;
@@ -35,6 +36,7 @@ Holds the invariants of the source tree:
   purity     no clock, file, environment, network, thread, process or randomness in the pure crates
   lints      `unsafe_code = \"forbid\"` and the other workspace lints reach every crate
   marks      no unfinished work, ignored tests, sleeping tests, or rows that do not exist
+  pkce       no challenge method but S256 is named outside tests
   places     no paths of a developer's machine
   manifests  a reason for each dependency, one place for rust-version
   links      RFC links from the known list, relative links that resolve
@@ -85,12 +87,13 @@ pub(crate) struct Report {
 /// A named check of text alone.
 type TextCheck = (&'static str, fn(&Tree) -> Vec<Problem>);
 
-const TEXT_CHECKS: [TextCheck; 10] = [
+const TEXT_CHECKS: [TextCheck; 11] = [
     ("headers", headers::headers),
     ("sizes", headers::sizes),
     ("purity", purity::purity),
     ("lints", lints::lints),
     ("marks", marks::marks),
+    ("pkce", pkce::pkce),
     ("places", places::places),
     ("manifests", manifests::manifests),
     ("links", links::links),

@@ -3,8 +3,10 @@
 
 mod support;
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 use grantflow_core::error::StoreErrorKind;
@@ -82,6 +84,69 @@ fn a_login_ends_in_credentials_that_are_stored_and_work() {
         user.said()
     );
     assert!(parameter(&user.url(), "redirect_uri").starts_with("http%3A%2F%2F127.0.0.1%3A"));
+}
+
+/// A browser that repeats itself, or somebody who has seen the redirect: whoever comes second is told that the login is over, or finds
+/// nobody.
+#[test]
+fn t04_a_redirect_that_comes_a_hundred_times_at_once_is_exchanged_once() {
+    const TIMES: usize = 100;
+    let server = TestServer::start().unwrap();
+    let outcomes = Arc::new(Mutex::new(Vec::new()));
+    let theirs = Arc::clone(&outcomes);
+    let user = User::new(move |url, _| {
+        let location = Browser::new().approve(url).unwrap();
+        let (authority, together) = (authority(&location), Barrier::new(TIMES));
+        let target = &location["http://".len() + authority.len()..];
+        let text = format!("GET {target} HTTP/1.1\r\nHost: {authority}\r\n\r\n");
+        std::thread::scope(|threads| {
+            for _ in 0..TIMES {
+                threads.spawn(|| {
+                    together.wait();
+                    let outcome = try_request(&authority, &text);
+                    if outcome.starts_with("HTTP/1.1 303") {
+                        // As a browser does, so that nobody waits for it.
+                        try_request(
+                            &authority,
+                            &format!("GET /done HTTP/1.1\r\nHost: {authority}\r\n\r\n"),
+                        );
+                    }
+                    theirs.lock().unwrap().push(outcome);
+                });
+            }
+        });
+    });
+    let credentials = login(&client(&server, "native-app"), "read", &MemoryStore::new(), &user).unwrap();
+    assert!(token(&credentials).starts_with("gft_at_"));
+    drop(user);
+    let stats = server.stats();
+    assert_eq!(
+        (stats.token_requests, stats.code_exchanges, stats.code_replays),
+        (1, 1, 0)
+    );
+    let outcomes = outcomes.lock().unwrap();
+    let count = |is: fn(&str) -> bool| outcomes.iter().filter(|outcome| is(outcome)).count();
+    let taken = count(|outcome| outcome.starts_with("HTTP/1.1 303"));
+    let over =
+        count(|outcome| outcome.starts_with("HTTP/1.1 400") && outcome.contains("This login has ended"));
+    // More connections than are served at once: whoever has not spoken yet may have to give way, and is not answered.
+    let unheard = count(str::is_empty);
+    assert_eq!(
+        (taken, over + unheard),
+        (1, TIMES - 1),
+        "{over} are told that it is over: {outcomes:?}"
+    );
+    assert!(over > 0, "{outcomes:?}");
+}
+
+/// The reply; none where nobody answers, or no more.
+fn try_request(authority: &str, text: &str) -> String {
+    let mut reply = String::new();
+    let asked = TcpStream::connect(authority).and_then(|mut stream| {
+        stream.write_all(text.as_bytes())?;
+        stream.read_to_string(&mut reply)
+    });
+    if asked.is_ok() { reply } else { String::new() }
 }
 
 #[test]

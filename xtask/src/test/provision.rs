@@ -6,10 +6,11 @@ use super::Skip;
 use crate::cmd::{Cmd, is_installed};
 
 /// Program, and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 10] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("strace", "strace"),
+    ("ip", "iproute2"),
     ("curl", "curl"),
     ("python3", "python3-venv"),
     ("dbus-run-session", "dbus-daemon"),

@@ -286,19 +286,60 @@ fn losing_a_task_is_caught() {
     is_caught(Broken::LosesTasks, suite::a_spawned_task_runs_or_comes_back);
 }
 
+/// Checks that start this test again: in the process that they start, the check itself has to fail, or ask what it should not.
+#[track_caller]
+fn fails_apart(variable: &str, make: &dyn Fn(Limits) -> Box<dyn Subject>, check: Check) {
+    if std::env::var_os(variable).is_some() {
+        check(make);
+    } else {
+        fails(make, check);
+    }
+}
+
 #[test]
 fn t43_the_proxies_of_ureq_itself_are_caught() {
-    // Started again with proxies in its environment, this test fails or asks them; either is what the check sees.
     let naive = blocking(|limits| naive(Some(limits.total), u64::MAX));
-    let check: Check = |make| {
+    fails_apart("GRANTFLOW_CONFORMANCE_URL", &naive, |make| {
         suite::t43_the_environments_proxies_are_honoured_but_not_for_loopback(
             make,
             "broken::t43_the_proxies_of_ureq_itself_are_caught",
         );
-    };
-    if std::env::var_os("GRANTFLOW_CONFORMANCE_URL").is_some() {
-        check(&naive);
-    } else {
-        fails(&naive, check);
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn r22_a_clock_that_is_looked_at_before_the_socket_is_caught() {
+    let naive = blocking(|limits| naive(Some(limits.total), u64::MAX));
+    fails_apart("GRANTFLOW_CONFORMANCE_STOPPED", &naive, |make| {
+        suite::r22_a_reply_that_came_while_the_process_was_stopped_is_read(
+            make,
+            "broken::r22_a_clock_that_is_looked_at_before_the_socket_is_caught",
+        );
+    });
+}
+
+/// Too much is an error, once all of it is there.
+struct Hoarder(Naive);
+
+impl Transport for Hoarder {
+    fn send(&self, request: Request) -> Result<Response, TransportError> {
+        let reply = self.0.send(request)?;
+        if reply.body().len() > 1 << 20 {
+            return Err(TransportError::new(TransportErrorKind::Other));
+        }
+        Ok(reply)
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn t31_r20_an_error_that_comes_after_the_memory_is_gone_is_caught() {
+    let hoarder = blocking(|limits| Hoarder(naive(Some(limits.total), u64::MAX)));
+    fails_apart("GRANTFLOW_CONFORMANCE_FLOODS", &hoarder, |make| {
+        suite::t31_r20_no_reply_takes_more_than_4_mib_of_memory(
+            make,
+            "broken::t31_r20_an_error_that_comes_after_the_memory_is_gone_is_caught",
+        );
+    });
 }

@@ -8,11 +8,14 @@
 //!
 //! - no redirect is followed, whatever the status;
 //! - a body is read to 1 MiB and no further, and is given as it came, compressed or not;
+//! - no reply costs more than 4 MiB of memory, whichever of its parts has no end;
 //! - connecting and the whole request are bounded in time, and a request that ended frees its socket;
+//! - a reply that came in time is read, though the process stood still until the time of its request was up;
 //! - a request is written once: never again on a second connection;
 //! - an error says truthfully whether the request left, and prints no address, header or body;
 //! - the environment's proxies are honoured, and never used for a loopback literal.
 
+mod apart;
 mod connecting;
 mod peer;
 mod proxies;
@@ -23,6 +26,10 @@ mod subject;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+pub use apart::{
+    r22_a_reply_that_came_while_the_process_was_stopped_is_read,
+    t31_r20_no_reply_takes_more_than_4_mib_of_memory,
+};
 pub use connecting::*;
 pub use proxies::*;
 pub use replies::*;
@@ -154,16 +161,20 @@ macro_rules! __transport_promises {
             every_status_is_a_reply_and_comes_whole
             a_spawned_task_runs_or_comes_back
         }
-        #[test]
-        fn t43_the_environments_proxies_are_honoured_but_not_for_loopback() {
-            $crate::conformance::transport::t43_the_environments_proxies_are_honoured_but_not_for_loopback(
-                &$make,
-                concat!(
-                    module_path!(),
-                    "::t43_the_environments_proxies_are_honoured_but_not_for_loopback"
-                ),
-            );
+        $crate::__transport_promises! { ($make) in processes
+            r22_a_reply_that_came_while_the_process_was_stopped_is_read
+            t31_r20_no_reply_takes_more_than_4_mib_of_memory
+            t43_the_environments_proxies_are_honoured_but_not_for_loopback
         }
+    };
+    (($make:expr) in processes $($promise:ident)+) => {
+        $(
+            #[test]
+            fn $promise() {
+                let test = concat!(module_path!(), "::", stringify!($promise));
+                $crate::conformance::transport::$promise(&$make, test);
+            }
+        )+
     };
     (($make:expr) $($promise:ident)+) => {
         $(

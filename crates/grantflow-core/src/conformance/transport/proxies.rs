@@ -1,7 +1,6 @@
 //! Whether a transport honours the proxies of the environment. Each case is a process of its own: this test, started again.
 
-use std::process::{Command, Stdio};
-
+use super::apart::this_test_again;
 use super::peer::Server;
 use super::{Limits, Make, get};
 
@@ -28,7 +27,6 @@ pub fn t43_the_environments_proxies_are_honoured_but_not_for_loopback(make: Make
         drop(make(Limits::ROOMY).send(get(&url)));
         return;
     }
-    let test = test.split_once("::").map_or(test, |(_crate, path)| path);
     // No resolver asks the network for these: the label is too long, so that a direct connection fails at once.
     let name = format!("{}.invalid", "a".repeat(70));
     let (http, https) = (format!("http://{name}/"), format!("https://{name}/"));
@@ -92,10 +90,7 @@ fn ask(test: &str, url: &str, variables: &[(&str, &str)]) -> Vec<String> {
         }
         // The tunnel leads nowhere, and the proxy has no reply of its own: both end the request.
     });
-    let program = std::env::current_exe().expect("a test knows its own program");
-    let mut command = Command::new(program);
-    command.args([test, "--exact", "--test-threads=1", "--include-ignored"]);
-    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut command = this_test_again(test);
     for variable in VARIABLES {
         command.env_remove(variable);
     }

@@ -14,6 +14,8 @@ mod exit_codes;
 #[cfg(unix)]
 mod interrupt;
 mod journey;
+#[cfg(target_os = "linux")]
+mod kernel;
 #[cfg(all(
     feature = "keyring",
     unix,

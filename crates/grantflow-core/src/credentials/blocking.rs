@@ -353,6 +353,7 @@ mod tests {
         let polls = std::cell::Cell::new(0_u64);
         let busy = std::future::poll_fn(|cx| {
             polls.set(polls.get() + 1);
+            assert!(polls.get() < 1000, "it would go on for ever");
             cx.waker().wake_by_ref();
             std::task::Poll::<()>::Pending
         });

@@ -1,11 +1,13 @@
 //! Tasks that share a handle: futures that are dropped, runtimes that are gone.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::Barrier;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use grantflow_core::flow::RetryPolicy;
 use grantflow_core::{Credentials, Error, Store as _};
 use grantflow_store::OnThread;
 
@@ -58,6 +60,92 @@ fn r10_a_thousand_tasks_make_one_request_each_time_their_token_has_expired() {
     }
 }
 
+/// Polls all of them once; the answers that are there.
+fn poll_all(headers: &mut Vec<Header<'_>>, cx: &mut Context<'_>) -> Vec<String> {
+    let mut answers = Vec::new();
+    headers.retain_mut(|header| match header.as_mut().poll(cx) {
+        Poll::Ready(header) => {
+            answers.push(shown(&header.unwrap()).to_owned());
+            false
+        }
+        Poll::Pending => true,
+    });
+    answers
+}
+
+#[test]
+fn r10_a_thousand_tasks_on_eight_threads_make_a_hundred_requests_in_a_hundred_rounds() {
+    const THREADS: usize = 8;
+    const TASKS: usize = 125;
+    const ROUNDS: usize = 100;
+    let world = World::default();
+    let credentials = credentials(&world, 0);
+    let together = Barrier::new(THREADS);
+    let run = || {
+        for round in 1..=ROUNDS {
+            if together.wait().is_leader() {
+                world.holds(true);
+            }
+            together.wait();
+            let mut waiting: Vec<Header<'_>> = (0..TASKS)
+                .map(|_| Box::pin(credentials.header()) as Header<'_>)
+                .collect();
+            // The endpoint does not answer before all have asked.
+            let answers = poll_all(&mut waiting, &mut Context::from_waker(Waker::noop()));
+            assert_eq!((answers.len(), waiting.len()), (0, TASKS));
+            if together.wait().is_leader() {
+                world.holds(false);
+            }
+            let mut answers = Vec::new();
+            block_on(poll_fn(|cx| {
+                answers.extend(poll_all(&mut waiting, cx));
+                match waiting.len() {
+                    0 => Poll::Ready(()),
+                    _ => Poll::Pending,
+                }
+            }));
+            assert_eq!(answers.len(), TASKS);
+            let expected = format!("Bearer AT{}", round + 1);
+            assert!(answers.iter().all(|answer| *answer == expected), "{answers:?}");
+            if together.wait().is_leader() {
+                assert_eq!((world.refreshes(), world.replays()), (round, 0));
+                world.passes(Duration::from_secs(3600));
+            }
+        }
+    };
+    thread::scope(|threads| {
+        for _ in 0..THREADS {
+            threads.spawn(run);
+        }
+    });
+    assert_eq!((world.refreshes(), world.replays()), (ROUNDS, 0));
+}
+
+/// A refused grant is remembered in its record; a server that is down is not, so that only the flight can share it.
+#[test]
+fn r10_a_failure_that_will_pass_is_shared_by_all_who_waited_and_by_nobody_after_them() {
+    let world = World::default();
+    world.keeps_tasks();
+    world.is_down(true);
+    let credentials = credentials(&world, 0).with_retries(RetryPolicy::never());
+    let mut waiting: Vec<Header<'_>> = (0..1000)
+        .map(|_| Box::pin(credentials.header()) as Header<'_>)
+        .collect();
+    assert!(waiting.iter_mut().all(|header| poll(header).is_pending()));
+    world.tasks().into_iter().for_each(block_on);
+    for mut header in waiting {
+        let Poll::Ready(Err(error)) = poll(&mut header) else {
+            panic!("the flight has landed, and failed")
+        };
+        assert!(error.is_transient(), "{error}");
+    }
+    assert_eq!((world.refreshes(), world.tasks().len()), (1, 0));
+
+    world.is_down(false);
+    assert_eq!(shown(&block_on_with_tasks(&world, &credentials)), "Bearer AT3");
+    assert_eq!(world.refreshes(), 2);
+}
+
 #[test]
 fn r03_a_refresh_goes_on_when_its_caller_is_dropped_at_any_moment() {
     for polls in 0..4 {
@@ -108,6 +196,23 @@ fn r38_when_the_runtime_drops_the_task_a_waiter_refreshes_itself() {
     assert_eq!(shown(&block_on(first).unwrap()), "Bearer AT2");
     assert_eq!(world.refreshes(), 1);
     assert!(world.tasks().is_empty());
+}
+
+#[test]
+fn r38_when_the_runtime_drops_the_task_of_its_only_caller_that_one_refreshes_itself() {
+    let world = World::default();
+    world.keeps_tasks();
+    let credentials = credentials(&world, 0);
+    let mut only: Header<'_> = Box::pin(credentials.header());
+    assert!(poll(&mut only).is_pending());
+    drop(world.tasks());
+    assert!(poll(&mut only).is_pending());
+    assert!(
+        world.tasks().is_empty(),
+        "a runtime that lost one task is given no other"
+    );
+    assert_eq!(shown(&block_on(only).unwrap()), "Bearer AT2");
+    assert_eq!(world.refreshes(), 1);
 }
 
 #[test]

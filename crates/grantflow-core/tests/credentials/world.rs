@@ -18,6 +18,9 @@ use grantflow_core::{
 };
 use grantflow_store::MemoryStore;
 
+/// Never reached by a test that passes: one that waits for ever is to fail.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// When every test begins.
 pub(crate) const START: i64 = 1_800_000_000;
 
@@ -452,10 +455,12 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
         if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return value;
         }
-        let mut woken = parker
+        let woken = parker.0.lock().unwrap();
+        let (mut woken, waited) = parker
             .1
-            .wait_while(parker.0.lock().unwrap(), |woken| !*woken)
+            .wait_timeout_while(woken, PATIENCE, |woken| !*woken)
             .unwrap();
+        assert!(!waited.timed_out(), "nobody wakes it");
         *woken = false;
     }
 }

@@ -7,8 +7,8 @@ use url::Url;
 
 use crate::form::{Form, abort_link};
 
-/// A browser with its own cookies.
-#[derive(Debug)]
+/// A browser with its own cookies; a clone has the same.
+#[derive(Clone, Debug)]
 pub struct Browser {
     agent: ureq::Agent,
     user: String,

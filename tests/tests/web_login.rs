@@ -1,20 +1,24 @@
 //! The web application among the examples, with a certified provider: two users at once, a restart, a denial, other browsers.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use grantflow_suites::browser::Browser;
+use grantflow_suites::browser::{Browser, Page};
 use grantflow_suites::child::Running;
 use grantflow_suites::chromium::{Chromium, Window};
 use grantflow_suites::provider::{Provider, WEB_SECRET};
-use grantflow_suites::skip::{built, free_port};
-use serde_json::json;
+use grantflow_suites::skip::{built, free_port, skip};
+use grantflow_testserver::{Config, TestClient, TestServer};
+use serde_json::{Value, json};
 
 /// The application, its server, and the directory that outlives restarts.
 struct Site {
     process: Option<Running>,
-    provider: Provider,
+    /// Where it logs in, if that is a provider of the test's own.
+    _provider: Option<Provider>,
+    api: String,
     home: String,
     dir: tempfile::TempDir,
 }
@@ -22,28 +26,45 @@ struct Site {
 impl Site {
     fn start() -> Option<Self> {
         built("examples/web_login")?;
-        let home = format!("http://127.0.0.1:{}", free_port());
+        let home = home();
         let redirect_uri = format!("{home}/callback");
         let provider = Provider::start(&json!({ "web_redirect_uris": [redirect_uri] }))?;
-        let dir = tempfile::tempdir().expect("a temporary directory can be made");
-        let secrets = json!({ "web": {
-            "client_id": "web",
+        let secrets = json!({
             "client_secret": WEB_SECRET,
             "auth_uri": provider.url("/auth"),
             "token_uri": provider.url("/token"),
             "issuer": provider.issuer(),
-            "redirect_uris": [redirect_uri],
-        } });
+        });
+        let api = provider.url("/me");
+        Some(Self::with(home, secrets, api, Some(provider)))
+    }
+
+    /// At a server that counts what it is asked, and asks nobody anything.
+    fn at(home: String, server: &TestServer) -> Self {
+        let secrets = json!({
+            "client_secret": WEB_SECRET,
+            "auth_uri": server.url("/authorize"),
+            "token_uri": server.url("/token"),
+            "issuer": server.issuer(),
+        });
+        Self::with(home, secrets, server.url("/userinfo"), None)
+    }
+
+    fn with(home: String, mut secrets: Value, api: String, provider: Option<Provider>) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory can be made");
+        secrets["client_id"] = "web".into();
+        secrets["redirect_uris"] = json!([format!("{home}/callback")]);
         let file = dir.path().join("client_secrets.json");
-        std::fs::write(file, secrets.to_string()).expect("the directory can be written");
+        std::fs::write(file, json!({ "web": secrets }).to_string()).expect("the directory can be written");
         let mut site = Self {
             process: None,
-            provider,
+            _provider: provider,
+            api,
             home,
             dir,
         };
         site.restart();
-        Some(site)
+        site
     }
 
     /// Another process, which knows no more than the directory.
@@ -54,7 +75,7 @@ impl Site {
         let mut command = Command::new(program);
         command
             .arg(dir.join("client_secrets.json"))
-            .arg(self.provider.url("/me"))
+            .arg(&self.api)
             .arg(dir);
         self.process = Some(Running::start(&mut command));
         let address = self.home.trim_start_matches("http://");
@@ -63,6 +84,29 @@ impl Site {
             assert!(Instant::now() < end, "the application does not listen");
             std::thread::sleep(Duration::from_millis(10)); // sleep: the example says nothing when it listens
         }
+    }
+
+    /// Makes each removal of a file take a while, so that all threads of the application are in it at once: what is between two calls
+    /// of the system is seldom met otherwise.
+    #[must_use]
+    fn removes_slowly(&self) -> Option<Running> {
+        let process = self.process.as_ref()?.id().to_string();
+        let mut strace = Command::new("strace");
+        strace
+            .args(["-f", "-o", "/dev/null", "-e", "trace=unlink,unlinkat"])
+            .args(["-e", "inject=unlink,unlinkat:delay_enter=50000", "-p", &process])
+            .stderr(Stdio::piped());
+        let works = Command::new("strace").args(["-o", "/dev/null", "true"]).status();
+        if !works.is_ok_and(|status| status.success()) {
+            skip(
+                "strace",
+                "it is not installed, or may not trace: removals race as they come",
+            );
+            return None;
+        }
+        let strace = Running::start(&mut strace);
+        strace.wait_for(|line| line.contains("attached").then_some(()));
+        Some(strace)
     }
 
     fn files(&self, kind: &str) -> usize {
@@ -74,6 +118,11 @@ impl Site {
             .filter(|name| name.starts_with(kind) && !name.ends_with(".lock"))
             .count()
     }
+}
+
+/// Where the application is to be.
+fn home() -> String {
+    format!("http://127.0.0.1:{}", free_port())
 }
 
 fn log_in(window: &Window, site: &Site, user: &str) {
@@ -175,4 +224,44 @@ fn t04_t14_a_redirect_counts_once_and_in_the_browser_that_began_alone() {
     // A code that is exchanged twice ends what the first exchange gave.
     let page = ann.visit(&site.home);
     assert!(page.body.contains("ann@example.com"), "{}", page.body);
+}
+
+#[test]
+fn t04_a_redirect_that_comes_a_hundred_times_at_once_is_exchanged_once() {
+    const TIMES: usize = 100;
+    if built("examples/web_login").is_none() {
+        return;
+    }
+    let home = home();
+    let client = TestClient::confidential_post("web", WEB_SECRET, [format!("{home}/callback")]);
+    let server = Config::new().auto_approve("ann").client(client).start();
+    let server = server.expect("loopback has a free port");
+    let site = Site::at(home, &server);
+    let _slow = site.removes_slowly();
+    for round in 1..=5 {
+        let before = server.stats();
+        let mut ann = Browser::of("ann");
+        let at_the_server = ann.authorize(&site.home);
+        let redirect = ann.authorize(&at_the_server);
+        let together = Barrier::new(TIMES);
+        let pages: Vec<Page> = std::thread::scope(|threads| {
+            let visit = || {
+                let mut ann = ann.clone();
+                together.wait();
+                ann.visit(&redirect)
+            };
+            let visits: Vec<_> = (0..TIMES).map(|_| threads.spawn(visit)).collect();
+            let pages = visits.into_iter().map(|visit| visit.join());
+            pages.map(|page| page.expect("the application answers")).collect()
+        });
+        let (taken, refused): (Vec<_>, Vec<_>) = pages.iter().partition(|page| page.status == 200);
+        assert_eq!((taken.len(), refused.len()), (1, TIMES - 1));
+        for page in refused {
+            assert_eq!((page.status, page.body.as_str()), (400, "this login is over"));
+        }
+        let after = server.stats();
+        assert_eq!(after.token_requests - before.token_requests, 1, "round {round}");
+        assert_eq!((after.code_replays, after.token_errors), (0, 0), "round {round}");
+        assert_eq!((site.files("user-"), site.files("login-")), (round, 0));
+    }
 }

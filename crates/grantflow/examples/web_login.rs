@@ -74,7 +74,7 @@ async fn callback(app: &App, headers: &HeaderMap, uri: Uri) -> Result<Response, 
     let name = named(headers, "login").ok_or("this login began elsewhere")?;
     let waiting = format!("login-{name}");
     let json = Secret::from(fs::read_to_string(&waiting).map_err(|_| "this login is over")?);
-    fs::remove_file(waiting)?; // fails for the second of two
+    fs::remove_file(waiting).map_err(|_| "this login is over")?; // fails for the second of two
     let pending = PendingAuthorization::from_json(json.expose())?;
     let client = app.client.clone();
     let finish = Step::begin(move |cx| {

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use grantflow_core::transport::{MAX_BODY, Task};
 use grantflow_core::{AsyncTransport, Body, Error, Request, Response, TransportError, TransportErrorKind};
 use reqwest::header::{CONTENT_LENGTH, HeaderValue};
@@ -71,7 +72,7 @@ impl AsyncTransport for ReqwestTransport {
             let headers = request.headers_mut();
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let request = request.map(|body| reqwest::Body::from(body.into_bytes()));
+        let request = request.map(|body| reqwest::Body::from(Bytes::from_owner(Sent(body))));
         let request = reqwest::Request::try_from(request).map_err(classify)?;
         within(self.limit, async {
             let reply = self.client.execute(request).await.map_err(classify)?;
@@ -95,6 +96,15 @@ impl AsyncTransport for ReqwestTransport {
             }
             Err(_) => Err(task),
         }
+    }
+}
+
+/// A body on its way: its bytes are cleared when reqwest lets go of them, and are not copied.
+struct Sent(Body);
+
+impl AsRef<[u8]> for Sent {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use grantflow_core::{Change, Store as _, StoreErrorKind, StoreExt as _};
 
@@ -193,13 +193,15 @@ fn t57_a_link_in_the_place_of_the_file_to_save_into_is_removed_not_followed() {
 #[test]
 fn t57_links_swapped_in_at_any_moment_are_never_followed() {
     each(|of| {
-        const ROUNDS: usize = 3_000;
-        let (room, outside) = (furnished(of), Room::of(of));
+        const SWAPS: usize = 25_000;
+        const SAVES: usize = 1_000;
+        let (room, outside) = (Room::in_memory(of), Room::in_memory(of));
+        room.store().put(record(1), PATIENCE).unwrap();
         let victim = outside.join("victim");
         let bytes = fs::read(room.file()).unwrap();
         fs::write(&victim, &bytes).unwrap();
         chmod(&victim, 0o600);
-        let over = AtomicBool::new(false);
+        let (over, swaps) = (AtomicBool::new(false), AtomicUsize::new(0));
         let (mut saved, mut refused) = (0, 0);
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -211,11 +213,14 @@ fn t57_links_swapped_in_at_any_moment_are_never_followed() {
                     let path = room.beside(name);
                     let _ = fs::remove_file(&path);
                     let _ = symlink(&victim, &path);
-                    std::thread::yield_now();
+                    // Now and then long enough for the other thread to come by.
+                    if swaps.fetch_add(1, Ordering::Relaxed) % 8 == 0 {
+                        std::thread::yield_now();
+                    }
                     let _ = fs::remove_file(&path);
                 }
             });
-            for _ in 0..ROUNDS {
+            while swaps.load(Ordering::Relaxed) < SWAPS || saved + refused < SAVES {
                 let store = room.store();
                 let put = store.lock_for_login(&key(), PATIENCE).and_then(|mut locked| {
                     let generation = locked.record().map_or(1, |record| record.generation() + 1);
@@ -225,7 +230,10 @@ fn t57_links_swapped_in_at_any_moment_are_never_followed() {
             }
             over.store(true, Ordering::Relaxed);
         });
-        tell(&format!("t57: {ROUNDS} rounds, {saved} saved, {refused} refused"));
+        let swaps = swaps.into_inner();
+        tell(&format!(
+            "t57: {of:?}, {swaps} swaps, {saved} saved, {refused} refused"
+        ));
         assert_eq!(fs::read(&victim).unwrap(), bytes, "the victim changed");
         assert!(refused > 0, "nothing was swapped");
     });

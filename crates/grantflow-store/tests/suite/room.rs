@@ -129,10 +129,23 @@ impl Room {
     }
 
     pub(crate) fn of(kind: Kind) -> Self {
+        Self::within(Path::new(env!("CARGO_TARGET_TMPDIR")), kind)
+    }
+
+    /// Where no disk is waited for, if the system has such a place: for what is done very often.
+    pub(crate) fn in_memory(kind: Kind) -> Self {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() {
+            Self::within(memory, kind)
+        } else {
+            Self::of(kind)
+        }
+    }
+
+    fn within(place: &Path, kind: Kind) -> Self {
         static ROOMS: AtomicUsize = AtomicUsize::new(0);
         let number = ROOMS.fetch_add(1, Ordering::Relaxed);
-        let path =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("room-{}-{number}", std::process::id()));
+        let path = place.join(format!("grantflow-room-{}-{number}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         let _ = fs::remove_dir_all(keys(&path));
         fs::create_dir_all(&path).unwrap();

@@ -189,16 +189,30 @@ fn t57_a_link_in_the_place_of_the_file_to_save_into_is_removed_not_followed() {
     });
 }
 
-/// One who may write to the directory can replace the record, but cannot have us write anywhere else.
+/// Ends the other thread, however this one ends.
+struct AtEnd<'a>(&'a AtomicBool);
+
+impl Drop for AtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One who may write to the directory can replace the record, but cannot have us read or write anywhere else.
 #[test]
 fn t57_links_swapped_in_at_any_moment_are_never_followed() {
     each(|of| {
         const SWAPS: usize = 25_000;
         const SAVES: usize = 1_000;
+        const ELSEWHERE: u64 = 1_000_000;
         let (room, outside) = (Room::in_memory(of), Room::in_memory(of));
-        room.store().put(record(1), PATIENCE).unwrap();
         let victim = outside.join("victim");
+        // What could be read, too, but is not what was stored here.
+        let store = room.store();
+        store.put(record(ELSEWHERE), PATIENCE).unwrap();
         let bytes = fs::read(room.file()).unwrap();
+        store.delete(&key(), PATIENCE).unwrap();
+        store.put(record(1), PATIENCE).unwrap();
         fs::write(&victim, &bytes).unwrap();
         chmod(&victim, 0o600);
         let (over, swaps) = (AtomicBool::new(false), AtomicUsize::new(0));
@@ -220,15 +234,16 @@ fn t57_links_swapped_in_at_any_moment_are_never_followed() {
                     let _ = fs::remove_file(&path);
                 }
             });
+            let _ends = AtEnd(&over);
             while swaps.load(Ordering::Relaxed) < SWAPS || saved + refused < SAVES {
                 let store = room.store();
                 let put = store.lock_for_login(&key(), PATIENCE).and_then(|mut locked| {
                     let generation = locked.record().map_or(1, |record| record.generation() + 1);
+                    assert!(generation < ELSEWHERE, "a link was read through");
                     locked.save(Change::Put(Box::new(record(generation))))
                 });
                 *(if put.is_ok() { &mut saved } else { &mut refused }) += 1;
             }
-            over.store(true, Ordering::Relaxed);
         });
         let swaps = swaps.into_inner();
         tell(&format!(

@@ -23,6 +23,9 @@ use crate::error::{because, classify};
 /// request that was written to one that turns out to be closed fails, it is not sent again. Dropping the future of a request
 /// closes its connection.
 ///
+/// There is one reply whose end is not bounded by the limit in time: interim replies (RFC 9110 section 15.2) that come as fast as they
+/// are read. hyper reads them without giving the runtime's timer its turn, for as long as they come in one go; they take no memory.
+///
 /// # Example
 ///
 /// ```

@@ -7,6 +7,7 @@ import datetime
 import json
 import logging
 import sys
+import types
 import warnings
 
 # Python 3.13 took the old name of `warning` away, which oauth2client calls while it holds its locks.
@@ -19,7 +20,7 @@ import fasteners
 import google.auth.credentials
 import google.oauth2.credentials
 import httplib2
-from oauth2client import client, file
+from oauth2client import client, file, service_account
 from oauth2client.contrib import multiprocess_file_storage
 
 locks = {}
@@ -96,6 +97,20 @@ def application_default(command):
     return json.loads(client.GoogleCredentials.from_stream(command["file"]).to_json())
 
 
+def assertion(command):
+    """What a service account sends at a time, and what it signs for an API itself."""
+    seconds, keyfile = command["now"], json.loads(command["file"])
+    service_account.time = types.SimpleNamespace(time=lambda: seconds + 0.9)
+    client._UTCNOW = lambda: datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds)
+    account = service_account.ServiceAccountCredentials.from_json_keyfile_dict(keyfile, scopes=command["scopes"])
+    if command.get("subject"):
+        account = account.create_delegated(command["subject"])
+    own = service_account._JWTAccessCredentials.from_json_keyfile_dict(keyfile)
+    own._kwargs["aud"] = command["audience"]
+    text = lambda token: token.decode() if isinstance(token, bytes) else token
+    return [text(account._generate_assertion()), text(own.get_access_token().access_token)]
+
+
 def lock(command):
     """Takes the lock as multiprocess_file_storage does; whether it was had in time."""
     lock = locks.setdefault(command["file"], fasteners.InterProcessLock(command["file"] + ".lock"))
@@ -119,7 +134,7 @@ def count(command):
 
 TASKS = {
     task.__name__: task
-    for task in (load, make, get, delete, token, call, remember, google_auth, application_default, lock, unlock, count)
+    for task in (load, make, get, delete, token, call, remember, google_auth, application_default, assertion, lock, unlock, count)
 }
 
 for line in sys.stdin:

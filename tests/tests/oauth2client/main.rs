@@ -7,6 +7,7 @@ mod import;
 mod lock;
 #[cfg(unix)]
 mod mixed;
+mod service_account;
 
 use grantflow_core::{Record, Timestamp};
 use grantflow_store::import::Import;

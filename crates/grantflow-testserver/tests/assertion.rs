@@ -66,7 +66,10 @@ fn rsa() -> SigningKey {
 
 fn present(server: &TestServer, assertion: &str) -> Reply {
     let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-    post(&server.url("/token"), &[("grant_type", grant), ("assertion", assertion)])
+    post(
+        &server.url("/token"),
+        &[("grant_type", grant), ("assertion", assertion)],
+    )
 }
 
 fn rs256(server: &TestServer, change: impl FnOnce(&mut Assertion)) -> Reply {
@@ -91,8 +94,12 @@ fn an_assertion_that_is_right_opens_the_api_for_the_account_or_its_user() {
 fn one_wrong_thing_is_enough() {
     let server = server();
     let wrong: [(&str, fn(&mut Assertion)); 7] = [
-        ("issuer", |assertion| assertion.iss = "another@project.example".to_owned()),
-        ("audience", |assertion| assertion.aud = "https://oauth2.googleapis.com/token".to_owned()),
+        ("issuer", |assertion| {
+            assertion.iss = "another@project.example".to_owned()
+        }),
+        ("audience", |assertion| {
+            assertion.aud = "https://oauth2.googleapis.com/token".to_owned()
+        }),
         ("future", |assertion| (assertion.iat, assertion.exp) = (60, 3600)),
         ("past", |assertion| (assertion.iat, assertion.exp) = (-3600, 0)),
         ("long", |assertion| assertion.exp = 3601),

@@ -51,10 +51,19 @@ fn assertions_and_self_signed_tokens_are_those_of_oauth2client_byte_for_byte() {
     let key = ServiceAccountKey::from_json(&file).expect("a key file");
     for (now, scopes, subject) in [
         (42, vec!["a", "b"], Some("u@x")),
-        (1_700_000_000, vec!["https://www.googleapis.com/auth/pubsub"], None),
-        (4_102_444_800, vec!["openid", "email"], Some("ann+tag@example.com")),
+        (
+            1_700_000_000,
+            vec!["https://www.googleapis.com/auth/pubsub"],
+            None,
+        ),
+        (
+            4_102_444_800,
+            vec!["openid", "email"],
+            Some("ann+tag@example.com"),
+        ),
     ] {
-        let theirs = json!({"now": now, "file": file, "scopes": scopes, "subject": subject, "audience": AUDIENCE});
+        let theirs =
+            json!({"now": now, "file": file, "scopes": scopes, "subject": subject, "audience": AUDIENCE});
         let theirs = python.run("assertion", theirs);
         let host = Stopped {
             now,

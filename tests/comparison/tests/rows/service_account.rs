@@ -6,7 +6,9 @@
 
 use std::cell::RefCell;
 
-use grantflow::Client;
+use grantflow::Endpoint;
+use grantflow::google::{ServiceAccountKey, TrustedEndpoints};
+use grantflow::ureq::UreqTransport;
 use grantflow_comparison::{Grant, SCOPE, oauth2_rs, runtime};
 use grantflow_testserver::Rotation;
 use oauth2::{HttpRequest, HttpResponse};
@@ -23,12 +25,25 @@ fn service_account(grant: &Grant) -> Value {
     })
 }
 
-/// A service account is none of the clients it knows so far.
+/// The file names a server that is not Google's, so the program has to name it too.
 #[test]
-fn grantflow_does_not_yet() {
+fn grantflow_does() {
     let grant = Grant::new(Rotation::Strict);
     let json = service_account(&grant).to_string();
-    Client::from_client_secrets(json.as_bytes()).expect_err("neither web nor installed");
+    ServiceAccountKey::from_json(&json).expect_err("not Google's server");
+    let endpoint = Endpoint::allow_http_for_loopback(grant.token_uri()).expect("an address");
+    let trusted = TrustedEndpoints::google().and_endpoint(endpoint);
+    let key = ServiceAccountKey::from_json_trusting(&json, &trusted).expect("a key");
+    let source = key.credentials([SCOPE]).expect("a scope");
+    let transport = UreqTransport::new().expect("a transport");
+    let token = source.build_blocking(transport).header();
+    token.expect_err("the test server knows no service account of this name");
+    let log = grant.server.log();
+    let asked = log.last().expect("a request");
+    assert!(
+        asked.parameters.iter().any(|name| name == "assertion"),
+        "{asked:?}"
+    );
 }
 
 /// What it has for a program of its own is a client secret; a signed assertion is the program's part.

@@ -3,6 +3,7 @@
 //! # In scope
 //!
 //! - [`ReqwestTransport`]: sends the requests of a flow, follows no redirect, caps a body at 1 MiB, says truthfully what left
+//! - `Authorize` (feature `middleware`): credentials on a client of `reqwest-middleware`
 //! - [`client`]: a ready [`reqwest::Client`], since reqwest without a crypto provider of its own panics in `Client::new`
 //!
 //! # Out of scope
@@ -26,7 +27,11 @@
 
 mod client;
 mod error;
+#[cfg(feature = "middleware")]
+mod middleware;
 mod transport;
 
 pub use client::{Builder, client};
+#[cfg(feature = "middleware")]
+pub use middleware::{Authorize, Middleware};
 pub use transport::ReqwestTransport;

@@ -68,6 +68,8 @@ pub mod prelude {
     };
     #[cfg(feature = "google")]
     pub use grantflow_google::ServiceAccountKey;
+    #[cfg(feature = "middleware")]
+    pub use grantflow_reqwest::Authorize as AuthorizeReqwest;
     #[cfg(feature = "reqwest")]
     pub use grantflow_reqwest::ReqwestTransport;
     #[cfg(feature = "file")]

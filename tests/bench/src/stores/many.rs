@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::interleave::Timings;
 
 /// How many records there are, and what the cases are called.
-const SIZES: [(usize, [&str; 2]); 3] = [
+pub(super) const SIZES: [(usize, [&str; 2]); 3] = [
     (10, ["ours: 10 records", "SQLite: 10 records"]),
     (1_000, ["ours: 1,000 records", "SQLite: 1,000 records"]),
     (100_000, ["ours: 100,000 records", "SQLite: 100,000 records"]),

@@ -1,10 +1,12 @@
-//! Records on a disk: one file beside the bare system calls, many records beside SQLite, and two processes on one record.
+//! Records on a disk: one file beside the bare system calls, many records beside SQLite and other libraries,
+//! and two processes on one record.
 //!
 //! ```text
 //! put   ours: lock, read, reserve, write, fsync, rename, fsync the directory     bare: create, write, fsync, rename, fsync
 //! read  ours: open, check, read, checksum, parse                                 bare: read, parse
 //! ```
 
+mod libraries;
 mod many;
 mod one;
 mod place;
@@ -24,4 +26,5 @@ pub fn measure(rounds: usize, report: fn(&Group, &Timings, &[Counts])) {
     };
     one::measure(show);
     many::measure(show);
+    libraries::print();
 }

@@ -1,0 +1,102 @@
+//! Credentials on a client of `reqwest-middleware`: the header for allowed origins, one refresh and one replay on 401.
+//!
+//! ```text
+//! request ─▶ allowed origin? ─no──▶ sent as it is
+//!               │ yes
+//!               ▼
+//!            header ─▶ next ─▶ 401? ─no─▶ reply
+//!               ▲               │ yes
+//!               └── replayable ─┴─ refreshed by its rejected token; else the 401
+//! ```
+
+use async_trait::async_trait;
+use grantflow_core::{Credentials, Error};
+use http::{Extensions, HeaderValue, StatusCode, Uri, header};
+use reqwest::{Request, Response};
+use reqwest_middleware::Next;
+
+/// Credentials that can authorize a client of `reqwest-middleware`.
+pub trait Authorize {
+    /// A middleware that adds the `Authorization` header to requests for the allowed origins and to no others.
+    ///
+    /// On 401 the token is refreshed, and a request whose body is in memory is sent again, once; after that the 401 is the
+    /// caller's. A stream is not sent again, but its 401 has the token refreshed for the next request. Redirects are reqwest's
+    /// own: it takes the header off where the host or the port changes. Why no header can be had comes as
+    /// [`reqwest_middleware::Error::Middleware`] that holds the [`Error`].
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # fn example(credentials: grantflow_core::Credentials) -> Result<(), Box<dyn std::error::Error>> {
+    /// use grantflow_reqwest::Authorize;
+    ///
+    /// let client = reqwest_middleware::ClientBuilder::new(grantflow_reqwest::client()?)
+    ///     .with(credentials.middleware())
+    ///     .build();
+    /// let buckets = client.get("https://storage.googleapis.com/storage/v1/b?project=p");
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn middleware(&self) -> Middleware;
+}
+
+impl Authorize for Credentials {
+    fn middleware(&self) -> Middleware {
+        Middleware(self.clone())
+    }
+}
+
+/// Adds the header of credentials to the requests of a client.
+#[derive(Clone, Debug)]
+#[must_use = "a middleware does nothing until a client has it"]
+pub struct Middleware(Credentials);
+
+#[async_trait]
+impl reqwest_middleware::Middleware for Middleware {
+    async fn handle(
+        &self,
+        mut request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        let uri: Uri = request
+            .url()
+            .as_str()
+            .parse()
+            .map_err(reqwest_middleware::Error::middleware)?;
+        match self.0.allows(&uri).await {
+            Ok(()) => {}
+            Err(Error::OriginNotAllowed(_)) => return next.run(request, extensions).await,
+            Err(error) => return Err(other(error)),
+        }
+        let header = self.0.header().await.map_err(other)?;
+        let again = request.try_clone();
+        authorize(&mut request, &header);
+        let reply = next.clone().run(request, extensions).await?;
+        if reply.status() != StatusCode::UNAUTHORIZED {
+            return Ok(reply);
+        }
+        let Some(mut again) = again else {
+            // The 401 tells the caller; why no other token can be had, the next request will.
+            drop(self.0.after_401(&header).await);
+            return Ok(reply);
+        };
+        match self.0.after_401(&header).await.map_err(other)? {
+            Some(header) => {
+                authorize(&mut again, &header);
+                next.run(again, extensions).await
+            }
+            None => Ok(reply),
+        }
+    }
+}
+
+fn authorize(request: &mut Request, header: &HeaderValue) {
+    request
+        .headers_mut()
+        .insert(header::AUTHORIZATION, header.clone());
+}
+
+fn other(error: Error) -> reqwest_middleware::Error {
+    reqwest_middleware::Error::middleware(error)
+}

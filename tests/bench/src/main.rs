@@ -13,7 +13,7 @@ mod footprint;
 use std::process::ExitCode;
 
 use grantflow_bench::cases::token_reply::REPLY;
-use grantflow_bench::{cases, interleave, report, server, stores, storm, threads};
+use grantflow_bench::{bystanders, cases, interleave, report, server, stores, storm, threads};
 
 const HELP: &str = "\
 cargo xtask bench [--peers] [--footprint] [--rounds N] [GROUP…]
@@ -118,6 +118,7 @@ fn run(options: &Options) {
         }
         #[cfg(feature = "peers")]
         grantflow_bench::peers::storms(times, report::storm);
+        report::bystanders(&(0..times).map(|_| bystanders::measure()).collect::<Vec<_>>());
     }
     if options.wants("stores") {
         stores::measure(options.rounds, report::group);

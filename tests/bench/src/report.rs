@@ -1,8 +1,9 @@
 //! Tables as they stand in `docs/performance.md`, and each bar with what was reached.
 
+use crate::bystanders::Seen;
 use crate::cases::Group;
 use crate::interleave::Timings;
-use crate::storm::Storm;
+use crate::storm::{Storm, TAKES};
 use crate::threads::Slowdown;
 
 /// What does not depend on how busy the machine is; `None` where it was not counted.
@@ -110,6 +111,33 @@ pub fn storms() {
     println!("\n## A hundred callers, an endpoint of 50 ms\n");
     println!("| callers | most requests | last caller ms min | median | after the reply ms min | median |");
     println!("|---|---|---|---|---|---|");
+}
+
+/// Who waited while 64 tasks did: nobody may come near the 50 ms of the endpoint.
+pub fn bystanders(seen: &[Seen]) {
+    let requests = seen.iter().map(|seen| seen.requests).max().unwrap_or(0);
+    let asked = seen.iter().map(|seen| seen.asked).min().unwrap_or(0);
+    println!();
+    verdict(
+        "64 tasks on a token that has ended",
+        &format!("{requests} request at most, {} times", seen.len()),
+        requests == 1,
+    );
+    let named: [(&str, fn(&Seen) -> std::time::Duration); 2] = [
+        ("another key in the same store", |seen| seen.another),
+        ("a token that lives while it is renewed", |seen| seen.stale),
+    ];
+    for (who, longest) in named {
+        let mut longest: Vec<_> = seen.iter().map(longest).collect();
+        longest.sort_unstable();
+        let micros = |at: usize| longest.get(at).map_or(0, std::time::Duration::as_micros);
+        let (median, most) = (micros(longest.len() / 2), micros(longest.len().saturating_sub(1)));
+        verdict(
+            &format!("{who}, asked for meanwhile, waits for none of it"),
+            &format!("at most {median} µs in the median, {most} µs ever, of {asked} askings or more"),
+            most < TAKES.as_micros() / 2,
+        );
+    }
 }
 
 fn verdict(bar: &str, value: &str, reached: bool) {

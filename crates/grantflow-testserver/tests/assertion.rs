@@ -93,7 +93,8 @@ fn an_assertion_that_is_right_opens_the_api_for_the_account_or_its_user() {
 #[test]
 fn one_wrong_thing_is_enough() {
     let server = server();
-    let wrong: [(&str, fn(&mut Assertion)); 7] = [
+    type Change = fn(&mut Assertion);
+    let wrong: [(&str, Change); 7] = [
         ("issuer", |assertion| {
             assertion.iss = "another@project.example".to_owned()
         }),

@@ -15,7 +15,8 @@ use crate::session::Session;
 /// Prints an access token.
 pub(crate) fn token(args: &Args, from: &TokenArgs) -> Result<(), Failure> {
     let credentials = from.credentials(args)?;
-    let access = while_waiting("getting an access token", || credentials.access_token())?;
+    let access = while_waiting("getting an access token", || credentials.access_token())
+        .map_err(|error| from.explained(error.into()))?;
     warn_if_unsaved(&access);
     let expires_in = access.remaining.map(|left| left.as_secs());
     result(
@@ -27,7 +28,7 @@ pub(crate) fn token(args: &Args, from: &TokenArgs) -> Result<(), Failure> {
 
 /// Prints the header line.
 pub(crate) fn header(args: &Args, from: &TokenArgs) -> Result<(), Failure> {
-    let value = header_value(&from.credentials(args)?)?;
+    let value = header_value(&from.credentials(args)?).map_err(|failure| from.explained(failure))?;
     result(
         args.format,
         &format!("Authorization: {value}"),

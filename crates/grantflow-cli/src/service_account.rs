@@ -8,7 +8,7 @@ use grantflow::flow::TokenSource;
 use grantflow::google::{ServiceAccountKey, TrustedEndpoints};
 
 use crate::args::Args;
-use crate::exit::{Failure, USAGE};
+use crate::exit::{Failure, LOGIN_NEEDED, NETWORK, USAGE};
 use crate::select::Selector;
 use crate::session::{Session, transport};
 
@@ -66,6 +66,22 @@ impl TokenArgs {
             account = account.with_subject(user);
         }
         live(account, args)
+    }
+}
+
+impl TokenArgs {
+    /// The same failure where there is nobody to log in: what a server refuses of an account is no login that ended.
+    pub(crate) fn explained(&self, failure: Failure) -> Failure {
+        match &self.service_account {
+            Some(file) if failure.code() == LOGIN_NEEDED => {
+                let message = failure.message().to_owned();
+                failure.instead(NETWORK, message).hint(format!(
+                    "check that the key in {} is still one of the account's, what the account may do, and this machine's clock",
+                    file.display()
+                ))
+            }
+            _ => failure,
+        }
     }
 }
 

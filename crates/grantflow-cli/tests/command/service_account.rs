@@ -95,6 +95,27 @@ fn a_user_is_spoken_for_only_by_an_account_that_may() {
     assert!(refused.stderr.contains("unauthorized_client"), "{refused:?}");
 }
 
+/// There is nobody to log in: 4, and what to look at.
+#[test]
+fn a_key_that_the_server_does_not_know_is_no_login_that_ended() {
+    let desk = Desk::new();
+    write_key(&desk, &token_endpoint(&desk.server));
+    let refused = token(&desk, &["--scope", "read"]).fails(4);
+    assert!(refused.stderr.contains("invalid_grant"), "{refused:?}");
+    assert!(refused.stderr.contains("key.json"), "{refused:?}");
+    assert!(!refused.stderr.contains("login"), "{refused:?}");
+    let endpoint = token_endpoint(&desk.server);
+    let words = [
+        "header",
+        "--service-account",
+        "key.json",
+        "--scope",
+        "read",
+        "--token-endpoint",
+    ];
+    desk.run(&[&words[..], &[&*endpoint]].concat()).fails(4);
+}
+
 #[test]
 fn a_token_for_one_api_is_signed_without_any_server() {
     let desk = desk();

@@ -18,7 +18,7 @@ use crate::values::{finish, forged, plant, requests, start};
 use crate::{CLIENT_SECRET, World};
 
 /// What goes wrong on the way to each endpoint.
-fn faults() -> [Fault; 11] {
+pub(crate) fn faults() -> [Fault; 11] {
     [
         Fault::DropBeforeCommit,
         Fault::DropAfterCommit,

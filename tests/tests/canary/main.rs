@@ -8,6 +8,7 @@
 mod broken;
 mod flows;
 mod installed;
+mod service_account;
 mod values;
 
 use grantflow_suites::canary::{Canary, capture, captured};
@@ -30,7 +31,11 @@ struct World {
 fn t59_t60_t71_canary_no_secret_shows_in_logs_values_errors_and_panics() {
     capture();
     let client = TestClient::confidential_basic("canary", CLIENT_SECRET, [REDIRECT_URI]);
-    let server = Config::new().client(client).rotate(Rotation::Never).start();
+    let server = Config::new()
+        .client(client)
+        .service_account(service_account::account())
+        .rotate(Rotation::Never)
+        .start();
     let mut world = World {
         server: server.expect("there is a port"),
         seen: Seen::default(),
@@ -46,6 +51,7 @@ fn t59_t60_t71_canary_no_secret_shows_in_logs_values_errors_and_panics() {
         .expect("there are threads")
         .block_on(flows::run_async(&mut world));
     installed::application(&world);
+    service_account::uses(&mut world);
     broken::replies(&mut world);
     broken::files(&mut world);
 

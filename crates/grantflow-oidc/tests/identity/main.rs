@@ -1,0 +1,6 @@
+//! Client assertions, ID tokens and the keys of their issuers, over the public surface.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod client_assertion;
+mod support;

@@ -5,6 +5,10 @@
 
 use std::fmt;
 
+use ring::digest;
+
+use crate::base64url;
+
 /// How a token is signed: the `alg` of its header.
 ///
 /// `none` is not among them, nor is ES512, which `ring` does not have.
@@ -86,6 +90,33 @@ impl Algorithm {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+    }
+
+    /// The left half of the hash of `text`, in base64url: what the claims `at_hash` and `c_hash` say of an access token and of a
+    /// code ([OpenID Connect Core section 3.1.3.6]). The hash is that of the algorithm; for Ed25519, SHA-512.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use grantflow_jwt::Algorithm;
+    ///
+    /// let access_token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y";
+    /// assert_eq!(Algorithm::Rs256.half_hash(access_token), "77QmUPtjPfzWtF2AnpK9RQ");
+    /// ```
+    ///
+    /// [OpenID Connect Core section 3.1.3.6]: https://openid.net/specs/openid-connect-core-1_0.html#CodeIDToken
+    #[must_use]
+    pub fn half_hash(self, text: &str) -> String {
+        let hash = match self {
+            Self::Rs256 | Self::Ps256 | Self::Es256 | Self::Hs256 => &digest::SHA256,
+            Self::Rs384 | Self::Ps384 | Self::Es384 | Self::Hs384 => &digest::SHA384,
+            Self::Rs512 | Self::Ps512 | Self::Hs512 | Self::EdDsa => &digest::SHA512,
+        };
+        let digest = digest::digest(hash, text.as_bytes());
+        let (left, _) = digest.as_ref().split_at(digest.as_ref().len() / 2);
+        let mut half = String::with_capacity(base64url::length(left.len()));
+        base64url::push(&mut half, left);
+        half
     }
 
     /// The one type of key it takes.

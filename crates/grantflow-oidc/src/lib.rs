@@ -4,6 +4,8 @@
 //!
 //! - [`JwtBearer`]: the grant of a signed assertion ([RFC 7523 section 2.1]), for any server
 //! - [`PrivateKeyJwt`] and [`ClientSecretJwt`]: clients that prove themselves by an assertion ([RFC 7523 section 2.2])
+//! - [`IdTokenVerification`]: ID tokens, proven or refused ([OpenID Connect Core section 3.1.3.7]); [`VerifiedIdToken`] comes
+//!   from it alone
 //!
 //! # Out of scope
 //!
@@ -12,11 +14,14 @@
 //!
 //! [RFC 7523 section 2.1]: https://www.rfc-editor.org/rfc/rfc7523#section-2.1
 //! [RFC 7523 section 2.2]: https://www.rfc-editor.org/rfc/rfc7523#section-2.2
+//! [OpenID Connect Core section 3.1.3.7]: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
 
 mod client_assertion;
+mod id_token;
 mod jwt_bearer;
 mod signed;
 
 pub use client_assertion::{AudienceIsTokenEndpoint, ClientSecretJwt, PrivateKeyJwt};
+pub use id_token::{AnyTenant, IdTokenVerification, IssuerTemplate, Occasion, Tenants, VerifiedIdToken};
 pub use jwt_bearer::{JwtBearer, ScopeIn};
 pub use signed::{refused, signed};

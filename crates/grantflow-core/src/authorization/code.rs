@@ -40,8 +40,9 @@ impl AuthorizationCode {
         self.nonce.as_ref()
     }
 
-    /// The code itself.
-    pub(crate) fn code(&self) -> &Secret {
+    /// The code itself, which an ID token may have a hash of (`c_hash`, OpenID Connect Core section 3.3.2.11). It works once.
+    #[must_use]
+    pub fn code(&self) -> &Secret {
         &self.code
     }
 

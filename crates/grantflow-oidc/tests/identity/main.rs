@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod client_assertion;
+mod id_token;
 mod support;

@@ -1,0 +1,149 @@
+//! [`Occasion`]: how an ID token came, and so what it has to fit ([OpenID Connect Core section 3.1.3.8], [section 12.2]).
+//!
+//! [OpenID Connect Core section 3.1.3.8]: https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowTokenValidation
+//! [section 12.2]: https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse
+
+use grantflow_core::{AuthorizationCode, Error, Secret};
+use grantflow_jwt::VerifiedClaims;
+
+use super::{Identity, VerifiedIdToken, text};
+
+/// How an ID token came: for a code, with a refresh, or by itself.
+///
+/// # Example
+///
+/// ```
+/// use grantflow_core::Secret;
+/// use grantflow_oidc::Occasion;
+///
+/// // An application on a phone sent the token to its back end, which had given it the nonce.
+/// let occasion = Occasion::alone().with_nonce(Secret::new("n-0S6_WzA2Mj"));
+/// # let _ = occasion;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Occasion {
+    nonce: Nonce,
+    code: Option<Secret>,
+    access_token: Option<Secret>,
+    before: Option<Identity>,
+}
+
+#[derive(Clone, Debug)]
+enum Nonce {
+    /// The token has to repeat it.
+    Sent(Secret),
+    /// The token must have none: it would be that of somebody else's login.
+    NoneSent,
+    /// Whatever the token has.
+    Unknown,
+}
+
+impl Occasion {
+    /// It came for this code: it has to repeat the nonce that was sent, and its `c_hash`, if it has one, has to be that of the
+    /// code.
+    #[must_use]
+    pub fn of_code(code: &AuthorizationCode) -> Self {
+        Self {
+            nonce: code.nonce().cloned().map_or(Nonce::NoneSent, Nonce::Sent),
+            code: Some(code.code().clone()),
+            ..Self::alone()
+        }
+    }
+
+    /// It came with a refresh: it has to be about the same user of the same issuer as the one before, and its nonce, if both have
+    /// one, has to be the same.
+    #[must_use]
+    pub fn of_refresh(before: &VerifiedIdToken) -> Self {
+        let nonce = text(&before.claims, "nonce").ok().flatten();
+        Self {
+            // "It SHOULD NOT have a nonce Claim, even when the ID Token issued at the time of the original authentication contained
+            // nonce; however, if it is present, its value MUST be the same". So the one before may be a later one without any.
+            nonce: nonce.map_or(Nonce::Unknown, |nonce| Nonce::Sent(Secret::new(nonce))),
+            before: Some(before.identity.clone()),
+            ..Self::alone()
+        }
+    }
+
+    /// It came with a refresh, long after: of the user only this is known.
+    #[must_use]
+    pub fn of_refresh_for(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
+        let (issuer, subject) = (issuer.into(), subject.into());
+        Self {
+            before: Some(Identity { issuer, subject }),
+            ..Self::alone()
+        }
+    }
+
+    /// It came by itself, from whoever has it: nothing is known of a nonce, a code or a user. Only the token itself is checked.
+    #[must_use]
+    pub fn alone() -> Self {
+        Self {
+            nonce: Nonce::Unknown,
+            code: None,
+            access_token: None,
+            before: None,
+        }
+    }
+
+    /// It has to repeat this nonce.
+    #[must_use]
+    pub fn with_nonce(self, nonce: Secret) -> Self {
+        let nonce = Nonce::Sent(nonce);
+        Self { nonce, ..self }
+    }
+
+    /// It came with this access token: its `at_hash`, if it has one, has to be that of the token.
+    #[must_use]
+    pub fn with_access_token(self, token: Secret) -> Self {
+        let access_token = Some(token);
+        Self { access_token, ..self }
+    }
+
+    /// Checks all that the occasion says.
+    pub(super) fn check(&self, claims: &VerifiedClaims, identity: &Identity) -> Result<(), Error> {
+        self.check_nonce(claims)?;
+        check_hash(claims, "at_hash", self.access_token.as_ref(), OTHER_ACCESS_TOKEN)?;
+        check_hash(claims, "c_hash", self.code.as_ref(), OTHER_CODE)?;
+        match &self.before {
+            Some(before) if !before.is(identity) => Err(OTHER_SUBJECT),
+            _ => Ok(()),
+        }
+    }
+
+    /// OpenID Connect Core section 3.1.3.7: "If a nonce value was sent in the Authentication Request, a nonce Claim MUST be present and
+    /// its value checked to verify that it is the same value as the one that was sent".
+    fn check_nonce(&self, claims: &VerifiedClaims) -> Result<(), Error> {
+        let found = text(claims, "nonce")?.map(Secret::new);
+        match (&self.nonce, found) {
+            (Nonce::Sent(sent), Some(found)) if sent.eq_ct(&found) => Ok(()),
+            (Nonce::Sent(_), Some(_)) => Err(OTHER_NONCE),
+            // The one that a refresh may leave out.
+            (Nonce::Sent(_), None) if self.before.is_some() => Ok(()),
+            (Nonce::Sent(_), None) => Err(NO_NONCE),
+            (Nonce::NoneSent, Some(_)) => Err(UNASKED_NONCE),
+            (Nonce::NoneSent, None) | (Nonce::Unknown, _) => Ok(()),
+        }
+    }
+}
+
+/// Compares the hash in a claim with that of what came along; without the one or the other there is nothing to compare.
+fn check_hash(
+    claims: &VerifiedClaims,
+    name: &str,
+    hashed: Option<&Secret>,
+    otherwise: Error,
+) -> Result<(), Error> {
+    let found = text(claims, name)?;
+    let (Some(found), Some(hashed)) = (found, hashed) else {
+        return Ok(());
+    };
+    let half = claims.jws().algorithm().half_hash(hashed.expose());
+    (half == found).then_some(()).ok_or(otherwise)
+}
+
+const OTHER_NONCE: Error = Error::TokenRefused("its nonce is not the one that was sent");
+const NO_NONCE: Error = Error::TokenRefused("it lacks the nonce that was sent");
+const UNASKED_NONCE: Error = Error::TokenRefused("it has a nonce, and none was sent");
+const OTHER_ACCESS_TOKEN: Error = Error::TokenRefused("its at_hash is that of another access token");
+const OTHER_CODE: Error = Error::TokenRefused("its c_hash is that of another code");
+const OTHER_SUBJECT: Error = Error::TokenRefused("it is about somebody else than the one before");

@@ -6,6 +6,7 @@
 //! - [`PrivateKeyJwt`] and [`ClientSecretJwt`]: clients that prove themselves by an assertion ([RFC 7523 section 2.2])
 //! - [`IdTokenVerification`]: ID tokens, proven or refused ([OpenID Connect Core section 3.1.3.7]); [`VerifiedIdToken`] comes
 //!   from it alone
+//! - [`IdTokenVerifier`]: the same with keys that are fetched and kept in a [`KeyCache`]
 //!
 //! # Out of scope
 //!
@@ -19,9 +20,13 @@
 mod client_assertion;
 mod id_token;
 mod jwt_bearer;
+mod keys;
 mod signed;
 
 pub use client_assertion::{AudienceIsTokenEndpoint, ClientSecretJwt, PrivateKeyJwt};
-pub use id_token::{AnyTenant, IdTokenVerification, IssuerTemplate, Occasion, Tenants, VerifiedIdToken};
+pub use id_token::{
+    AnyTenant, IdTokenVerification, IdTokenVerifier, IssuerTemplate, Occasion, Tenants, VerifiedIdToken,
+};
 pub use jwt_bearer::{JwtBearer, ScopeIn};
+pub use keys::{KeyCache, KeyRequest, PublishedKeys};
 pub use signed::{refused, signed};

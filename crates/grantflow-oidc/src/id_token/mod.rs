@@ -10,6 +10,7 @@
 mod issuers;
 mod occasion;
 mod verification;
+mod verifier;
 
 use std::fmt;
 
@@ -19,6 +20,7 @@ use grantflow_jwt::VerifiedClaims;
 pub use issuers::{AnyTenant, IssuerTemplate, Tenants};
 pub use occasion::Occasion;
 pub use verification::IdTokenVerification;
+pub use verifier::IdTokenVerifier;
 
 /// Who a user is, as their issuer says: every check has passed. Only [`IdTokenVerification`] makes one.
 ///

@@ -4,4 +4,5 @@
 
 mod client_assertion;
 mod id_token;
+mod keys;
 mod support;

@@ -43,7 +43,7 @@ pub use authorization::{
     AuthorizationCode, AuthorizationRequest, AuthorizationUrl, CallbackError, PendingAuthorization,
 };
 pub use body::{Body, Request, Response};
-pub use client::{Authentication, Client, ClientAuthentication, ClientType, Quirks};
+pub use client::{Authentication, Client, ClientAuthentication, ClientType, IdTokenCheck, Quirks};
 #[cfg(feature = "tracing")]
 pub use credentials::TracingObserver;
 pub use credentials::{AccessToken, Credentials, Event, KeepFresh, Observer, blocking};

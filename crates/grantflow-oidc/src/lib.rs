@@ -7,6 +7,7 @@
 //! - [`IdTokenVerification`]: ID tokens, proven or refused ([OpenID Connect Core section 3.1.3.7]); [`VerifiedIdToken`] comes
 //!   from it alone
 //! - [`IdTokenVerifier`]: the same with keys that are fetched and kept in a [`KeyCache`]
+//! - [`exchange`] and [`refresh`]: no token without its ID token proven ([OpenID Connect Core section 3.1.3.5])
 //!
 //! # Out of scope
 //!
@@ -15,12 +16,14 @@
 //!
 //! [RFC 7523 section 2.1]: https://www.rfc-editor.org/rfc/rfc7523#section-2.1
 //! [RFC 7523 section 2.2]: https://www.rfc-editor.org/rfc/rfc7523#section-2.2
+//! [OpenID Connect Core section 3.1.3.5]: https://openid.net/specs/openid-connect-core-1_0.html#TokenResponseValidation
 //! [OpenID Connect Core section 3.1.3.7]: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
 
 mod client_assertion;
 mod id_token;
 mod jwt_bearer;
 mod keys;
+mod login;
 mod signed;
 
 pub use client_assertion::{AudienceIsTokenEndpoint, ClientSecretJwt, PrivateKeyJwt};
@@ -29,4 +32,5 @@ pub use id_token::{
 };
 pub use jwt_bearer::{JwtBearer, ScopeIn};
 pub use keys::{KeyCache, KeyRequest, PublishedKeys};
+pub use login::{exchange, refresh};
 pub use signed::{refused, signed};

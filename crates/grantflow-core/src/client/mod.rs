@@ -4,6 +4,7 @@
 
 mod authentication;
 mod google;
+mod id_token_check;
 mod json_object;
 mod quirks;
 mod secrets_file;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 pub(crate) use authentication::UnknownAuthentication;
 pub use authentication::{Authentication, ClientAuthentication};
+pub use id_token_check::IdTokenCheck;
 pub use quirks::Quirks;
 pub use secrets_file::ClientType;
 
@@ -51,6 +53,7 @@ struct Registration {
     origins: Vec<Origin>,
     quirks: Quirks,
     client_type: Option<ClientType>,
+    id_token_check: Option<Arc<dyn IdTokenCheck>>,
 }
 
 impl Client {
@@ -72,6 +75,7 @@ impl Client {
             origins: Vec::new(),
             quirks: Quirks::default(),
             client_type: None,
+            id_token_check: None,
         }))
     }
 
@@ -172,6 +176,15 @@ impl Client {
         self
     }
 
+    /// Hands out no token for a code with scope `openid` before its ID token has passed this check.
+    ///
+    /// It is a part of the program, not of a record: a client that is read from a store has none.
+    #[must_use]
+    pub fn with_id_token_check(mut self, check: Arc<dyn IdTokenCheck>) -> Self {
+        self.facts().id_token_check = Some(check);
+        self
+    }
+
     /// The client id.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -236,6 +249,12 @@ impl Client {
     /// [`Error::InvalidInput`] if the client has none.
     pub fn introspection_endpoint(&self) -> Result<&Endpoint, Error> {
         known(self.0.introspection_endpoint.as_ref(), "introspection_endpoint")
+    }
+
+    /// The check of ID tokens, where there is one.
+    #[must_use]
+    pub fn id_token_check(&self) -> Option<&dyn IdTokenCheck> {
+        self.0.id_token_check.as_deref()
     }
 
     /// The redirect addresses that are registered for the client.

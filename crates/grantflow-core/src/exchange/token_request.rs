@@ -6,10 +6,10 @@
 //! [section 4.4.2]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4.2
 //! [section 4.5]: https://www.rfc-editor.org/rfc/rfc6749#section-4.5
 
-use super::{send, token_reply};
+use super::token_reply;
 use crate::authorization::AuthorizationCode;
 use crate::form::Form;
-use crate::{Client, Cx, Error, Request, Response, Scopes, Secret, Step, Token};
+use crate::{Client, Cx, Error, Next, Request, Response, Scopes, Secret, Step, Token, TransportError};
 
 /// A request for a token, and how to read the reply.
 ///
@@ -206,10 +206,22 @@ impl TokenRequest {
     }
 
     /// Sends the request and reads the reply; it ends in the errors of [`to_http`](Self::to_http) and [`parse`](Self::parse).
+    ///
+    /// A code that was asked for with `openid`, by a client with an [`IdTokenCheck`](crate::IdTokenCheck), gives no token before its ID
+    /// token has passed; whoever calls [`parse`](Self::parse) alone checks alone.
     pub fn flow(self) -> Step<Token> {
         Step::begin(move |cx| {
             let request = self.to_http(cx)?;
-            Ok(send(request, move |reply, cx| self.parse(reply, cx)))
+            let read = move |reply: Result<Response, TransportError>, cx: &mut Cx<'_>| {
+                let token = self.parse(&reply?, cx)?;
+                Ok(match (&self.grant, self.client.id_token_check()) {
+                    (Grant::Code(code), Some(check)) if code.scopes().contains("openid") => {
+                        check.check(token, code)
+                    }
+                    _ => Step::Done(token),
+                })
+            };
+            Ok(Step::Send(request, Next::new(read)))
         })
     }
 }

@@ -5,4 +5,5 @@
 mod client_assertion;
 mod id_token;
 mod keys;
+mod login;
 mod support;

@@ -1,0 +1,91 @@
+//! A token only together with who it is of: codes and refresh tokens of OpenID Connect ([OpenID Connect Core section 3.1.3.5],
+//! [section 12.2]).
+//!
+//! ```text
+//! exchange ─▶ Send(code) ─▶ Token ─▶ keys ─▶ verify ─▶ (Token, VerifiedIdToken)
+//! refresh ─▶ Send(refresh token) ─▶ Token ─┬─ with an ID token ─▶ keys ─▶ verify, same user ─▶ Done
+//!                                          └─ without ─▶ Done
+//! ```
+//!
+//! [OpenID Connect Core section 3.1.3.5]: https://openid.net/specs/openid-connect-core-1_0.html#TokenResponseValidation
+//! [section 12.2]: https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse
+
+use grantflow_core::{AuthorizationCode, Client, Error, IdTokenCheck, Secret, Step, Token, TokenRequest};
+
+use crate::id_token::{IdTokenVerifier, Occasion, VerifiedIdToken};
+
+/// Trades a code for a token, and for who logged in.
+///
+/// The nonce is that of the authorization, and `at_hash` and `c_hash` are those of this token and this code, or there is an
+/// error and no token. To ask for none but the token, as logins of other crates do, give the client the verifier instead
+/// ([`Client::with_id_token_check`]).
+///
+/// # Example
+///
+/// ```
+/// use grantflow_core::{AuthorizationCode, Client, Step, Token};
+/// use grantflow_oidc::{IdTokenVerifier, VerifiedIdToken, exchange};
+///
+/// fn finish(client: &Client, code: AuthorizationCode, verifier: &IdTokenVerifier) -> Step<String> {
+///     exchange(client, code, verifier).and_then(|(_token, user): (Token, VerifiedIdToken), _| {
+///         Ok(Step::Done(user.subject().to_owned()))
+///     })
+/// }
+/// # let _ = finish;
+/// ```
+///
+/// The flow ends in [`Error::TokenRefused`] if there is no ID token or it is not to be believed, else in the errors of
+/// [`TokenRequest::flow`] and [`IdTokenVerifier::verify`].
+pub fn exchange(
+    client: &Client,
+    code: AuthorizationCode,
+    verifier: &IdTokenVerifier,
+) -> Step<(Token, VerifiedIdToken)> {
+    let (verifier, occasion) = (verifier.clone(), Occasion::of_code(&code));
+    let exchange = TokenRequest::authorization_code(client, code).flow();
+    exchange.and_then(move |token, _| prove(token, occasion, &verifier))
+}
+
+/// Trades a refresh token for a new token; an ID token that comes with it is about the same user as `before`, or there is an
+/// error and no token.
+///
+/// The flow ends as that of [`exchange`]; to send no ID token is the server's right.
+pub fn refresh(
+    client: &Client,
+    refresh_token: Secret,
+    before: &VerifiedIdToken,
+    verifier: &IdTokenVerifier,
+) -> Step<(Token, Option<VerifiedIdToken>)> {
+    let (verifier, occasion) = (verifier.clone(), Occasion::of_refresh(before));
+    let refresh = TokenRequest::refresh(client, refresh_token).flow();
+    refresh.and_then(move |token, _| match token.id_token {
+        None => Ok(Step::Done((token, None))),
+        Some(_) => {
+            let proven = prove(token, occasion, &verifier)?;
+            Ok(proven.and_then(|(token, verified), _| Ok(Step::Done((token, Some(verified))))))
+        }
+    })
+}
+
+fn prove(
+    token: Token,
+    occasion: Occasion,
+    verifier: &IdTokenVerifier,
+) -> Result<Step<(Token, VerifiedIdToken)>, Error> {
+    let id_token = token.id_token.as_ref().ok_or(NO_ID_TOKEN)?;
+    let occasion = occasion.with_access_token(token.access_token.clone());
+    let verified = verifier.verify(id_token, occasion);
+    Ok(verified.and_then(|verified, _| Ok(Step::Done((token, verified)))))
+}
+
+impl IdTokenCheck for IdTokenVerifier {
+    fn check(&self, token: Token, code: &AuthorizationCode) -> Step<Token> {
+        let (verifier, occasion) = (self.clone(), Occasion::of_code(code));
+        Step::begin(move |_| {
+            let proven = prove(token, occasion, &verifier)?;
+            Ok(proven.and_then(|(token, _), _| Ok(Step::Done(token))))
+        })
+    }
+}
+
+const NO_ID_TOKEN: Error = Error::TokenRefused("no ID token came with it");

@@ -17,6 +17,9 @@ pub struct Provider {
 /// The secret of the client `confidential`: each character of it is another one if it is not form-encoded.
 pub const CONFIDENTIAL_SECRET: &str = "s3cr%t:+ /&=~";
 
+/// The secret of the client `secret-jwt`, which signs with it.
+pub const SIGNING_SECRET: &str = "a secret of at least thirty-two bytes";
+
 /// The secret of the client `web`.
 pub const WEB_SECRET: &str = "web-secret";
 

@@ -7,11 +7,14 @@
 //   access_token_ttl     seconds, 3600 unless given
 //   rotate               whether refresh tokens rotate and a replay ends their family; true unless given
 //   web_redirect_uris    addresses of the client `web`
+//   signing_keys         the public keys of the client `signing`, as JWKs
 //
 // Clients:
 //   native        public, any port of 127.0.0.1, [::1] and localhost
 //   confidential  client_secret_basic; its secret is another one if it is not form-encoded
 //   web           client_secret_post, as Google's web clients do
+//   signing       private_key_jwt, by any of `signing_keys`; there only with them
+//   secret-jwt    client_secret_jwt
 
 import crypto from 'node:crypto';
 import http from 'node:http';
@@ -59,6 +62,22 @@ const provider = new Provider(issuer, {
       client_secret: 'web-secret',
       token_endpoint_auth_method: 'client_secret_post',
       redirect_uris: options.web_redirect_uris ?? ['https://app.example/callback'],
+    },
+    ...(options.signing_keys
+      ? [
+          {
+            ...native,
+            client_id: 'signing',
+            token_endpoint_auth_method: 'private_key_jwt',
+            jwks: { keys: options.signing_keys },
+          },
+        ]
+      : []),
+    {
+      ...native,
+      client_id: 'secret-jwt',
+      client_secret: 'a secret of at least thirty-two bytes',
+      token_endpoint_auth_method: 'client_secret_jwt',
     },
   ],
   jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'es', alg: 'ES256', use: 'sig' }] },

@@ -93,11 +93,14 @@ fn there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
 impl Parameters {
     fn read(text: &str) -> Result<(Self, Algorithm), Refusal> {
         let json = base64url::decode(text).ok_or(Refusal::Base64("header"))?;
+        // RFC 7515 section 5.2: "a UTF-8-encoded representation of a completely valid JSON object". Of the bytes of members that it
+        // ignores serde_json would take any.
+        let json = str::from_utf8(&json).map_err(|_| Refusal::Json("header"))?;
         // A struct would also be read from an array.
-        if json.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        if !json.trim_ascii_start().starts_with('{') {
             return Err(Refusal::Json("header"));
         }
-        let read: Self = serde_json::from_slice(&json).map_err(|_| Refusal::Json("header"))?;
+        let read: Self = serde_json::from_str(json).map_err(|_| Refusal::Json("header"))?;
         // Keys come from the caller, never from the token; and no extension of JWS is known here.
         let refused = [
             ("crit", read.crit),

@@ -257,3 +257,14 @@ fn t45_what_a_header_says_about_other_keys_is_not_heard() {
     let token = token_with(&issuer(), Algorithm::Rs256, header, CLAIMS);
     verification().verify(&token, &issuer_keys(), NOW).unwrap();
 }
+
+/// Found by a fuzz target: the bytes of a member that nobody reads were taken as they are.
+#[test]
+fn a_header_that_is_not_utf8_is_refused() {
+    let header = [br#"{"alg":"RS256","x":""#, &b"\xca"[..], br#""}"#].concat();
+    let input = format!("{}.{}", encode(header), encode(CLAIMS));
+    let signature = issuer().sign_bytes(Algorithm::Rs256, input.as_bytes()).unwrap();
+    let token = format!("{input}.{}", encode(signature));
+    let refused = issuer_keys().verify(&token, [Algorithm::Rs256]).unwrap_err();
+    assert_eq!(refused, Error::Refused(Refusal::Json("header")));
+}

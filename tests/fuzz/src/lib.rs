@@ -2,9 +2,13 @@
 //!
 //! The targets themselves are in `fuzz_targets`, one line each; `src/bin/replay.rs` runs the same on the committed corpus.
 
+mod jws_verify;
+mod key_read;
 mod retry_after;
 mod store_open;
 
+pub use jws_verify::jws_verify;
+pub use key_read::key_read;
 pub use retry_after::retry_after;
 pub use store_open::store_open;
 
@@ -12,4 +16,9 @@ pub use store_open::store_open;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 2] = [("store_open", store_open), ("retry_after", retry_after)];
+pub const TARGETS: [Target; 4] = [
+    ("jws_verify", jws_verify),
+    ("key_read", key_read),
+    ("store_open", store_open),
+    ("retry_after", retry_after),
+];

@@ -7,7 +7,9 @@ use std::fmt;
 
 use ring::digest;
 
+use crate::Error;
 use crate::base64url;
+use crate::key::der;
 
 /// How a token is signed: the `alg` of its header.
 ///
@@ -119,6 +121,42 @@ impl Algorithm {
         half
     }
 
+    /// The digest of a message that is to be signed, for services that take it instead of the message; `None` for EdDSA, which signs
+    /// the message itself, and for HMAC.
+    #[must_use]
+    pub fn digest(self, message: &[u8]) -> Option<Vec<u8>> {
+        let hash = match self {
+            Self::Rs256 | Self::Ps256 | Self::Es256 => &digest::SHA256,
+            Self::Rs384 | Self::Ps384 | Self::Es384 => &digest::SHA384,
+            Self::Rs512 | Self::Ps512 => &digest::SHA512,
+            Self::EdDsa | Self::Hs256 | Self::Hs384 | Self::Hs512 => return None,
+        };
+        Some(digest::digest(hash, message).as_ref().to_vec())
+    }
+
+    /// A signature of ECDSA in the form that JWS has, the two numbers one after the other ([RFC 7518 section 3.4]), from the DER that
+    /// most others write ([RFC 3279 section 2.2.3]).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if the algorithm is another, or if that is not DER of two positive numbers that fit its curve.
+    ///
+    /// [RFC 7518 section 3.4]: https://www.rfc-editor.org/rfc/rfc7518#section-3.4
+    /// [RFC 3279 section 2.2.3]: https://www.rfc-editor.org/rfc/rfc3279#section-2.2.3
+    pub fn signature_from_der(self, der: &[u8]) -> Result<Vec<u8>, Error> {
+        let KeyType::Ec(curve) = self.key_type() else {
+            return Err(Error::input("the algorithm", "is not ECDSA"));
+        };
+        let numbers = der::ecdsa_signature(der).and_then(|(r, s)| {
+            let (before_r, before_s) = (zeros(curve, r)?, zeros(curve, s)?);
+            Some([before_r, r, before_s, s].concat())
+        });
+        numbers.ok_or(Error::input(
+            "the signature",
+            "is not DER of one of the algorithm",
+        ))
+    }
+
     /// The one type of key it takes.
     pub(crate) const fn key_type(self) -> KeyType {
         match self {
@@ -129,6 +167,12 @@ impl Algorithm {
             Self::Hs256 | Self::Hs384 | Self::Hs512 => KeyType::Hmac,
         }
     }
+}
+
+/// What a number needs before it to be as long as one of the curve.
+fn zeros(curve: Curve, number: &[u8]) -> Option<&'static [u8]> {
+    const ZEROS: &[u8] = &[0; 48];
+    ZEROS.get(..curve.size().checked_sub(number.len())?)
 }
 
 impl fmt::Display for Algorithm {

@@ -4,6 +4,7 @@
 //! first byte  0  PEM                    1  PKCS #8    2  PKCS #1    3  SEC 1       private
 //!             4  SubjectPublicKeyInfo   5  certificate                              public
 //!             6  JWK                    7  JWK Set    8  HMAC secret
+//!             9  a signature of ECDSA in DER, as a key that lives elsewhere gives it
 //! ```
 //!
 //! What is read as a key that signs does sign, and its other half verifies that. A public key has a thumbprint of 43 characters, and
@@ -22,7 +23,7 @@ pub fn key_read(data: &[u8]) {
         return;
     };
     let text = str::from_utf8(content);
-    match (kind % 9, text) {
+    match (kind % 10, text) {
         (0, Ok(text)) => {
             private(SigningKey::from_pem(text), text.as_bytes());
             public(VerifyingKey::from_pem(text));
@@ -38,6 +39,7 @@ pub fn key_read(data: &[u8]) {
         }
         (7, Ok(text)) => set(text),
         (8, _) => private(SigningKey::from_hmac_secret(content), content),
+        (9, _) => signature(content),
         _ => {}
     }
 }
@@ -112,6 +114,28 @@ fn set(text: &str) {
             }
         }
     }
+}
+
+/// DER has one form for each signature.
+fn signature(der: &[u8]) {
+    for algorithm in [Algorithm::Es256, Algorithm::Es384] {
+        let numbers = match algorithm.signature_from_der(der) {
+            Ok(numbers) => numbers,
+            Err(error) => return printable(&error),
+        };
+        let (r, s) = numbers.split_at(numbers.len() / 2);
+        let written = [integer(r), integer(s)].concat();
+        let length = u8::try_from(written.len()).expect("no signature is that long");
+        assert_eq!([&[0x30, length], &*written].concat(), der, "{algorithm}");
+    }
+}
+
+fn integer(number: &[u8]) -> Vec<u8> {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    let number = &number[zeros..];
+    let sign: &[u8] = if number[0] < 0x80 { &[] } else { &[0] };
+    let length = u8::try_from(sign.len() + number.len()).expect("no number is that long");
+    [&[2, length], sign, number].concat()
 }
 
 fn printable(error: &Error) {

@@ -7,6 +7,7 @@ pub(super) const KNOWN: &[(u32, &str)] = &[
     (2104, "HMAC"),
     (2119, "Key words for requirement levels"),
     (2606, "Reserved top level DNS names"),
+    (3279, "Algorithms and identifiers in X.509"),
     (3339, "Date and time on the internet: timestamps"),
     (3447, "PKCS #1 2.1"),
     (3986, "Uniform resource identifier: generic syntax"),

@@ -153,14 +153,21 @@ impl SignatureDue {
         &self.key
     }
 
-    /// The bytes to sign; a service that wants their digest has it computed from them.
+    /// The bytes to sign.
     #[must_use]
     pub fn message(&self) -> &[u8] {
         self.input.as_bytes()
     }
 
+    /// Their digest, for services that take it instead of them: of SHA-256, SHA-384 or SHA-512, as the algorithm has it. `None` for
+    /// EdDSA, which signs the bytes themselves, and for HMAC.
+    #[must_use]
+    pub fn digest(&self) -> Option<Vec<u8>> {
+        self.algorithm.digest(self.message())
+    }
+
     /// Takes the signature in the form that JWS has ([RFC 7518 section 3.4]: for ECDSA the two numbers one after the other,
-    /// not DER) and gives the token.
+    /// not DER, for which there is [`accept_der`](Self::accept_der)) and gives the token.
     ///
     /// Whether it verifies is not looked at, only its length: the public half of the key is not here.
     ///
@@ -188,6 +195,16 @@ impl SignatureDue {
                 "is not as long as one of the algorithm",
             ))
         }
+    }
+
+    /// Takes a signature of ECDSA in DER, as most services write it; otherwise as [`accept`](Self::accept).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if the algorithm is another, or if that is not DER of two positive numbers that fit its curve.
+    pub fn accept_der(self, signature: &[u8]) -> Result<Jws, Error> {
+        let numbers = self.algorithm.signature_from_der(signature)?;
+        self.accept(&numbers)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The DER of keys: elements, and the few structures that hold a key.
+//! The DER of keys: elements, and the few structures that hold a key, or a signature of ECDSA.
 //!
 //! ```text
 //! certificate (RFC 5280) ─▶ SubjectPublicKeyInfo (RFC 5280) ─▶ RSAPublicKey (RFC 8017), point, Ed25519 key (RFC 8032)
@@ -115,6 +115,13 @@ pub(crate) fn rsa_public(der: &[u8]) -> Result<Public<'_>, BadKey> {
         key.0.is_empty().then_some(Public::Rsa { n, e })
     };
     numbers().ok_or(BadKey::Malformed)
+}
+
+/// The numbers r and s of an `Ecdsa-Sig-Value` (RFC 3279 section 2.2.3).
+pub(crate) fn ecdsa_signature(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut signature = Reader(whole(der, SEQUENCE)?);
+    let (r, s) = (signature.positive()?, signature.positive()?);
+    signature.0.is_empty().then_some((r, s))
 }
 
 /// `SubjectPublicKeyInfo` (RFC 5280 section 4.1).

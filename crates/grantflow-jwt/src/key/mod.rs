@@ -8,7 +8,7 @@
 //!
 //! [RFC 7517]: https://www.rfc-editor.org/rfc/rfc7517
 
-mod der;
+pub(crate) mod der;
 mod hmac;
 mod jwk;
 mod pem;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use grantflow_jwt::{Algorithm, ClaimsSet, Error, Header, KeySet, Signer, Signing, SigningKey};
 
-use super::support::{CLAIMS, encode, signing_keys};
+use super::support::{CLAIMS, encode, parts, public, signing_keys, unhex, vector};
 
 #[test]
 fn each_algorithm_signs_with_keys_of_its_type_and_with_no_others() {
@@ -80,6 +80,83 @@ fn a_signature_of_another_length_is_not_taken() {
             signer.sign(&other(algorithm), b""),
             Err(Error::InvalidInput { .. })
         ));
+    }
+}
+
+#[test]
+fn a_service_may_take_the_digest_and_give_der() {
+    // RFC 6979 appendix A.2.5, and the same in the DER of RFC 3279; both numbers have their first bit set.
+    let rfc = vector("v21-ecdsa-sample");
+    let numbers = unhex(rfc["signature"].as_str().unwrap());
+    let (r, s) = numbers.split_at(32);
+    let der = [&[0x30, 70, 2, 33, 0][..], r, &[2, 33, 0], s].concat();
+    assert_eq!(Algorithm::Es256.signature_from_der(&der).unwrap(), numbers);
+    public(&rfc)
+        .verify_bytes(Algorithm::Es256, b"sample", &numbers)
+        .unwrap();
+
+    // FIPS 180-4 by the examples of NIST: "abc".
+    let digest = |algorithm: Algorithm| {
+        algorithm
+            .digest(b"abc")
+            .map(|digest| (digest.len(), digest[..4].to_vec()))
+    };
+    for algorithm in Algorithm::ALL {
+        let expected = match &algorithm.name()[2..] {
+            "256" => Some((32, unhex("ba7816bf"))),
+            "384" => Some((48, unhex("cb00753f"))),
+            "512" => Some((64, unhex("ddaf35a1"))),
+            _ => None,
+        };
+        let expected = expected.filter(|_| !algorithm.name().starts_with("HS"));
+        assert_eq!(digest(algorithm), expected, "{algorithm}");
+    }
+
+    let signer = Signer::remote(Algorithm::Es256, "k");
+    let due = || match signer.sign(&signer.header().unwrap(), b"{}").unwrap() {
+        Signing::Due(due) => due,
+        Signing::Done(_) => unreachable!(),
+    };
+    assert_eq!(due().digest(), Algorithm::Es256.digest(due().message()));
+    let jws = due().accept_der(&der).unwrap();
+    assert_eq!(parts(jws.expose())[2], encode(&numbers));
+    assert!(due().accept_der(&numbers).is_err());
+    assert!(due().accept(&der).is_err());
+}
+
+#[test]
+fn der_of_small_numbers_is_padded_and_what_is_not_der_is_refused() {
+    let read = |der: &[u8]| Algorithm::Es256.signature_from_der(der);
+    let small = read(&[0x30, 6, 2, 1, 1, 2, 1, 2]).unwrap();
+    assert_eq!(small, [&[0; 31][..], &[1], &[0; 31], &[2]].concat());
+    let of_33_bytes = [&[0x30, 38, 2, 33, 1][..], &[0; 32], &[2, 1, 2]].concat();
+    let bad: [(&str, &[u8]); 18] = [
+        ("nothing", &[]),
+        ("an empty sequence", &[0x30, 0]),
+        ("one number", &[0x30, 3, 2, 1, 1]),
+        ("three numbers", &[0x30, 9, 2, 1, 1, 2, 1, 2, 2, 1, 3]),
+        ("a set", &[0x31, 6, 2, 1, 1, 2, 1, 2]),
+        ("a string of bytes", &[0x30, 6, 4, 1, 1, 2, 1, 2]),
+        ("r = 0", &[0x30, 6, 2, 1, 0, 2, 1, 2]),
+        ("s = 0", &[0x30, 6, 2, 1, 1, 2, 1, 0]),
+        ("r < 0", &[0x30, 6, 2, 1, 0x80, 2, 1, 2]),
+        ("s without bytes", &[0x30, 5, 2, 1, 1, 2, 0]),
+        ("a zero too many", &[0x30, 7, 2, 2, 0, 1, 2, 1, 2]),
+        ("r larger than the curve", &of_33_bytes),
+        ("a long length", &[0x30, 0x81, 6, 2, 1, 1, 2, 1, 2]),
+        ("no length", &[0x30, 0x80, 2, 1, 1, 2, 1, 2, 0, 0]),
+        ("cut short", &[0x30, 6, 2, 1, 1, 2, 1]),
+        ("a length too long", &[0x30, 7, 2, 1, 1, 2, 1, 2]),
+        ("a length too short", &[0x30, 5, 2, 1, 1, 2, 1, 2]),
+        ("more behind it", &[0x30, 6, 2, 1, 1, 2, 1, 2, 0]),
+    ];
+    for (what, der) in bad {
+        assert!(matches!(read(der), Err(Error::InvalidInput { .. })), "{what}");
+    }
+    for algorithm in Algorithm::ALL {
+        let is_ecdsa = algorithm.name().starts_with("ES");
+        let read = algorithm.signature_from_der(&[0x30, 6, 2, 1, 1, 2, 1, 2]);
+        assert_eq!(read.is_ok(), is_ecdsa, "{algorithm}");
     }
 }
 

@@ -112,6 +112,28 @@ fn ecdsa_signatures_are_judged_as_wycheproof_does() {
     assert!(tally.print("ES256, ES384") >= 542);
 }
 
+/// Through DER, as a service that has the key gives it: what is not DER is refused before it is verified.
+#[test]
+fn ecdsa_signatures_in_der_are_judged_as_wycheproof_does() {
+    use wycheproof::ecdsa::{TestName, TestSet};
+    let mut tally = Tally::default();
+    for (name, algorithm) in [
+        (TestName::EcdsaSecp256r1Sha256, Algorithm::Es256),
+        (TestName::EcdsaSecp384r1Sha384, Algorithm::Es384),
+    ] {
+        for group in TestSet::load(name).unwrap().test_groups {
+            let key = VerifyingKey::from_pem(&group.pem).unwrap();
+            for test in &group.tests {
+                let verified = algorithm
+                    .signature_from_der(&test.sig)
+                    .and_then(|signature| key.verify_bytes(algorithm, &test.msg, &signature));
+                tally.check(verified, test.result, &format!("{name:?} {}", test.tc_id));
+            }
+        }
+    }
+    assert!(tally.print("ES256, ES384 in DER") >= 988);
+}
+
 #[test]
 fn ed25519_signatures_are_judged_as_wycheproof_does() {
     use wycheproof::eddsa::{TestName, TestSet};

@@ -8,7 +8,7 @@ use crate::error::{StoreError, StoreErrorKind, TransportError};
 use crate::step::Cancelled;
 use crate::{
     AsyncHost, AsyncLocked, AsyncStore, AsyncTransport, EntropyError, Host, Key, Locked, Now, Request,
-    Response, Store, Transport,
+    Response, SignError, Signature, SigningRequest, Store, Transport,
 };
 
 /// A blocking transport and perhaps a store, for [`run`](crate::run).
@@ -60,6 +60,10 @@ impl Host for TransportHost<'_> {
     fn wait(&self, pause: Duration) -> Result<(), Cancelled> {
         self.transport.sleep(pause);
         Ok(())
+    }
+
+    fn sign(&self, request: SigningRequest) -> Result<Signature, SignError> {
+        self.transport.sign(request)
     }
 
     fn lock(&self, key: &Key, patience: Duration) -> Result<Box<dyn Locked + '_>, StoreError> {
@@ -121,6 +125,10 @@ impl AsyncHost for AsyncTransportHost<'_> {
     async fn wait(&self, pause: Duration) -> Result<(), Cancelled> {
         self.transport.sleep(pause).await;
         Ok(())
+    }
+
+    async fn sign(&self, request: SigningRequest) -> Result<Signature, SignError> {
+        self.transport.sign(request).await
     }
 
     async fn lock(&self, key: Key, patience: Duration) -> Result<Box<dyn AsyncLocked + '_>, StoreError> {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::error::TransportError;
-use crate::{EntropyError, Now, Request, Response};
+use crate::{EntropyError, Now, Request, Response, SignError, Signature, SigningRequest};
 
 /// The largest body that is read: 1 MiB.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -59,6 +59,16 @@ pub trait Transport: Send + Sync {
     #[cfg(feature = "native")]
     fn sleep(&self, pause: Duration) {
         crate::native::sleep(pause);
+    }
+
+    /// Signs with a key that lives elsewhere. By default refused: what can ask a service or a module for it wraps a transport,
+    /// sends as that does, and signs.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError`]; [`SignError::Refused`] by default.
+    fn sign(&self, _request: SigningRequest) -> Result<Signature, SignError> {
+        Err(SignError::Refused)
     }
 
     /// Runs the job on a thread of its own.
@@ -131,6 +141,16 @@ pub trait AsyncTransport: Send + Sync {
     #[cfg(feature = "native")]
     async fn sleep(&self, pause: Duration) {
         crate::native::sleep_async(pause).await;
+    }
+
+    /// Signs with a key that lives elsewhere. By default refused: what can ask a service or a module for it wraps a transport,
+    /// sends as that does, and signs.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError`]; [`SignError::Refused`] by default.
+    async fn sign(&self, _request: SigningRequest) -> Result<Signature, SignError> {
+        Err(SignError::Refused)
     }
 
     /// Runs the task to its end, whoever drops what. By default refused: the caller then drives it itself.

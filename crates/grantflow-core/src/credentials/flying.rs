@@ -25,7 +25,7 @@ use crate::flow::Access;
 use crate::step::Cancelled;
 use crate::{
     AsyncHost, AsyncLocked, AsyncStore, AsyncTransportHost, EntropyError, Error, Key, NotAuthorized, Now,
-    Request, Response, StoreError,
+    Request, Response, SignError, Signature, SigningRequest, StoreError,
 };
 
 /// A lock on its way: held when the flow that took it has ended without giving it back.
@@ -231,6 +231,10 @@ impl AsyncHost for FlightHost<'_> {
         self.credentials.shared.budget.spend();
         self.credentials.tell(Event::Retried { pause });
         self.host.wait(pause).await
+    }
+
+    async fn sign(&self, request: SigningRequest) -> Result<Signature, SignError> {
+        self.host.sign(request).await
     }
 
     async fn lock(&self, key: Key, patience: Duration) -> Result<Box<dyn AsyncLocked + '_>, StoreError> {

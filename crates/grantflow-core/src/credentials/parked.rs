@@ -16,7 +16,7 @@ use crate::error::TransportError;
 use crate::transport::{Task, Ticks};
 use crate::{
     AsyncLocked, AsyncStore, AsyncTransport, Change, EntropyError, Key, Locked, Now, Protection, Record,
-    Request, Response, Store, StoreError, Transport,
+    Request, Response, SignError, Signature, SigningRequest, Store, StoreError, Transport,
 };
 
 /// What blocks, behind a face that does not look like it.
@@ -36,6 +36,10 @@ impl AsyncTransport for Parked<dyn Transport> {
 
     async fn sleep(&self, pause: Duration) {
         self.0.sleep(pause);
+    }
+
+    async fn sign(&self, request: SigningRequest) -> Result<Signature, SignError> {
+        self.0.sign(request)
     }
 
     /// On a thread of its own, which nobody can drop.

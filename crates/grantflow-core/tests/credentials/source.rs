@@ -3,8 +3,14 @@
 use std::thread;
 use std::time::Duration;
 
-use grantflow_core::flow::ClientCredentials;
-use grantflow_core::{Credentials, Error, NotAuthorized, Store as _, blocking};
+use async_trait::async_trait;
+use grantflow_core::flow::{ClientCredentials, TokenSource};
+use grantflow_core::transport::{Job, Ticks};
+use grantflow_core::{
+    AsyncTransport, Client, Credentials, Cx, EntropyError, Error, Key, Next, NotAuthorized, Now, Request,
+    Response, SignError, Signature, SigningRequest, Step, Store as _, Token, Transport, TransportError,
+    TransportHost, blocking, run,
+};
 use grantflow_store::{MemoryStore, OnThread};
 
 use crate::world::{World, block_on, client, key, request};
@@ -120,4 +126,120 @@ fn a_revoked_token_of_a_source_is_forgotten_and_another_may_be_asked_for() {
         Error::NotAuthorized(NotAuthorized::NothingStored)
     ));
     assert_eq!(shown(&credentials.header().unwrap()), "Bearer AT3");
+}
+
+/// A source that has something signed first.
+#[derive(Debug)]
+struct Signed(ClientCredentials);
+
+impl TokenSource for Signed {
+    fn token(&self) -> Step<Token> {
+        let then = self.0.clone();
+        let request = SigningRequest::new("RS256", "k", "message");
+        let next = move |signature: Result<Signature, SignError>, _: &mut Cx<'_>| {
+            assert_eq!(signature.map_err(Error::NotSigned)?.0, b"RS256 k message");
+            Ok(then.token())
+        };
+        Step::Sign(request, Next::new(next))
+    }
+
+    fn key(&self) -> &Key {
+        self.0.key()
+    }
+
+    fn client(&self) -> &Client {
+        self.0.client()
+    }
+
+    fn name(&self) -> &str {
+        "signed"
+    }
+}
+
+/// A world with a key.
+struct WithKey(World);
+
+fn signature(request: &SigningRequest) -> Result<Signature, SignError> {
+    let words = [
+        request.algorithm.as_bytes(),
+        request.key_id.as_bytes(),
+        &request.message,
+    ];
+    Ok(Signature(words.join(&b' ')))
+}
+
+impl Transport for WithKey {
+    fn send(&self, request: Request) -> Result<Response, TransportError> {
+        Transport::send(&self.0, request)
+    }
+    fn sleep(&self, pause: Duration) {
+        Transport::sleep(&self.0, pause);
+    }
+    fn spawn(&self, job: Job) -> Result<(), Job> {
+        Transport::spawn(&self.0, job)
+    }
+    fn sign(&self, request: SigningRequest) -> Result<Signature, SignError> {
+        signature(&request)
+    }
+    fn now(&self) -> Now {
+        Transport::now(&self.0)
+    }
+    fn ticks(&self) -> Ticks {
+        Transport::ticks(&self.0)
+    }
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        Transport::fill(&self.0, bytes)
+    }
+}
+
+#[async_trait]
+impl AsyncTransport for WithKey {
+    async fn send(&self, request: Request) -> Result<Response, TransportError> {
+        AsyncTransport::send(&self.0, request).await
+    }
+    async fn sleep(&self, pause: Duration) {
+        AsyncTransport::sleep(&self.0, pause).await;
+    }
+    async fn sign(&self, request: SigningRequest) -> Result<Signature, SignError> {
+        signature(&request)
+    }
+    fn now(&self) -> Now {
+        AsyncTransport::now(&self.0)
+    }
+    fn ticks(&self) -> Ticks {
+        AsyncTransport::ticks(&self.0)
+    }
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        AsyncTransport::fill(&self.0, bytes)
+    }
+}
+
+#[test]
+fn a_source_whose_key_lives_elsewhere_is_signed_for_by_the_transport() {
+    let world = World::default();
+    let credentials = blocking::Credentials::from_source(Signed(source()), WithKey(world.clone()));
+    assert_eq!(shown(&credentials.header().unwrap()), "Bearer AT2");
+    let handle = Credentials::from_source(Signed(source()), WithKey(world.clone()));
+    assert_eq!(shown(&block_on(handle.header()).unwrap()), "Bearer AT3");
+
+    let transport = WithKey(world.clone());
+    let host = TransportHost::new(&transport);
+    assert_eq!(
+        run(Signed(source()).token(), &host)
+            .unwrap()
+            .access_token
+            .expose(),
+        "AT4"
+    );
+
+    // Without a key nothing is asked of the server.
+    let credentials = blocking::Credentials::from_source(Signed(source()), world.clone());
+    let handle = Credentials::from_source(Signed(source()), world.clone());
+    for error in [
+        credentials.header().unwrap_err(),
+        block_on(handle.header()).unwrap_err(),
+    ] {
+        assert!(matches!(error, Error::NotSigned(SignError::Refused)), "{error}");
+    }
+    assert_eq!(world.refreshes(), 3);
 }

@@ -3,6 +3,7 @@
 //! Nothing here is published. A helper that cannot do what a test asked panics at the caller's line; what this machine has
 //! not, such as Chromium, is skipped, loudly ([`skip`]).
 
+pub mod account;
 pub mod app;
 pub mod browser;
 pub mod canary;
@@ -11,6 +12,7 @@ pub mod child;
 pub mod chromium;
 pub mod clock;
 pub mod form;
+pub mod kms;
 pub mod login;
 pub mod oauth2client;
 pub mod provider;

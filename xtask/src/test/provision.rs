@@ -6,7 +6,7 @@ use super::Skip;
 use crate::cmd::{Cmd, is_installed};
 
 /// Program, and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 10] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("strace", "strace"),
@@ -15,6 +15,7 @@ const PROGRAMS: [(&str, &str); 10] = [
     ("python3", "python3-venv"),
     ("dbus-run-session", "dbus-daemon"),
     ("gnome-keyring-daemon", "gnome-keyring"),
+    ("softhsm2-util", "softhsm2"),
     ("xfs_io", "xfsprogs"),
     ("mkfs.ext4", "e2fsprogs"),
 ];

@@ -7,8 +7,9 @@
 //!             9  a signature of ECDSA in DER, as a key that lives elsewhere gives it
 //! ```
 //!
-//! What is read as a key that signs does sign, and its other half verifies that. A public key has a thumbprint of 43 characters, and
-//! never takes HMAC; what is no key is refused with an error that prints nothing of it.
+//! What is read as a key that signs does sign, and its other half verifies that. A public key has a thumbprint of 43 characters, is
+//! the same when it is written as JWK and read again, and never takes HMAC; what is no key is refused with an error that prints
+//! nothing of it.
 
 use grantflow_jwt::{Algorithm, Error, KeySet, SigningKey, VerifyingKey};
 use serde_json::Value;
@@ -86,6 +87,11 @@ fn public(read: Result<VerifyingKey, Error>) {
     }
     let thumbprint = key.thumbprint().expect("a public key has one");
     assert_eq!(thumbprint.len(), 43);
+    let json = key.to_jwk().expect("a public key can be written");
+    let again = VerifyingKey::from_jwk(&json).expect("what is written can be read");
+    assert_eq!(again.thumbprint().as_ref(), Some(&thumbprint));
+    assert_eq!(again.key_id(), key.key_id());
+    assert_eq!(again.to_jwk(), Some(json));
     for algorithm in Algorithm::ALL {
         let signature = key.verify_bytes(algorithm, b"message", &[1; 64]);
         assert!(signature.is_err(), "nobody signed this");

@@ -10,6 +10,8 @@ use ring::signature::{
     UnparsedPublicKey,
 };
 
+use serde_json::Value;
+
 use super::hmac::Secret;
 use super::{der, jwk, pem, rsa};
 use crate::algorithm::{Curve, KeyType};
@@ -213,15 +215,48 @@ impl VerifyingKey {
     /// [RFC 7638 section 3]: https://www.rfc-editor.org/rfc/rfc7638#section-3
     #[must_use]
     pub fn thumbprint(&self) -> Option<String> {
-        let text = |bytes: &[u8]| {
-            let mut text = String::new();
-            base64url::push(&mut text, bytes);
-            text
-        };
-        // The required members in the order of their names, without white space.
-        let members = match &self.public {
-            Public::Rsa(key) => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, text(&key.e), text(&key.n)),
-            Public::Ec(curve, point) => {
+        let members = self.public.members()?;
+        Some(text(digest::digest(&digest::SHA256, members.as_bytes()).as_ref()))
+    }
+
+    /// A public JWK, with `kid` and `alg` where they are known ([RFC 7517 section 4]); `None` for an HMAC secret, which has no place
+    /// among public keys.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use grantflow_jwt::VerifyingKey;
+    ///
+    /// let json = r#"{"crv":"Ed25519","kty":"OKP","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"1"}"#;
+    /// assert_eq!(VerifyingKey::from_jwk(json)?.to_jwk().as_deref(), Some(json));
+    /// # Ok::<(), grantflow_jwt::Error>(())
+    /// ```
+    ///
+    /// [RFC 7517 section 4]: https://www.rfc-editor.org/rfc/rfc7517#section-4
+    #[must_use]
+    pub fn to_jwk(&self) -> Option<String> {
+        let mut json = self.public.members()?;
+        json.pop(); // the brace at the end
+        let added = [
+            ("kid", self.key_id.as_deref()),
+            ("alg", self.only.map(Algorithm::name)),
+        ];
+        for (name, value) in added {
+            if let Some(value) = value {
+                json.push_str(&format!(r#","{name}":{}"#, Value::from(value)));
+            }
+        }
+        json.push('}');
+        Some(json)
+    }
+}
+
+impl Public {
+    /// The required members of a JWK in the order of their names, without white space; `None` for a secret.
+    fn members(&self) -> Option<String> {
+        Some(match self {
+            Self::Rsa(key) => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, text(&key.e), text(&key.n)),
+            Self::Ec(curve, point) => {
                 let (x, y) = point.get(1..)?.split_at_checked(curve.size())?;
                 let name = KeyType::Ec(*curve);
                 format!(
@@ -230,11 +265,16 @@ impl VerifyingKey {
                     text(y)
                 )
             }
-            Public::Ed25519(key) => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, text(key)),
-            Public::Hmac(_) => return None,
-        };
-        Some(text(digest::digest(&digest::SHA256, members.as_bytes()).as_ref()))
+            Self::Ed25519(key) => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, text(key)),
+            Self::Hmac(_) => return None,
+        })
     }
+}
+
+fn text(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    base64url::push(&mut text, bytes);
+    text
 }
 
 fn parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {

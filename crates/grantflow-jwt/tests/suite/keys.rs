@@ -3,7 +3,7 @@
 use grantflow_jwt::{Algorithm, BadKey, Error, SigningKey, VerifyingKey};
 use serde_json::{Value, json};
 
-use super::support::{pem, private, public, vector};
+use super::support::{pem, private, public, signing_keys, vector};
 
 fn refused(key: Result<SigningKey, Error>) -> BadKey {
     match key.unwrap_err() {
@@ -255,4 +255,47 @@ fn a_point_that_is_not_on_the_curve_verifies_nothing() {
     jwk["y"] = jwk["x"].clone();
     let key = VerifyingKey::from_jwk(&jwk.to_string()).unwrap();
     assert!(key.verify_bytes(Algorithm::Es256, b"", &[1; 64]).is_err());
+}
+
+#[test]
+fn a_public_key_is_written_as_a_jwk_and_read_again() {
+    for name in ["v03-rs256", "v04-es256", "v20-eddsa"] {
+        let vector = vector(name);
+        let json = public(&vector).to_jwk().unwrap();
+        assert_eq!(
+            serde_json::from_str::<Value>(&json).unwrap(),
+            vector["public"],
+            "{name}"
+        );
+    }
+    for key in signing_keys() {
+        let Some(json) = key.verifying_key().unwrap().to_jwk() else {
+            assert!(key.fits(Algorithm::Hs256));
+            continue;
+        };
+        let mut json: Value = serde_json::from_str(&json).unwrap();
+        for algorithm in Algorithm::ALL
+            .into_iter()
+            .filter(|algorithm| key.fits(*algorithm))
+        {
+            let members = json.as_object_mut().unwrap();
+            members.insert("alg".to_owned(), algorithm.name().into());
+            members.insert("kid".to_owned(), "a \"key\" \u{1}\u{e9}".into());
+            let named = VerifyingKey::from_jwk(&json.to_string()).unwrap();
+            let again = named.to_jwk().unwrap();
+            assert_eq!(serde_json::from_str::<Value>(&again).unwrap(), json);
+            let again = VerifyingKey::from_jwk(&again).unwrap();
+            assert_eq!(again.key_id(), named.key_id());
+            assert_eq!(again.thumbprint(), named.thumbprint());
+            let signature = key.sign_bytes(algorithm, b"message").unwrap();
+            again.verify_bytes(algorithm, b"message", &signature).unwrap();
+            assert_eq!(
+                Algorithm::ALL
+                    .iter()
+                    .filter(|algorithm| again.fits(**algorithm))
+                    .count(),
+                1
+            );
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod authorization_url;
 mod cached_token;
+mod jwt;
 mod refresh;
 pub mod token_reply;
 
@@ -64,7 +65,13 @@ impl Group {
 }
 
 /// The words for the groups, in the order of `docs/performance.md`.
-pub const GROUPS: [&str; 4] = ["cached-token", "token-reply", "authorization-url", "refresh"];
+pub const GROUPS: [&str; 5] = [
+    "cached-token",
+    "token-reply",
+    "authorization-url",
+    "refresh",
+    "jwt",
+];
 
 /// The group of this name.
 pub fn group(name: &str) -> Option<Group> {
@@ -73,6 +80,7 @@ pub fn group(name: &str) -> Option<Group> {
         "token-reply" => token_reply::group(),
         "authorization-url" => authorization_url::group(),
         "refresh" => refresh::group(),
+        "jwt" => jwt::group(),
         _ => return None,
     })
 }

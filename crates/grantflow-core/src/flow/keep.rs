@@ -3,7 +3,7 @@
 //! ```text
 //! LockForLogin ─▶ Save(record) ─┬─ saved ────▶ Unlock ─▶ Done
 //!       ▲                       └─ overtaken ─┐
-//!       └─────── at most 4 times ─────────────┘
+//!       └─────── at most 16 times ─────────────┘
 //! ```
 //!
 //! A consent costs a person something, so it is not given up because another write came first, as happens where a save compares
@@ -15,9 +15,9 @@ use crate::{Cx, Error, Expect, Key, Next, Record, Step};
 
 use super::access::LOCK_PATIENCE;
 
-/// How often a login or a revocation begins anew because another write overtook it: each time somebody else has got on, so
-/// that more than a few in a row mean that something is wrong.
-pub(super) const OVERTAKEN: u32 = 4;
+/// How often a login or a revocation begins anew because another write overtook it. Each time somebody else has got on; but where
+/// a noted attempt stands for the lock, all who waited wake at once, and one of three who race may lose some in a row.
+pub(super) const OVERTAKEN: u32 = 16;
 
 /// Stores the record of a new login under its key, and forgets the record under `instead_of`, if another key is given.
 ///
@@ -26,7 +26,7 @@ pub(super) const OVERTAKEN: u32 = 4;
 /// none it begins at the seconds of the clock, which is above whatever a record counted that was deleted.
 ///
 /// Where another write comes between the lock and the save ([`StoreErrorKind::Conflict`]), the record is locked and read again,
-/// a few times.
+/// up to 16 times.
 pub fn keep(record: Record, instead_of: Option<Key>) -> Step<Record> {
     let login = Login {
         record,

@@ -3,7 +3,7 @@
 //! ```text
 //! Lock ─▶ Save(tombstone) ─▶ Send(revoke) ─┬─ done ───▶ Save(delete) ─▶ Unlock ─▶ Done
 //!  ▲            │ overtaken                └─ failed ─▶ error; the tombstone stays, and revoking again finishes
-//!  └────────────┘ at most 4 times
+//!  └────────────┘ at most 16 times
 //! ```
 //!
 //! The record is made unusable first, durably: whatever happens then, nobody hands the token out any more.

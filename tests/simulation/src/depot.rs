@@ -29,6 +29,8 @@ pub(crate) const LEASE: Micros = 30 * SECOND;
 pub(crate) const ATTEMPT: Micros = 65 * SECOND;
 /// How long a call of a password manager is waited for.
 const TIME_LIMIT: Micros = 30 * SECOND;
+/// No save takes as long, unless it hangs.
+pub(crate) const LONGEST_SAVE: Micros = 20 * MILLI;
 /// The longest that a flow may want to wait for a lock.
 const PATIENCE: Micros = 75 * SECOND;
 
@@ -233,7 +235,7 @@ impl AsyncLocked for SimLocked {
     async fn save(&mut self, change: Change) -> Result<(), StoreError> {
         let store = self.store.clone();
         store.point(Effect::Save, Side::Before).await;
-        let latency = store.world.state().dice.below(20) * MILLI;
+        let latency = store.world.state().dice.below(LONGEST_SAVE / MILLI) * MILLI;
         store.world.sleep(latency).await;
         let mut by = Saving {
             slot: self.slot,

@@ -188,9 +188,10 @@ impl State {
         let least = LEAST_LIFE_SECONDS * SECOND;
         let by_age = self.server.issue(grant).is_some_and(|issue| {
             let age = self.now.saturating_sub(issue.asked) + issue.older + ROUNDING;
-            issue
-                .lifetime
-                .is_some_and(|life| age >= (life * SECOND / 100 * EARLIEST_PERCENT).max(least))
+            // What the reply said was left: whole seconds, rounded down.
+            let on_its_way = issue.delivered_at.saturating_sub(issue.issued).div_ceil(SECOND);
+            let told = issue.lifetime.map(|life| life.saturating_sub(on_its_way));
+            told.is_some_and(|life| age >= (life * SECOND / 100 * EARLIEST_PERCENT).max(least))
         });
         let wall = self.wall(who.process);
         let issued = stored.issued_at.unix_millis();

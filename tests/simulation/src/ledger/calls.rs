@@ -4,6 +4,7 @@ use grantflow_core::{Error, Token};
 
 use super::LOCK_AND_REFRESH;
 use crate::chronicle::{Call, What};
+use crate::depot::LONGEST_SAVE;
 use crate::scenario::{Fault, StoreKind};
 use crate::server::{Family, Grant};
 use crate::world::{MILLI, Micros, SECOND, State};
@@ -202,7 +203,9 @@ impl State {
             .map(|end| end.max(issue.asked + SECOND) + 200 * MILLI);
         // Nor does one wait while the write of a token hangs that lives for less than that.
         let in_time = clocks_agree && !self.writes_hang();
-        if in_time && issue.delivered_at < begun.at && end.is_some_and(|end| begun.at > end) {
+        // One that ended on its way is handed out to whoever asked before it was stored: there is no better one.
+        let landed_at = issue.delivered_at + LONGEST_SAVE;
+        if in_time && landed_at < begun.at && end.is_some_and(|end| begun.at > end) {
             return self.violated("I5", format!("hands out {grant}, which has ended"));
         }
         if log.revoked >= Some(grant.family) && !self.ledger.lease_lost {

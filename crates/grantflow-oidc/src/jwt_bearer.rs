@@ -106,11 +106,11 @@ impl JwtBearer {
         self
     }
 
-    /// Says that this one vouches, and not the client.
+    /// Says that this one vouches, and not the client. It is part of the key.
     #[must_use]
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = issuer.into();
-        self
+        self.labelled()
     }
 
     /// Names the server like this.
@@ -159,14 +159,23 @@ impl JwtBearer {
         let value = value.map_err(|_| InvalidInput::new("claim", "cannot be written as JSON"))?;
         self.claims.retain(|(known, _)| *known != name);
         self.claims.push((name, value));
-        let texts: Vec<_> = self
-            .claims
-            .iter()
-            .map(|(name, value)| (&**name, value.to_string()))
-            .collect();
+        Ok(self.labelled())
+    }
+
+    /// What makes a difference to the token and has no part of the key of its own.
+    fn labelled(mut self) -> Self {
+        let voucher = (self.issuer != self.client.id()).then(|| ("iss", Value::from(&*self.issuer)));
+        // A claim that was added comes later, and replaces it here as in the assertion.
+        let added = self.claims.iter().map(|(name, value)| (&**name, value.clone()));
+        let all = voucher.into_iter().chain(added);
+        let texts: Vec<_> = all.map(|(name, value)| (name, value.to_string())).collect();
         let parts = texts.iter().map(|(name, text)| (*name, &**text));
-        self.key = self.key.with_label_parts(parts);
-        Ok(self)
+        self.key = if texts.is_empty() {
+            self.key.with_label("")
+        } else {
+            self.key.with_label_parts(parts)
+        };
+        self
     }
 
     /// Under another key than the one that all of this makes.
@@ -310,3 +319,27 @@ const LONGEST_BACKDATING: Duration = Duration::from_secs(300);
 const SMALLEST_SKEW: Duration = Duration::from_secs(5);
 /// A clock in another zone of time is off by at most 26 hours; a date further away is not believed.
 const LARGEST_SKEW: Duration = Duration::from_secs(26 * 3600);
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use grantflow_core::Endpoint;
+    use grantflow_jwt::Algorithm;
+
+    use super::*;
+
+    #[test]
+    fn whoever_vouches_is_part_of_the_key() {
+        let client = Client::new("cid", Endpoint::new("https://as.example/token").unwrap());
+        let grant = || {
+            let signer = Signer::remote(Algorithm::Rs256, "key");
+            JwtBearer::new(client.clone(), signer, "a").unwrap()
+        };
+        let digest = |grant: JwtBearer| grant.key().digest();
+        assert_eq!(digest(grant().issuer("cid")), digest(grant()));
+        assert_ne!(digest(grant().issuer("one")), digest(grant()));
+        assert_ne!(digest(grant().issuer("one")), digest(grant().issuer("two")));
+        let claimed = |issuer| grant().issuer(issuer).claim("tenant", 7).unwrap();
+        assert_ne!(digest(claimed("one")), digest(claimed("two")));
+    }
+}

@@ -78,17 +78,38 @@ impl fmt::Display for Timestamp {
         let seconds = self.unix_seconds();
         let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
         let of_day = seconds.rem_euclid(86_400);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}",
-            of_day / 3600,
-            of_day / 60 % 60,
-            of_day % 60
-        )?;
-        match self.0.rem_euclid(1000) {
-            0 => f.write_str("Z"),
-            millis => write!(f, ".{millis:03}Z"),
+        let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+        let millis = self.0.rem_euclid(1000);
+        if !(0..=9999).contains(&year) {
+            // No RFC 3339 time, and for people only.
+            return write!(
+                f,
+                "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"
+            );
         }
+        // Digit by digit: three times stand in each record that is written, and the padding of numbers took a third of that.
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let fields = [
+            (year, 0..4),
+            (month, 5..7),
+            (day, 8..10),
+            (hour, 11..13),
+            (minute, 14..16),
+            (second, 17..19),
+            (millis, 20..23),
+        ];
+        for (mut number, place) in fields {
+            for digit in text[place].iter_mut().rev() {
+                *digit += u8::try_from(number % 10).unwrap_or(0);
+                number /= 10;
+            }
+        }
+        let text = std::str::from_utf8(&text).unwrap_or_default();
+        if millis == 0 {
+            f.write_str(&text[..19])?;
+            return f.write_str("Z");
+        }
+        f.write_str(text)
     }
 }
 

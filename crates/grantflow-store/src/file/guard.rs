@@ -55,7 +55,7 @@ impl Stored {
     }
 }
 
-/// Dropped in the order of its fields: first the kernel's lock, then the turn.
+/// Dropped in the order of its fields: first the kernel's lock, then the turn, and last the files that have lost their names.
 pub(crate) struct Guard {
     place: Arc<Place>,
     form: Arc<dyn Form>,
@@ -64,6 +64,8 @@ pub(crate) struct Guard {
     prepared: Option<Prepared>,
     held: Held,
     _turn: Turn,
+    /// Closing the last handle of a file without a name frees its blocks, which takes as long as an fsync: nobody waits for that.
+    replaced: Vec<Opened>,
 }
 
 /// A file to save into.
@@ -94,6 +96,7 @@ impl Guard {
             prepared: None,
             held,
             _turn: turn,
+            replaced: Vec::new(),
         };
         guard.remove_saving()?;
         Ok(guard)
@@ -195,11 +198,12 @@ impl Guard {
         let failed = |error| errors::writing(error, place.path());
         fill(&file, &bytes, reserved).map_err(failed)?;
         self.replace(slot).map_err(failed)?;
-        self.held.follow(sys::LOCKS_RECORDS.then(|| Opened {
+        let old = self.held.follow(sys::LOCKS_RECORDS.then(|| Opened {
             length: bytes.len() as u64,
             stamp: None,
             file,
         }));
+        self.replaced.extend(old);
         self.sync()?;
         self.prepared = next;
         Ok(())

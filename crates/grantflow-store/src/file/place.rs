@@ -223,9 +223,9 @@ impl Held {
         let _ = self.lock.set_len(0);
     }
 
-    /// Holds the file that has just become the record's, locked before.
-    pub(crate) fn follow(&mut self, record: Option<Opened>) {
-        self.record = record;
+    /// Holds the file that has just become the record's, locked before, and gives back the one that was.
+    pub(crate) fn follow(&mut self, record: Option<Opened>) -> Option<Opened> {
+        std::mem::replace(&mut self.record, record)
     }
 
     fn unlock_record(&mut self) {

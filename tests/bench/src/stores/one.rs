@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use grantflow_core::{Change, Store as _, StoreExt as _};
 use grantflow_store::{DataKey, Encrypted, FileStore, GivenKeys};
@@ -134,9 +134,14 @@ fn puts(dir: &Path) -> Group {
 const UNCHANGED: &str = "ours: `FileStore::read`, unchanged";
 
 fn reads(dir: &Path) -> Group {
-    let path = dir.join("credentials.json");
-    let limit = path.clone();
-    let (first, again) = (path.clone(), FileStore::new(path));
+    let (path, changing) = (dir.join("credentials.json"), dir.join("changing.json"));
+    // A file that says that it has just been changed is read every time.
+    fs::copy(&path, &changing).expect("a copy");
+    let ahead = SystemTime::now() + std::time::Duration::from_secs(24 * 3600);
+    let file = fs::File::options().write(true).open(&changing);
+    file.and_then(|file| file.set_modified(ahead)).expect("its time");
+    let (store, again) = (FileStore::new(&changing), FileStore::new(path));
+    let limit = changing;
     let key = record(1).key().clone();
     let same = key.clone();
     Group {
@@ -152,7 +157,7 @@ fn reads(dir: &Path) -> Group {
             }),
             Case::new("ours: `FileStore::read`", move |times| {
                 for _ in 0..times {
-                    black_box(FileStore::new(&first).read(&key).expect("it is read"));
+                    black_box(store.read(&key).expect("it is read"));
                 }
             }),
             Case::new(UNCHANGED, move |times| {

@@ -9,13 +9,13 @@
 use std::fmt;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::authorize::scope_list;
 use crate::client_auth::Refusal;
+use crate::jws::{Jws, PublicKey};
 use crate::site::Turn;
 use crate::state::Grant;
 use crate::token::issue;
@@ -43,8 +43,7 @@ const LONGEST: u64 = 3600;
 #[derive(Clone)]
 pub struct TestServiceAccount {
     email: String,
-    /// RSAPublicKey of PKCS #1, in DER.
-    public_key: Vec<u8>,
+    public_key: PublicKey,
     subjects: Vec<String>,
 }
 
@@ -57,7 +56,7 @@ impl TestServiceAccount {
         let text: String = body.split_whitespace().collect();
         Some(Self {
             email: email.into(),
-            public_key: STANDARD.decode(text).ok()?,
+            public_key: PublicKey::RsaDer(STANDARD.decode(text).ok()?),
             subjects: Vec::new(),
         })
     }
@@ -81,11 +80,6 @@ impl fmt::Debug for TestServiceAccount {
             .field("subjects", &self.subjects)
             .finish_non_exhaustive()
     }
-}
-
-#[derive(Deserialize)]
-struct Header<'a> {
-    alg: &'a str,
 }
 
 #[derive(Deserialize)]
@@ -123,32 +117,27 @@ pub(crate) fn grant(turn: &mut Turn<'_>) -> Result<Value, Refusal> {
         user: claims.sub.unwrap_or_else(|| claims.iss.clone()),
         client: claims.iss,
         scope: scope.clone(),
-        nonce: None,
         revoked: false,
     });
     turn.state.stats.assertions += 1;
-    Ok(issue(turn, grant, scope, None))
+    Ok(issue(turn, grant, (scope, None), None))
 }
 
 fn verified(turn: &Turn<'_>, assertion: &str) -> Result<Claims, Refusal> {
     let refuse = |why| Refusal::new("invalid_grant", why);
     let malformed = || refuse("the assertion is no signed token");
-    let (signed, signature) = assertion.rsplit_once('.').ok_or_else(malformed)?;
-    let (header, payload) = signed.split_once('.').ok_or_else(malformed)?;
-    let decode = |part| URL_SAFE_NO_PAD.decode(part).map_err(|_| malformed());
-    let (header, payload, signature) = (decode(header)?, decode(payload)?, decode(signature)?);
-    let header: Header<'_> = serde_json::from_slice(&header).map_err(|_| malformed())?;
-    if header.alg != "RS256" {
+    let jws = Jws::parse(assertion).ok_or_else(malformed)?;
+    if jws.header.alg != "RS256" {
         return Err(refuse("the algorithm is not RS256"));
     }
-    let claims: Claims = serde_json::from_slice(&payload).map_err(|_| malformed())?;
+    let claims: Claims = serde_json::from_slice(&jws.payload).map_err(|_| malformed())?;
     let mut accounts = turn.config.service_accounts.iter();
     let account = accounts
         .find(|account| account.email == claims.iss)
         .ok_or(refuse("the account is not known"))?;
-    UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &account.public_key)
-        .verify(signed.as_bytes(), &signature)
-        .map_err(|_| refuse("the signature is not that of the account's key"))?;
+    if !jws.is_signed_with(&account.public_key) {
+        return Err(refuse("the signature is not that of the account's key"));
+    }
     if claims.aud != format!("{}/token", turn.issuer) {
         return Err(refuse("the assertion is for another server"));
     }

@@ -107,6 +107,7 @@ fn respond(turn: &mut Turn<'_>, target: &Target, answer: &[(&str, &str)]) -> Rep
     query.extend_pairs(answer);
     match (&target.state, &target.fault) {
         (Some(_), Some(Fault::WrongState)) => _ = query.append_pair("state", "wrong"),
+        (Some(_), Some(Fault::NoState)) => {}
         (Some(state), _) => _ = query.append_pair("state", state),
         (None, _) => {}
     }

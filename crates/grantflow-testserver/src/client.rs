@@ -5,8 +5,12 @@
 
 use std::fmt;
 
+use serde_json::Value;
 use subtle::ConstantTimeEq;
 use url::Url;
+
+use crate::jws::{Jws, PublicKey};
+use crate::keys::IdTokenAlgorithm;
 
 /// A client that the server knows.
 ///
@@ -27,6 +31,7 @@ pub struct TestClient {
     id: String,
     authentication: Authentication,
     redirect_uris: Vec<String>,
+    id_token_algorithm: IdTokenAlgorithm,
 }
 
 #[derive(Clone)]
@@ -34,6 +39,9 @@ enum Authentication {
     None,
     Basic(String),
     Post(String),
+    /// Keys by their ids.
+    PrivateKeyJwt(Vec<(Option<String>, PublicKey)>),
+    SecretJwt(String),
 }
 
 impl TestClient {
@@ -61,6 +69,45 @@ impl TestClient {
         redirect_uris: impl IntoIterator<Item = S>,
     ) -> Self {
         Self::new(id, Authentication::Post(secret.into()), redirect_uris)
+    }
+
+    /// A confidential client that authenticates by assertions signed with one of these keys (`private_key_jwt`): a JWK Set of
+    /// public keys, RSA, P-256 or Ed25519. `None` if it is no such set.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use grantflow_testserver::TestClient;
+    ///
+    /// let keys = r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    /// let client = TestClient::private_key_jwt("signing-app", keys, ["http://127.0.0.1/callback"]);
+    /// assert!(client.is_some_and(|client| client.auth_method() == "private_key_jwt"));
+    /// ```
+    pub fn private_key_jwt<S: Into<String>>(
+        id: impl Into<String>,
+        jwks: &str,
+        redirect_uris: impl IntoIterator<Item = S>,
+    ) -> Option<Self> {
+        let jwks: Value = serde_json::from_str(jwks).ok()?;
+        let key = |key: &Value| Some((key["kid"].as_str().map(str::to_owned), PublicKey::from_jwk(key)?));
+        let keys = jwks["keys"].as_array()?.iter().map(key).collect::<Option<_>>()?;
+        Some(Self::new(id, Authentication::PrivateKeyJwt(keys), redirect_uris))
+    }
+
+    /// A confidential client that authenticates by assertions signed with its secret (`client_secret_jwt`, HS256).
+    pub fn client_secret_jwt<S: Into<String>>(
+        id: impl Into<String>,
+        secret: impl Into<String>,
+        redirect_uris: impl IntoIterator<Item = S>,
+    ) -> Self {
+        Self::new(id, Authentication::SecretJwt(secret.into()), redirect_uris)
+    }
+
+    /// Gets its ID tokens signed in this way; RS256 is the default.
+    #[must_use]
+    pub fn with_id_token_algorithm(mut self, algorithm: IdTokenAlgorithm) -> Self {
+        self.id_token_algorithm = algorithm;
+        self
     }
 
     /// The clients every server starts with:
@@ -96,6 +143,7 @@ impl TestClient {
             id: id.into(),
             authentication,
             redirect_uris: redirect_uris.into_iter().map(Into::into).collect(),
+            id_token_algorithm: IdTokenAlgorithm::default(),
         }
     }
 
@@ -106,13 +154,15 @@ impl TestClient {
     }
 
     /// The one way this client authenticates at the token endpoint, by its registered name: `none`,
-    /// `client_secret_basic` or `client_secret_post`.
+    /// `client_secret_basic`, `client_secret_post`, `private_key_jwt` or `client_secret_jwt`.
     #[must_use]
     pub fn auth_method(&self) -> &'static str {
         match self.authentication {
             Authentication::None => "none",
             Authentication::Basic(_) => "client_secret_basic",
             Authentication::Post(_) => "client_secret_post",
+            Authentication::PrivateKeyJwt(_) => "private_key_jwt",
+            Authentication::SecretJwt(_) => "client_secret_jwt",
         }
     }
 
@@ -126,8 +176,28 @@ impl TestClient {
     #[must_use]
     pub fn expose_secret(&self) -> Option<&str> {
         match &self.authentication {
-            Authentication::None => None,
-            Authentication::Basic(secret) | Authentication::Post(secret) => Some(secret),
+            Authentication::None | Authentication::PrivateKeyJwt(_) => None,
+            Authentication::Basic(secret)
+            | Authentication::Post(secret)
+            | Authentication::SecretJwt(secret) => Some(secret),
+        }
+    }
+
+    pub(crate) fn id_token_algorithm(&self) -> IdTokenAlgorithm {
+        self.id_token_algorithm
+    }
+
+    /// Whether this client made the assertion: a key is taken by its id, if the assertion names one.
+    pub(crate) fn has_signed(&self, assertion: &Jws<'_>) -> bool {
+        match &self.authentication {
+            Authentication::PrivateKeyJwt(keys) => {
+                let named =
+                    |id: &Option<String>| assertion.header.kid.is_none() || *id == assertion.header.kid;
+                let mut candidates = keys.iter().filter(|(id, _)| named(id));
+                candidates.any(|(_, key)| assertion.is_signed_with(key))
+            }
+            Authentication::SecretJwt(secret) => assertion.is_signed_with_secret(secret),
+            _ => false,
         }
     }
 

@@ -1,4 +1,4 @@
-//! How clients prove who they are ([RFC 6749 section 2.3.1]).
+//! How clients prove who they are ([RFC 6749 section 2.3.1]), but for assertions.
 //!
 //! Each client has one registered way and no other is taken. A raw secret in an `Authorization` header, one that
 //! was not form-encoded first, is refused if its encoding matters.
@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::client::TestClient;
+use crate::client_assertion;
 use crate::message::{Inbound, Reply};
 use crate::site::Turn;
 
@@ -50,6 +51,12 @@ pub(crate) fn authenticate<'a>(turn: &mut Turn<'a>) -> Result<&'a TestClient, Re
     if inbound.form.repeated().is_some() {
         return Err(Refusal::new("invalid_request", "a parameter is repeated"));
     }
+    if let Some(assertion) = inbound.form.value("client_assertion") {
+        if inbound.header("authorization").is_some() || inbound.form.value("client_secret").is_some() {
+            return Err(Refusal::new("invalid_request", TWO_WAYS));
+        }
+        return client_assertion::authenticate(turn, assertion);
+    }
     let in_form = inbound.form.value("client_id");
     let Some(authorization) = inbound.header("authorization") else {
         let id = in_form.ok_or(Refusal::new("invalid_client", "client_id is missing"))?;
@@ -63,10 +70,7 @@ pub(crate) fn authenticate<'a>(turn: &mut Turn<'a>) -> Result<&'a TestClient, Re
     };
     turn.note.client_auth = Some("client_secret_basic".to_owned());
     if inbound.form.value("client_secret").is_some() {
-        return Err(Refusal::new(
-            "invalid_request",
-            "the client authenticates in two ways at once",
-        ));
+        return Err(Refusal::new("invalid_request", TWO_WAYS));
     }
     let (id, secret) = basic(authorization).ok_or(Refusal::new(
         "invalid_client",
@@ -81,6 +85,8 @@ pub(crate) fn authenticate<'a>(turn: &mut Turn<'a>) -> Result<&'a TestClient, Re
     }
     check(turn, &id, Some(&secret), "client_secret_basic")
 }
+
+const TWO_WAYS: &str = "the client authenticates in two ways at once";
 
 fn check<'a>(
     turn: &mut Turn<'a>,

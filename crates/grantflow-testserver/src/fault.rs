@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::flaw::IdTokenFlaw;
+
 /// Something that goes wrong with a request.
 ///
 /// Faults with "commit" in their name say whether the server did what was asked before things went wrong; a client
@@ -64,6 +66,14 @@ pub enum Fault {
     NoIssuer,
     /// Echoes another `state` in the authorization response. Changes nothing elsewhere.
     WrongState,
+    /// Leaves `state` out of the authorization response. Changes nothing elsewhere.
+    NoState,
+    /// Leaves `scope` out of a token reply, which says that all that was asked for is granted. Changes nothing elsewhere.
+    NoScope,
+    /// Writes the `token_type` of a token reply in odd case. Changes nothing elsewhere.
+    OddTokenType,
+    /// Makes the ID token of a token reply wrong in one thing. Changes nothing elsewhere.
+    IdToken(IdTokenFlaw),
 }
 
 impl Fault {
@@ -123,13 +133,23 @@ impl Fault {
         ("wrong-issuer", "name another issuer in iss or in the metadata"),
         ("no-issuer", "leave iss out, or issuer out of the metadata"),
         ("wrong-state", "echo another state in the authorization response"),
+        ("no-state", "leave state out of the authorization response"),
+        ("no-scope", "leave scope out of the token reply"),
+        ("odd-token-type", "write the token type of the reply in odd case"),
+        (
+            "id-token=FLAW",
+            "give out an ID token that is wrong in one thing, see below",
+        ),
     ];
 
     /// Whether the fault makes a difference at this endpoint.
     #[must_use]
     pub fn applies_to(&self, endpoint: Endpoint) -> bool {
         match self {
-            Self::WrongState => endpoint == Endpoint::Authorization,
+            Self::WrongState | Self::NoState => endpoint == Endpoint::Authorization,
+            Self::IdToken(_) | Self::NoScope | Self::OddTokenType => {
+                matches!(endpoint, Endpoint::Token | Endpoint::Refresh)
+            }
             Self::WrongIssuer | Self::NoIssuer => {
                 matches!(endpoint, Endpoint::Authorization | Endpoint::Metadata)
             }
@@ -153,7 +173,7 @@ impl Fault {
     pub(crate) fn is_in_authorization_response(&self) -> bool {
         matches!(
             self,
-            Self::Error(_) | Self::WrongIssuer | Self::NoIssuer | Self::WrongState
+            Self::Error(_) | Self::WrongIssuer | Self::NoIssuer | Self::WrongState | Self::NoState
         )
     }
 }
@@ -188,6 +208,8 @@ pub enum Endpoint {
     Introspection,
     /// Both metadata documents.
     Metadata,
+    /// `/jwks`.
+    Keys,
     /// `/api/me`, `/api/echo` and `/userinfo`.
     Api,
 }
@@ -201,6 +223,7 @@ impl Endpoint {
         ("revoke", Self::Revocation),
         ("introspect", Self::Introspection),
         ("metadata", Self::Metadata),
+        ("keys", Self::Keys),
         ("api", Self::Api),
     ];
 }
@@ -269,6 +292,10 @@ impl FromStr for Fault {
             ("wrong-issuer", None) => Self::WrongIssuer,
             ("no-issuer", None) => Self::NoIssuer,
             ("wrong-state", None) => Self::WrongState,
+            ("no-state", None) => Self::NoState,
+            ("no-scope", None) => Self::NoScope,
+            ("odd-token-type", None) => Self::OddTokenType,
+            ("id-token", Some(value)) => Self::IdToken(value.parse()?),
             _ => return Err(UnknownName::new(format!("no fault is called {text:?}"))),
         };
         Ok(fault)
@@ -299,6 +326,10 @@ impl fmt::Display for Fault {
             Self::WrongIssuer => f.write_str("wrong-issuer"),
             Self::NoIssuer => f.write_str("no-issuer"),
             Self::WrongState => f.write_str("wrong-state"),
+            Self::NoState => f.write_str("no-state"),
+            Self::NoScope => f.write_str("no-scope"),
+            Self::OddTokenType => f.write_str("odd-token-type"),
+            Self::IdToken(flaw) => write!(f, "id-token={flaw}"),
         }
     }
 }

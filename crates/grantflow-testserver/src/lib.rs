@@ -1,7 +1,7 @@
 //! An OAuth 2.0 authorization server on loopback for tests and demos, with faults on demand.
 //!
 //! Real clients log in to it over real HTTP: login and consent pages, authorization codes with mandatory PKCE,
-//! refresh tokens that rotate, revocation, introspection, metadata, and a protected API. What makes it a test
+//! refresh tokens that rotate, ID tokens, revocation, introspection, metadata, and a protected API. What makes it a test
 //! server is the rest: it loses replies after it has acted on them, it is slow, it talks nonsense when told to, its
 //! clock can be pushed, and it counts everything.
 //!
@@ -13,7 +13,7 @@
 //! - [`Stats`] and [`LoggedRequest`]s to assert on.
 //! - [`Browser`]: the person who logs in and consents.
 //!
-//! Endpoints are `/authorize`, `/token`, `/revoke`, `/introspect`, `/userinfo`, `/api/me`, `/api/echo` and the two
+//! Endpoints are `/authorize`, `/token`, `/revoke`, `/introspect`, `/userinfo`, `/jwks`, `/api/me`, `/api/echo` and the two
 //! metadata documents under `/.well-known/`. [`TestClient::defaults`] lists the clients that are registered from
 //! the start.
 //!
@@ -23,7 +23,6 @@
 //!
 //! - Being an authorization server for anything real: everybody's password is `password`, and nothing is kept.
 //! - TLS, and any address but 127.0.0.1.
-//! - ID tokens; `nonce` and `openid` are taken and lead to none.
 //!
 //! # Example
 //!
@@ -64,11 +63,16 @@ mod assertion;
 mod authorize;
 mod browser;
 mod client;
+mod client_assertion;
 mod client_auth;
 mod config;
 mod fault;
+mod flaw;
+mod id_token;
 mod interaction;
 mod introspect;
+mod jws;
+mod keys;
 mod message;
 mod metadata;
 mod pages;
@@ -86,5 +90,7 @@ pub use browser::{BrowseError, Browser};
 pub use client::TestClient;
 pub use config::{Config, ExpiresIn, Rotation};
 pub use fault::{Endpoint, Fault, RetryAfter, UnknownName};
+pub use flaw::IdTokenFlaw;
+pub use keys::IdTokenAlgorithm;
 pub use server::TestServer;
 pub use stats::{LoggedRequest, Stats};

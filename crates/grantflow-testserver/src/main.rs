@@ -8,7 +8,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Parser;
-use grantflow_testserver::{Config, Endpoint, ExpiresIn, Fault, Rotation, TestClient, TestServer};
+use grantflow_testserver::{
+    Config, Endpoint, ExpiresIn, Fault, IdTokenFlaw, Rotation, TestClient, TestServer,
+};
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {
@@ -175,6 +177,8 @@ fn faults_help() -> String {
     for (name, meaning) in Fault::NAMES {
         help.push_str(&format!("  {name:<26} {meaning}\n"));
     }
+    let flaws: Vec<&str> = IdTokenFlaw::NAMES.iter().map(|(name, _)| *name).collect();
+    help.push_str(&format!("\nFLAW of an ID token is {}.\n", flaws.join(", ")));
     let endpoints: Vec<&str> = Endpoint::NAMES.iter().map(|(name, _)| *name).collect();
     help.push_str(&format!(
         "\nA fault strikes at every request, or with *N at the next N; several with *N are played in order.\n\

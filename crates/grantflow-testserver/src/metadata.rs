@@ -1,8 +1,6 @@
 //! What the server says about itself ([RFC 8414], [RFC 9207 section 3], OpenID Connect Discovery 1.0).
 //!
-//! The OpenID document is the same but for what describes users. It names no `jwks_uri` and no signing algorithm,
-//! though OpenID Connect wants both: the server issues no ID tokens, and saying otherwise would send clients
-//! looking for them.
+//! The OpenID document is the same but for what describes users and ID tokens.
 //!
 //! [RFC 8414]: https://www.rfc-editor.org/rfc/rfc8414
 //! [RFC 9207 section 3]: https://www.rfc-editor.org/rfc/rfc9207#section-3
@@ -22,14 +20,22 @@ pub(crate) fn authorization_server(turn: &mut Turn<'_>) -> Reply {
 pub(crate) fn openid_configuration(turn: &mut Turn<'_>) -> Reply {
     let mut document = document(turn);
     document["subject_types_supported"] = json!(["public"]);
-    document["claims_supported"] = json!(["sub"]);
+    document["claims_supported"] = json!(["iss", "sub", "aud", "exp", "iat", "nonce", "at_hash", "c_hash"]);
+    document["id_token_signing_alg_values_supported"] = json!(["RS256", "ES256", "HS256", "none"]);
     Reply::json(200, &document)
 }
 
 fn document(turn: &Turn<'_>) -> Value {
     let issuer = turn.issuer;
-    let confidential = ["client_secret_basic", "client_secret_post"];
-    let everyone = ["none", "client_secret_basic", "client_secret_post"];
+    let everyone = [
+        "none",
+        "client_secret_basic",
+        "client_secret_post",
+        "private_key_jwt",
+        "client_secret_jwt",
+    ];
+    let confidential = &everyone[1..];
+    let assertion_algorithms = ["RS256", "PS256", "ES256", "EdDSA", "HS256"];
     let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/authorize"),
@@ -41,7 +47,9 @@ fn document(turn: &Turn<'_>) -> Value {
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token", assertion::GRANT_TYPE],
         "code_challenge_methods_supported": ["S256"],
+        "jwks_uri": format!("{issuer}/jwks"),
         "token_endpoint_auth_methods_supported": everyone,
+        "token_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         "revocation_endpoint_auth_methods_supported": everyone,
         "introspection_endpoint_auth_methods_supported": confidential,
         "authorization_response_iss_parameter_supported": true,

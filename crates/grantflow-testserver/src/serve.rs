@@ -215,6 +215,7 @@ fn count(stats: &mut Stats, endpoint: Option<Endpoint>) {
         Some(Endpoint::Token | Endpoint::Refresh) => stats.token_requests += 1,
         Some(Endpoint::Metadata) => stats.metadata_requests += 1,
         Some(Endpoint::Api) => stats.api_requests += 1,
+        Some(Endpoint::Keys) => stats.key_requests += 1,
         Some(Endpoint::Revocation | Endpoint::Introspection) | None => {}
     }
 }

@@ -183,7 +183,7 @@ impl TestServer {
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
-    /// Every access token, refresh token and code the server has issued, in the clear, for tests that search for
+    /// Every access token, refresh token, ID token and code the server has issued, in the clear, for tests that search for
     /// leaks.
     #[must_use]
     pub fn expose_issued(&self) -> Vec<String> {
@@ -231,6 +231,16 @@ impl TestServer {
     /// Changes how late the token endpoint answers.
     pub fn set_delay(&self, delay: Duration) {
         self.site.state().delay = delay;
+    }
+
+    /// Signs ID tokens with new keys from now on; the old ones stay published, as servers do it.
+    pub fn rotate_keys(&self) {
+        self.site.state().keys().rotate();
+    }
+
+    /// Publishes only the keys that sign now.
+    pub fn forget_old_keys(&self) {
+        self.site.state().keys().forget_old();
     }
 
     /// Ends all access tokens issued so far; refresh tokens stay good.

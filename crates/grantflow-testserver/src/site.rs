@@ -11,7 +11,7 @@ use crate::fault::{Endpoint, Fault};
 use crate::message::{Inbound, Reply};
 use crate::state::State;
 use crate::stats::LoggedRequest;
-use crate::{api, authorize, interaction, introspect, metadata, pages, revoke, token};
+use crate::{api, authorize, interaction, introspect, keys, metadata, pages, revoke, token};
 
 /// A server, shared by its thread and its handle.
 pub(crate) struct Site {
@@ -85,6 +85,7 @@ pub(crate) fn endpoint(request: &Inbound) -> Option<Endpoint> {
         "/revoke" => Endpoint::Revocation,
         "/introspect" => Endpoint::Introspection,
         "/.well-known/oauth-authorization-server" | "/.well-known/openid-configuration" => Endpoint::Metadata,
+        "/jwks" => Endpoint::Keys,
         "/api/me" | "/api/echo" | "/userinfo" => Endpoint::Api,
         _ => return None,
     };
@@ -113,6 +114,7 @@ pub(crate) fn route(turn: &mut Turn<'_>) -> Reply {
         ("/api/echo", _) => (&["POST", "PUT"], api::echo),
         ("/.well-known/oauth-authorization-server", _) => (&["GET"], metadata::authorization_server),
         ("/.well-known/openid-configuration", _) => (&["GET"], metadata::openid_configuration),
+        ("/jwks", _) => (&["GET"], keys::jwks),
         ("/", _) => (&["GET"], pages::home),
         _ => return Reply::json(404, &json!({ "error": "not_found" })),
     };

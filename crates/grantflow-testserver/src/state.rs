@@ -5,7 +5,7 @@
 //!                                                └──▶ refresh token ──▶ its successor ──▶ …
 //! ```
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine as _;
@@ -14,6 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::authorize::AuthorizationRequest;
 use crate::config::{Config, ExpiresIn, Rotation};
 use crate::fault::{Endpoint, Fault};
+use crate::keys::Keys;
 use crate::stats::{LoggedRequest, Stats};
 
 /// Everything that changes.
@@ -32,8 +33,12 @@ pub(crate) struct State {
     pub(crate) grants: Vec<Grant>,
     pub(crate) access_tokens: HashMap<String, AccessToken>,
     pub(crate) refresh_tokens: HashMap<String, RefreshToken>,
-    /// Every token and code, for tests that search for leaks.
+    /// Every token and code, ID tokens too, for tests that search for leaks.
     pub(crate) issued: Vec<String>,
+    /// The client and the `jti` of each assertion.
+    pub(crate) seen_assertions: HashSet<(String, String)>,
+    /// Made when they are needed first.
+    keys: Option<Keys>,
 }
 
 impl State {
@@ -54,7 +59,13 @@ impl State {
             access_tokens: HashMap::new(),
             refresh_tokens: HashMap::new(),
             issued: Vec::new(),
+            seen_assertions: HashSet::new(),
+            keys: None,
         }
+    }
+
+    pub(crate) fn keys(&mut self) -> &mut Keys {
+        self.keys.get_or_insert_with(Keys::new)
     }
 
     pub(crate) fn record(&mut self, entry: LoggedRequest) {
@@ -229,8 +240,6 @@ pub(crate) struct Grant {
     pub(crate) client: String,
     pub(crate) user: String,
     pub(crate) scope: Vec<String>,
-    #[expect(dead_code, reason = "ID tokens will carry it")]
-    pub(crate) nonce: Option<String>,
     pub(crate) revoked: bool,
 }
 

@@ -40,6 +40,8 @@ pub struct Stats {
     pub code_exchanges: u64,
     /// Assertions of service accounts traded for tokens.
     pub assertions: u64,
+    /// Assertions by which clients proved themselves.
+    pub client_assertions: u64,
     /// Codes that came a second time; the tokens issued from them were revoked.
     pub code_replays: u64,
     /// Refreshes carried out, those inside the grace period included.
@@ -62,6 +64,8 @@ pub struct Stats {
     pub api_unauthorized: u64,
     /// Requests for either metadata document.
     pub metadata_requests: u64,
+    /// Requests for the keys.
+    pub key_requests: u64,
     /// Faults that were played, each counted as soon as its request has been read.
     pub faults: u64,
     /// Replies that [`Fault::Hold`](crate::Fault::Hold) has kept back so far, released ones included.

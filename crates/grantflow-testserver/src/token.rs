@@ -23,6 +23,8 @@ use crate::authorize::scope_list;
 use crate::client::TestClient;
 use crate::client_auth::{Refusal, authenticate};
 use crate::config::{ExpiresIn, Rotation};
+use crate::fault::Fault;
+use crate::id_token::{Login, With, id_token};
 use crate::message::Reply;
 use crate::site::Turn;
 use crate::state::{Grant, GrantId, Spent};
@@ -109,12 +111,11 @@ fn exchange(turn: &mut Turn<'_>, client: &TestClient) -> Result<Value, Refusal> 
         ));
     }
     let (request, user) = (code.request.clone(), code.user.clone());
-    let scope = request.scope;
+    let (scope, nonce) = (request.scope, request.nonce);
     let grant = Grant {
         client: request.target.client,
         user,
         scope,
-        nonce: request.nonce,
         revoked: false,
     };
     let scope = grant.scope.clone();
@@ -127,7 +128,11 @@ fn exchange(turn: &mut Turn<'_>, client: &TestClient) -> Result<Value, Refusal> 
         .config
         .refresh_tokens
         .then(|| turn.state.issue_refresh_token(grant));
-    Ok(issue(turn, grant, scope, refresh_token))
+    let login = Login {
+        code: text,
+        nonce: nonce.as_deref(),
+    };
+    Ok(issue(turn, grant, (scope, refresh_token), Some(login)))
 }
 
 /// Trades a refresh token for a new access token and, if they rotate, for its successor.
@@ -167,10 +172,10 @@ fn refresh(turn: &mut Turn<'_>, client: &TestClient) -> Result<Value, Refusal> {
     turn.state.stats.refreshes += 1;
     if successor.is_some() {
         turn.state.stats.graced_refreshes += 1;
-        return Ok(issue(turn, id, scope, successor));
+        return Ok(issue(turn, id, (scope, successor), None));
     }
     if turn.state.rotation == Rotation::Never {
-        return Ok(issue(turn, id, scope, None));
+        return Ok(issue(turn, id, (scope, None), None));
     }
     let successor = turn.state.issue_refresh_token(id);
     let at = turn.state.clock.now();
@@ -180,7 +185,7 @@ fn refresh(turn: &mut Turn<'_>, client: &TestClient) -> Result<Value, Refusal> {
             successor: successor.clone(),
         });
     }
-    Ok(issue(turn, id, scope, Some(successor)))
+    Ok(issue(turn, id, (scope, Some(successor)), None))
 }
 
 /// Whether a spent token may come again.
@@ -206,17 +211,29 @@ fn narrowed(asked: Option<&str>, granted: &[String]) -> Result<Vec<String>, Refu
 pub(crate) fn issue(
     turn: &mut Turn<'_>,
     grant: GrantId,
-    scope: Vec<String>,
-    refresh_token: Option<String>,
+    (scope, refresh_token): (Vec<String>, Option<String>),
+    login: Option<Login<'_>>,
 ) -> Value {
-    let mut reply = json!({ "token_type": "Bearer", "scope": scope.join(" ") });
+    let mut reply = match turn.fault {
+        Some(Fault::NoScope) => json!({ "token_type": "Bearer" }),
+        Some(Fault::OddTokenType) => json!({ "token_type": "bEaReR", "scope": scope.join(" ") }),
+        _ => json!({ "token_type": "Bearer", "scope": scope.join(" ") }),
+    };
     if let ExpiresIn::Stated(lifetime) = turn.state.expires_in {
         reply["expires_in"] = lifetime.as_secs().into();
     }
     if let Some(refresh_token) = refresh_token {
         reply["refresh_token"] = refresh_token.into();
     }
-    reply["access_token"] = turn.state.issue_access_token(grant, scope).into();
+    let access_token = turn.state.issue_access_token(grant, scope);
+    let with = With {
+        access_token: &access_token,
+        login,
+    };
+    if let Some(id_token) = id_token(turn, grant, &with) {
+        reply["id_token"] = id_token.into();
+    }
+    reply["access_token"] = access_token.into();
     reply
 }
 

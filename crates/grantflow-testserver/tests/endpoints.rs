@@ -312,13 +312,23 @@ fn metadata_names_the_endpoints_and_what_they_support() {
 }
 
 #[test]
-fn the_openid_document_promises_no_id_tokens() {
+fn the_openid_document_says_how_id_tokens_are_signed_and_where_the_keys_are() {
     let server = TestServer::start().unwrap();
     let metadata = get(&server.url("/.well-known/openid-configuration")).json();
     assert_eq!(metadata["subject_types_supported"], json!(["public"]));
-    assert!(
-        metadata.get("jwks_uri").is_none() && metadata.get("id_token_signing_alg_values_supported").is_none()
+    assert_eq!(
+        metadata["id_token_signing_alg_values_supported"],
+        json!(["RS256", "ES256", "HS256", "none"])
     );
+    let keys = get(metadata["jwks_uri"].as_str().unwrap()).json();
+    let types: Vec<_> = keys["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| &key["kty"])
+        .collect();
+    assert_eq!(types, ["RSA", "EC"]);
+    assert_eq!(server.stats().key_requests, 1);
 }
 
 #[test]

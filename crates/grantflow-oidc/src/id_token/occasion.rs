@@ -3,8 +3,10 @@
 //! [OpenID Connect Core section 3.1.3.8]: https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowTokenValidation
 //! [section 12.2]: https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse
 
-use grantflow_core::{AuthorizationCode, Error, Secret};
-use grantflow_jwt::VerifiedClaims;
+use std::time::Duration;
+
+use grantflow_core::{AuthorizationCode, Error, Secret, Timestamp};
+use grantflow_jwt::{NumericDate, VerifiedClaims};
 
 use super::{Identity, VerifiedIdToken, text};
 
@@ -100,14 +102,31 @@ impl Occasion {
     }
 
     /// Checks all that the occasion says.
-    pub(super) fn check(&self, claims: &VerifiedClaims, identity: &Identity) -> Result<(), Error> {
+    pub(super) fn check(
+        &self,
+        claims: &VerifiedClaims,
+        identity: &Identity,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         self.check_nonce(claims)?;
+        self.check_age(claims, now)?;
         check_hash(claims, "at_hash", self.access_token.as_ref(), OTHER_ACCESS_TOKEN)?;
         check_hash(claims, "c_hash", self.code.as_ref(), OTHER_CODE)?;
         match &self.before {
             Some(before) if !before.is(identity) => Err(OTHER_SUBJECT),
             _ => Ok(()),
         }
+    }
+
+    /// OpenID Connect Core section 3.1.3.7: "The iat Claim can be used to reject tokens that were issued too far away from the current
+    /// time". What comes for a code has just been made.
+    fn check_age(&self, claims: &VerifiedClaims, now: Timestamp) -> Result<(), Error> {
+        let issued = claims.issued_at().map(NumericDate::unix_seconds);
+        let is_old = issued.is_some_and(|issued| issued < now.minus(A_DAY).unix_seconds());
+        if is_old && self.code.is_some() {
+            return Err(OLD);
+        }
+        Ok(())
     }
 
     /// OpenID Connect Core section 3.1.3.7: "If a nonce value was sent in the Authentication Request, a nonce Claim MUST be present and
@@ -141,6 +160,8 @@ fn check_hash(
     (half == found).then_some(()).ok_or(otherwise)
 }
 
+const A_DAY: Duration = Duration::from_secs(86_400);
+const OLD: Error = Error::TokenRefused("it was made long before this login");
 const OTHER_NONCE: Error = Error::TokenRefused("its nonce is not the one that was sent");
 const NO_NONCE: Error = Error::TokenRefused("it lacks the nonce that was sent");
 const UNASKED_NONCE: Error = Error::TokenRefused("it has a nonce, and none was sent");

@@ -184,7 +184,7 @@ impl IdTokenVerification {
             issuer: claims.issuer().ok_or(LACKS_CLAIM)?.to_owned(),
             subject: subject(&claims)?.to_owned(),
         };
-        occasion.check(&claims, &identity)?;
+        occasion.check(&claims, &identity, now)?;
         Ok(VerifiedIdToken { claims, identity })
     }
 

@@ -1,0 +1,189 @@
+//! ID tokens: who logged in, signed ([OpenID Connect Core section 2]), and wrong in one thing if that is asked for.
+//!
+//! A token endpoint's reply has one where `openid` was granted, at a refresh too. It is signed by code that shares nothing with
+//! the client's.
+//!
+//! [OpenID Connect Core section 2]: https://openid.net/specs/openid-connect-core-1_0.html#IDToken
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::authorize::WRONG_ISSUER;
+use crate::fault::Fault;
+use crate::flaw::IdTokenFlaw;
+use crate::keys::{IdTokenAlgorithm, hmac};
+use crate::site::Turn;
+use crate::state::{GrantId, random};
+
+/// What an ID token is given out with.
+pub(crate) struct With<'a> {
+    pub(crate) access_token: &'a str,
+    /// The code and the nonce of the request, at a login; OpenID Connect Core section 12.2 wants neither at a refresh.
+    pub(crate) login: Option<Login<'a>>,
+}
+
+pub(crate) struct Login<'a> {
+    pub(crate) code: &'a str,
+    pub(crate) nonce: Option<&'a str>,
+}
+
+/// The ID token of a grant, if it has one.
+pub(crate) fn id_token(turn: &mut Turn<'_>, grant: GrantId, with: &With<'_>) -> Option<String> {
+    let grant = turn.state.grant(grant);
+    let flaw = match turn.fault {
+        Some(Fault::IdToken(flaw)) => Some(flaw),
+        _ => None,
+    };
+    let is_asked_for = grant.scope.iter().any(|scope| scope == "openid");
+    if !is_asked_for || flaw == Some(IdTokenFlaw::Absent) {
+        return None;
+    }
+    let client = turn.client(&grant.client)?;
+    let mut claims = claims(turn, (&grant.user, client.id()), with);
+    if let Some(flaw) = flaw {
+        spoil(&mut claims, flaw);
+    }
+    let secret = client.expose_secret().unwrap_or_default().to_owned();
+    let algorithm = client.id_token_algorithm();
+    let token = match flaw {
+        Some(IdTokenFlaw::Encrypted) => encrypted(),
+        flaw => sign(turn, &claims, (algorithm, &secret), flaw),
+    };
+    turn.state.issued.push(token.clone());
+    Some(token)
+}
+
+fn claims(turn: &Turn<'_>, (user, client): (&str, &str), with: &With<'_>) -> Value {
+    let now = turn.state.clock.now().as_secs();
+    let mut claims = json!({
+        "iss": turn.issuer,
+        "sub": user,
+        "aud": client,
+        "iat": now,
+        "exp": now + LIFETIME,
+        "at_hash": half_hash(with.access_token),
+    });
+    if let Some(login) = &with.login {
+        claims["c_hash"] = half_hash(login.code).into();
+        if let Some(nonce) = login.nonce {
+            claims["nonce"] = nonce.into();
+        }
+    }
+    claims
+}
+
+/// OpenID Connect Core section 3.1.3.6: the left half of the hash.
+fn half_hash(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(&Sha256::digest(text)[..16])
+}
+
+/// Makes the claims wrong in one thing.
+fn spoil(claims: &mut Value, flaw: IdTokenFlaw) {
+    let now = claims["iat"].as_u64().unwrap_or_default();
+    let client = claims["aud"].clone();
+    let Some(members) = claims.as_object_mut() else {
+        return;
+    };
+    let mut set = |name: &str, value: Value| _ = members.insert(name.to_owned(), value);
+    match flaw {
+        IdTokenFlaw::Expired => {
+            set("iat", (now - 7200).into());
+            set("exp", (now - 3600).into());
+        }
+        IdTokenFlaw::FromTheFuture => {
+            set("iat", (now + 3600).into());
+            set("nbf", (now + 3600).into());
+            set("exp", (now + 7200).into());
+        }
+        IdTokenFlaw::WeekOld => set("iat", (now - 7 * 24 * 3600).into()),
+        IdTokenFlaw::WrongNonce => set("nonce", "wrong".into()),
+        IdTokenFlaw::WrongIssuer => set("iss", WRONG_ISSUER.into()),
+        IdTokenFlaw::WrongAudience => set("aud", "another-client".into()),
+        IdTokenFlaw::AudienceList => set("aud", json!([client])),
+        IdTokenFlaw::ForeignParty => {
+            set("aud", json!([client, "another-client"]));
+            set("azp", "another-client".into());
+        }
+        IdTokenFlaw::SecondAudience => set("aud", json!([client, "another-client"])),
+        IdTokenFlaw::OtherSubject => set("sub", "somebody-else".into()),
+        IdTokenFlaw::WrongTokenHash => set("at_hash", half_hash("another access token").into()),
+        IdTokenFlaw::WrongCodeHash => set("c_hash", half_hash("another code").into()),
+        _ => {
+            if let Some(name) = missing(flaw) {
+                members.remove(name);
+            }
+        }
+    }
+}
+
+fn missing(flaw: IdTokenFlaw) -> Option<&'static str> {
+    Some(match flaw {
+        IdTokenFlaw::NoNonce => "nonce",
+        IdTokenFlaw::NoIssuer => "iss",
+        IdTokenFlaw::NoAudience => "aud",
+        IdTokenFlaw::NoSubject => "sub",
+        IdTokenFlaw::NoIssuedAt => "iat",
+        IdTokenFlaw::NoExpiry => "exp",
+        IdTokenFlaw::NoTokenHash => "at_hash",
+        IdTokenFlaw::NoCodeHash => "c_hash",
+        _ => return None,
+    })
+}
+
+/// The token in compact form, its signature wrong if that is the flaw.
+fn sign(
+    turn: &mut Turn<'_>,
+    claims: &Value,
+    (algorithm, secret): (IdTokenAlgorithm, &str),
+    flaw: Option<IdTokenFlaw>,
+) -> String {
+    let keys = turn.state.keys();
+    let algorithm = match (flaw, algorithm) {
+        (Some(IdTokenFlaw::Unsigned), _) => IdTokenAlgorithm::None,
+        (Some(IdTokenFlaw::OtherAlgorithm), IdTokenAlgorithm::Es256) => IdTokenAlgorithm::Rs256,
+        (Some(IdTokenFlaw::OtherAlgorithm), _) => IdTokenAlgorithm::Es256,
+        (_, algorithm) => algorithm,
+    };
+    let key = keys.signing(algorithm);
+    let mut header = json!({ "alg": algorithm.name(), "typ": "JWT" });
+    if let Some(key) = key {
+        header["kid"] = key.id.clone().into();
+    }
+    match (flaw, header.as_object_mut()) {
+        (Some(IdTokenFlaw::NoKeyId), Some(members)) => _ = members.remove("kid"),
+        (Some(IdTokenFlaw::UnknownKeyId), Some(members)) => {
+            _ = members.insert("kid".to_owned(), "unknown".into())
+        }
+        (Some(IdTokenFlaw::HmacOfPublicKey), Some(members)) => {
+            _ = members.insert("alg".to_owned(), "HS256".into())
+        }
+        _ => {}
+    }
+    let base64 = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    let signed = format!("{}.{}", base64(&header), base64(claims));
+    let message = signed.as_bytes();
+    let mut signature = match (flaw, key) {
+        (Some(IdTokenFlaw::HmacOfPublicKey), Some(key)) => hmac(key.public().to_string().as_bytes(), message),
+        (Some(IdTokenFlaw::ForeignKey), Some(key)) => key.foreign().sign(message),
+        (Some(IdTokenFlaw::ForeignKey), None) => hmac(b"another secret", message),
+        (_, Some(key)) => key.sign(message),
+        (_, None) if algorithm == IdTokenAlgorithm::None => Vec::new(),
+        (_, None) => hmac(secret.as_bytes(), message),
+    };
+    if let (Some(IdTokenFlaw::BrokenSignature), Some(last)) = (flaw, signature.last_mut()) {
+        *last ^= 1;
+    }
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// What looks like an encrypted token (RFC 7516 section 3.1); nobody has a key for it.
+fn encrypted() -> String {
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RSA1_5","enc":"A128CBC-HS256"}"#);
+    let part = || random("");
+    format!("{header}.{}.{}.{}.{}", part(), part(), part(), part())
+}
+
+/// Longer than a test runs, and shorter than an hour, which the flaws move it by.
+const LIFETIME: u64 = 600;

@@ -1,0 +1,355 @@
+//! The relying-party modules of the OpenID Foundation's conformance suite, by name: what each demands of a client, and what this one
+//! does. The server of each is `grantflow-testserver`, which is made to misbehave as the module has it.
+//!
+//! The names are the 59 that openid-client (npm) runs. A module that needs what is not built yet stands in the table with the reason.
+
+use std::time::Duration;
+
+use grantflow_core::blocking::Credentials;
+use grantflow_core::{Authentication, Client, Error, Issuer, Origin, Secret, Step, Token};
+use grantflow_jwt::{Algorithm, SigningKey};
+use grantflow_oidc::{ClientSecretJwt, IdTokenVerifier, PrivateKeyJwt, VerifiedIdToken, exchange, refresh};
+use grantflow_suites::app::{App, NOWHERE, get, member};
+use grantflow_suites::login;
+use grantflow_testserver::{
+    Config, Endpoint, ExpiresIn, Fault, IdTokenAlgorithm, IdTokenFlaw, TestClient, TestServer,
+};
+use grantflow_ureq::UreqTransport;
+
+use Demand::{Either, Pass, Refuse};
+use Scene::{Flaw, Honest, Server, Unstated};
+use Verdict::{Beyond, OnPurpose, Played};
+
+/// What a module wants to see.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Demand {
+    Pass,
+    Refuse,
+    /// The suite lets the client choose.
+    Either,
+}
+
+/// What this client does about it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Verdict {
+    /// The scene is played, and the client does what is demanded.
+    Played,
+    /// The scene is played, and the client refuses what the module would let pass.
+    OnPurpose(&'static str),
+    /// It needs what the client does not speak.
+    Beyond(&'static str),
+}
+
+/// What the server does.
+#[derive(Clone, Debug)]
+enum Scene {
+    Honest,
+    Flaw(IdTokenFlaw),
+    Server(Endpoint, Fault),
+    /// No `expires_in`.
+    Unstated,
+}
+
+const NATIVE: &str = "native-app";
+/// Registered for ES256.
+const ES: &str = "es-app";
+/// Registered for HS256.
+const HS: &str = "hs-app";
+const BASIC: &str = "basic-app";
+const SIGNING: &str = "signing-app";
+const SECRET_JWT: &str = "secret-app";
+
+const HYBRID: &str = "hybrid flow: an ID token in the redirect";
+const JARM: &str = "JARM";
+const DPOP: &str = "DPoP";
+const USERINFO: &str = "a userinfo exchange of its own";
+
+type Module = (&'static str, Demand, Verdict, &'static str, Scene);
+
+#[rustfmt::skip] // a table
+fn modules() -> Vec<Module> {
+    use IdTokenFlaw::*;
+    let authorization = |fault| Server(Endpoint::Authorization, fault);
+    let token = |fault| Server(Endpoint::Token, fault);
+    vec![
+        ("client-secret-basic", Pass, Played, BASIC, Honest),
+        ("discovery-issuer-mismatch", Refuse, Played, NATIVE, Server(Endpoint::Metadata, Fault::WrongIssuer)),
+        ("encrypted-idtoken-usingrsa15", Refuse, Played, NATIVE, Flaw(Encrypted)),
+        ("encrypted-idtoken", Pass, Beyond("encrypted ID tokens"), NATIVE, Honest),
+        ("ensure-authorization-response-with-invalid-missing-state-fails", Refuse, Played, NATIVE, authorization(Fault::NoState)),
+        ("ensure-authorization-response-with-invalid-state-fails", Refuse, Played, NATIVE, authorization(Fault::WrongState)),
+        ("ensure-jarm-signature-is-not-none", Refuse, Beyond(JARM), NATIVE, Honest),
+        ("ensure-jarm-with-expired-exp-fails", Refuse, Beyond(JARM), NATIVE, Honest),
+        ("ensure-jarm-with-invalid-aud-fails", Refuse, Beyond(JARM), NATIVE, Honest),
+        ("ensure-jarm-with-invalid-iss-fails", Refuse, Beyond(JARM), NATIVE, Honest),
+        ("ensure-jarm-with-invalid-sig-fails", Refuse, Beyond(JARM), NATIVE, Honest),
+        ("ensure-jarm-without-aud-fails", Refuse, Beyond(JARM), NATIVE, Honest),
+        ("ensure-jarm-without-exp-fails", Refuse, Beyond(JARM), NATIVE, Honest),
+        ("ensure-jarm-without-iss-fails", Refuse, Beyond(JARM), NATIVE, Honest),
+        ("fapi1-advanced-final-client-test", Pass, Beyond(HYBRID), NATIVE, Honest),
+        ("happy-path-no-dpop-nonce", Pass, Beyond(DPOP), NATIVE, Honest),
+        ("happy-path", Pass, Beyond(DPOP), NATIVE, Honest),
+        ("iat-is-week-in-past", Refuse, Played, NATIVE, Flaw(WeekOld)),
+        ("idtoken-sig-none", Pass, OnPurpose("an unsigned token proves nothing to whoever it is shown next"), NATIVE, Flaw(Unsigned)),
+        ("idtoken-sig-rs256", Pass, Played, NATIVE, Honest),
+        ("invalid-alternate-alg", Refuse, Played, NATIVE, Flaw(OtherAlgorithm)),
+        ("invalid-aud", Refuse, Played, NATIVE, Flaw(WrongAudience)),
+        ("invalid-authorization-response-iss", Refuse, Played, NATIVE, authorization(Fault::WrongIssuer)),
+        ("invalid-chash", Refuse, Played, NATIVE, Flaw(WrongCodeHash)),
+        ("invalid-expired-exp", Refuse, Played, NATIVE, Flaw(Expired)),
+        ("invalid-iss", Refuse, Played, NATIVE, Flaw(WrongIssuer)),
+        ("invalid-missing-aud", Refuse, Played, NATIVE, Flaw(NoAudience)),
+        ("invalid-missing-exp", Refuse, Played, NATIVE, Flaw(NoExpiry)),
+        ("invalid-missing-iss", Refuse, Played, NATIVE, Flaw(NoIssuer)),
+        ("invalid-missing-nonce", Refuse, Played, NATIVE, Flaw(NoNonce)),
+        ("invalid-missing-shash", Refuse, Beyond(HYBRID), NATIVE, Honest),
+        ("invalid-nonce", Refuse, Played, NATIVE, Flaw(WrongNonce)),
+        ("invalid-null-alg", Refuse, Played, NATIVE, Flaw(Unsigned)),
+        ("invalid-secondary-aud", Refuse, Played, NATIVE, Flaw(SecondAudience)),
+        ("invalid-shash", Refuse, Beyond(HYBRID), NATIVE, Honest),
+        ("invalid-sig-es256", Refuse, Played, ES, Flaw(BrokenSignature)),
+        ("invalid-sig-hs256", Refuse, Played, HS, Flaw(BrokenSignature)),
+        ("invalid-sig-rs256", Refuse, Played, NATIVE, Flaw(BrokenSignature)),
+        ("invalid-signature", Refuse, Played, NATIVE, Flaw(ForeignKey)),
+        ("kid-absent-multiple-jwks", Either, Played, NATIVE, Flaw(NoKeyId)),
+        ("kid-absent-single-jwks", Pass, Played, NATIVE, Flaw(NoKeyId)),
+        ("missing-athash", Pass, Played, NATIVE, Flaw(NoTokenHash)),
+        ("missing-aud", Refuse, Played, NATIVE, Flaw(NoAudience)),
+        ("missing-chash", Refuse, Beyond(HYBRID), NATIVE, Honest),
+        ("missing-iat", Refuse, Played, NATIVE, Flaw(NoIssuedAt)),
+        ("missing-sub", Refuse, Played, NATIVE, Flaw(NoSubject)),
+        ("no-scope-in-token-endpoint-response", Pass, Played, NATIVE, token(Fault::NoScope)),
+        ("nonce-invalid", Refuse, Played, NATIVE, Flaw(WrongNonce)),
+        ("nonce-unless-code-flow", Pass, Played, NATIVE, Honest),
+        ("oidcc-client-test", Pass, Played, NATIVE, Honest),
+        ("remove-authorization-response-iss", Refuse, Played, NATIVE, authorization(Fault::NoIssuer)),
+        ("rs-dpop-auth-scheme-case-insensitivity", Pass, Beyond(DPOP), NATIVE, Honest),
+        ("scope-userinfo-claims", Pass, Played, NATIVE, Honest),
+        ("token-endpoint-response-without-expires_in", Pass, Played, NATIVE, Unstated),
+        ("token-type-case-insensitivity", Pass, Played, NATIVE, token(Fault::OddTokenType)),
+        ("userinfo-bearer-header", Pass, Played, NATIVE, Honest),
+        ("userinfo-invalid-sub", Refuse, Beyond(USERINFO), NATIVE, Honest),
+        ("userinfo-signed", Pass, Beyond(USERINFO), NATIVE, Honest),
+        ("valid-aud-as-array", Pass, Played, NATIVE, Flaw(AudienceList)),
+    ]
+}
+
+fn server(name: &str, scene: &Scene) -> TestServer {
+    let redirects = ["http://127.0.0.1/cb"];
+    let es = TestClient::public(ES, redirects).with_id_token_algorithm(IdTokenAlgorithm::Es256);
+    let hs = TestClient::confidential_post(HS, HS_SECRET, redirects)
+        .with_id_token_algorithm(IdTokenAlgorithm::Hs256);
+    let native = TestClient::public(NATIVE, redirects);
+    let basic = TestClient::confidential_basic(BASIC, BASIC_SECRET, redirects);
+    let signing = TestClient::private_key_jwt(SIGNING, PUBLIC, redirects).expect("keys of RFCs");
+    let secret = TestClient::client_secret_jwt(SECRET_JWT, HS_SECRET, redirects);
+    let config = [es, hs, native, basic, signing, secret]
+        .into_iter()
+        .fold(Config::new(), Config::client);
+    let server = match scene {
+        Unstated => config.expires_in(ExpiresIn::Unstated(Duration::from_secs(3600))),
+        _ => config,
+    };
+    let server = server.start().expect("a server starts on loopback");
+    match scene {
+        Flaw(flaw) => server.set_fault(Endpoint::Token, Fault::IdToken(*flaw)),
+        Server(endpoint, fault) => server.set_fault(*endpoint, fault.clone()),
+        Honest | Unstated => {}
+    }
+    if name.ends_with("multiple-jwks") {
+        server.rotate_keys();
+    }
+    server
+}
+
+const HS_SECRET: &str = "a secret of at least thirty-two bytes";
+const BASIC_SECRET: &str = "s3cr%t:+ /&=~";
+
+/// RFC 8037 appendix A.1, and RFC 7515 appendix A.3.1: the key in use, and the one before it.
+const PUBLIC: &str = r#"{"keys":[
+    {"kty":"EC","crv":"P-256","kid":"old","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"},
+    {"kty":"OKP","crv":"Ed25519","kid":"new","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+const PRIVATE: &str = r#"{"kty":"OKP","crv":"Ed25519","kid":"new","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+
+fn signing_key() -> Authentication {
+    let key = SigningKey::from_jwk(PRIVATE).expect("a key of an RFC");
+    PrivateKeyJwt::new(key, Algorithm::EdDsa)
+        .expect("the algorithm is the key's")
+        .into()
+}
+
+fn signing_secret() -> Authentication {
+    let secret = Secret::new(HS_SECRET);
+    ClientSecretJwt::new(&secret, Algorithm::Hs256)
+        .expect("it is long enough")
+        .into()
+}
+
+/// An application and what verifies its ID tokens, by what the server says of itself.
+fn app(server: &TestServer, id: &str) -> Result<(App, IdTokenVerifier), Error> {
+    let app = App::discover(server.issuer(), id, |client: Client| match id {
+        BASIC => client.with_secret_basic(BASIC_SECRET),
+        HS => client.with_secret_post(HS_SECRET),
+        SIGNING => client.with_authentication(signing_key()),
+        SECRET_JWT => client.with_authentication(signing_secret()),
+        _ => client,
+    })?;
+    let issuer = Issuer::allow_http_for_loopback(server.issuer())?;
+    let metadata = app.run(grantflow_core::flow::discover(&issuer))?;
+    let algorithm = if id == ES {
+        Algorithm::Es256
+    } else {
+        Algorithm::Rs256
+    };
+    let verifier = IdTokenVerifier::of_server([algorithm], &metadata, id)?;
+    Ok((app, verifier))
+}
+
+fn log_in(
+    server: &TestServer,
+    app: &App,
+    verifier: &IdTokenVerifier,
+) -> Result<(Token, VerifiedIdToken), Error> {
+    let (url, pending) = app.run(login::start(app.client(), NOWHERE, "openid email"))?;
+    let redirect = server.approve(&url).expect("the user consents");
+    let (client, verifier) = (app.client().clone(), verifier.clone());
+    app.run(Step::begin(move |cx| {
+        let code = pending.accept(&redirect, cx)?;
+        Ok(exchange(&client, code, &verifier))
+    }))
+}
+
+/// From the server's name to the user's: discovery, login, ID token, userinfo.
+fn play(server: &TestServer, id: &str) -> Result<(Token, VerifiedIdToken), Error> {
+    let (app, verifier) = app(server, id)?;
+    let (token, user) = log_in(server, &app, &verifier)?;
+    let origin = Origin::new(server.issuer())?;
+    let credentials = Credentials::from_access_token(token.clone(), UreqTransport::new()?);
+    let reply = credentials
+        .allow_origins([origin])
+        .authorized(get(&server.url("/userinfo")))?;
+    assert_eq!(
+        member(&reply, "sub"),
+        user.subject(),
+        "userinfo is about the user of the ID token"
+    );
+    Ok((token, user))
+}
+
+#[test]
+fn t09_the_modules_of_the_conformance_suite_end_as_each_demands() {
+    let modules = modules();
+    let (mut as_demanded, mut on_purpose, mut beyond) = (0, 0, 0);
+    for (name, demand, verdict, client, scene) in &modules {
+        if let Beyond(what) = verdict {
+            println!("{name}: not played, it needs {what}");
+            beyond += 1;
+            continue;
+        }
+        let server = server(name, scene);
+        let outcome = play(&server, client);
+        println!(
+            "{name}: {}",
+            outcome
+                .as_ref()
+                .map_or_else(Error::to_string, |_| "passed".to_owned())
+        );
+        let refused = match &outcome {
+            Ok(_) => false,
+            Err(Error::TokenRefused(_) | Error::BadReply(_) | Error::Callback(_)) => true,
+            Err(other) => panic!("{name}: neither passed nor refused: {other:?}"),
+        };
+        match verdict {
+            OnPurpose(_) => {
+                assert_eq!((refused, *demand), (true, Pass), "{name}");
+                on_purpose += 1;
+            }
+            _ => {
+                assert!(
+                    *demand == Either || refused == (*demand == Refuse),
+                    "{name}: {outcome:?}"
+                );
+                as_demanded += 1;
+            }
+        }
+    }
+    println!(
+        "{} modules: {as_demanded} end as demanded, {on_purpose} refused on purpose, {beyond} not played",
+        modules.len()
+    );
+    assert_eq!((modules.len(), as_demanded, on_purpose, beyond), (59, 40, 1, 18));
+}
+
+#[test]
+fn clients_prove_themselves_by_assertions_at_a_login_and_at_each_refresh() -> Result<(), Error> {
+    let server = server("", &Honest);
+    for (id, assertions) in [(SIGNING, 2), (SECRET_JWT, 4)] {
+        let (app, verifier) = app(&server, id)?;
+        let (token, user) = log_in(&server, &app, &verifier)?;
+        let refresh_token = token.refresh_token.clone().expect("there is one");
+        let (renewed, again) = app.run(refresh(app.client(), refresh_token, &user, &verifier))?;
+        assert!(!renewed.access_token.eq_ct(&token.access_token));
+        assert!(again.is_some_and(|again| again.same_subject_as(&user)));
+        assert_eq!(
+            server.stats().client_assertions,
+            assertions,
+            "each is signed anew, or it would be a replay"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn t47_new_keys_of_the_server_are_asked_for_once_and_an_unknown_one_once_a_minute() -> Result<(), Error> {
+    let server = server("", &Honest);
+    let (app, verifier) = app(&server, NATIVE)?;
+    for _ in 0..3 {
+        log_in(&server, &app, &verifier)?;
+    }
+    assert_eq!(server.stats().key_requests, 1);
+    app.clock.advance(Duration::from_secs(61));
+    server.advance(Duration::from_secs(61));
+    server.rotate_keys();
+    for _ in 0..3 {
+        log_in(&server, &app, &verifier)?;
+    }
+    assert_eq!(server.stats().key_requests, 2);
+    server.set_fault(Endpoint::Token, Fault::IdToken(IdTokenFlaw::UnknownKeyId));
+    for _ in 0..5 {
+        let refused = log_in(&server, &app, &verifier);
+        assert!(matches!(refused, Err(Error::TokenRefused(_))), "{refused:?}");
+    }
+    assert_eq!(server.stats().key_requests, 2, "the minute is not over");
+    app.clock.advance(Duration::from_secs(61));
+    server.advance(Duration::from_secs(61));
+    for _ in 0..5 {
+        assert!(log_in(&server, &app, &verifier).is_err());
+    }
+    assert_eq!(server.stats().key_requests, 3);
+    Ok(())
+}
+
+#[test]
+fn a_refresh_whose_id_token_is_about_somebody_else_gives_no_token() -> Result<(), Error> {
+    let server = server("", &Honest);
+    let (app, verifier) = app(&server, NATIVE)?;
+    for (flaw, passes) in [
+        (IdTokenFlaw::OtherSubject, false),
+        (IdTokenFlaw::WrongTokenHash, false),
+        (IdTokenFlaw::BrokenSignature, false),
+        (IdTokenFlaw::Absent, true),
+    ] {
+        let (token, user) = log_in(&server, &app, &verifier)?;
+        server.push_fault(Endpoint::Refresh, Fault::IdToken(flaw));
+        let refresh_token = token.refresh_token.expect("there is one");
+        let renewed = app.run(refresh(app.client(), refresh_token, &user, &verifier));
+        match renewed {
+            Ok((_, again)) => assert!(passes && again.is_none(), "{flaw}"),
+            Err(error) => assert!(
+                !passes && matches!(error, Error::TokenRefused(_)),
+                "{flaw}: {error:?}"
+            ),
+        }
+    }
+    Ok(())
+}

@@ -10,6 +10,7 @@ use grantflow::{Issuer, Origin, Secret};
 
 use crate::export::ExportArgs;
 use crate::import::ImportArgs;
+use crate::inspect::InspectArgs;
 use crate::place::{Place, SealingKey};
 use crate::select::{Selector, several_scopes};
 use crate::service_account::TokenArgs;
@@ -116,6 +117,12 @@ pub(crate) enum Command {
     /// Write stored credentials for oauth2client or google-auth
     #[command(after_help = crate::export::EXAMPLES)]
     Export(Box<ExportArgs>),
+    /// Say what a JSON Web Token says, and whether it is to be believed
+    ///
+    /// What is malformed, unsigned, over, not from the --issuer or not for the --audience ends with 7, before any server is asked. The
+    /// signature is checked where --jwks or --issuer says by whose keys. Nothing is stored.
+    #[command(after_help = crate::inspect::EXAMPLES)]
+    Inspect(InspectArgs),
     /// Say what is found here, what would be used and why, and what is wrong with it
     ///
     /// The store and its key, the password manager, directory and files with their modes, locks, the clock, proxies. It tries what it
@@ -268,7 +275,7 @@ pub(crate) enum Way {
     WithGrantflow,
 }
 
-fn issuer(text: &str) -> Result<Issuer, String> {
+pub(crate) fn issuer(text: &str) -> Result<Issuer, String> {
     Issuer::allow_http_for_loopback(text).map_err(|error| why_no_address(text, &error))
 }
 

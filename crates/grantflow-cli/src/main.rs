@@ -11,6 +11,7 @@ mod exit;
 mod export;
 mod guard;
 mod import;
+mod inspect;
 mod list;
 mod logging;
 mod login;
@@ -67,6 +68,7 @@ fn perform(args: &Args) -> Result<(), Failure> {
         Command::Revoke(revoke) => record::revoke(args, revoke),
         Command::Import(import) => import::import(args, import),
         Command::Export(export) => export::export(args, export),
+        Command::Inspect(which) => inspect::inspect(args, which),
         Command::Demo(demo) => demo::demo(args, demo),
         Command::Completions { shell } => {
             let mut script = Vec::new();

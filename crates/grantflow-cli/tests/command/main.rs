@@ -11,6 +11,7 @@ mod demo;
 mod disk;
 mod doctor;
 mod exit_codes;
+mod inspect;
 #[cfg(unix)]
 mod interrupt;
 mod journey;

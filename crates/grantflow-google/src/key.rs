@@ -113,7 +113,12 @@ impl ServiceAccountKey {
         )
     }
 
-    fn of(email: String, key: SigningKey, endpoint: Endpoint, universe: String) -> Result<Self, Error> {
+    pub(crate) fn of(
+        email: String,
+        key: SigningKey,
+        endpoint: Endpoint,
+        universe: String,
+    ) -> Result<Self, Error> {
         if !key.fits(Algorithm::Rs256) {
             return Err(problem(
                 "has a private key that is not RSA, and Google takes RS256 alone",

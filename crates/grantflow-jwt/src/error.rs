@@ -81,6 +81,8 @@ pub enum BadKey {
     NotFound,
     /// It is encrypted; `openssl pkcs8 -in OLD -out NEW` decrypts it.
     Encrypted,
+    /// The password of its file is another.
+    Password,
     /// Its type or curve is none that this crate signs or verifies with.
     Unsupported,
     /// An RSA key of fewer than 2048 or more than 8192 bits (to sign: 4096), or an HMAC secret shorter than its hash.
@@ -145,6 +147,7 @@ impl fmt::Display for BadKey {
             Self::Malformed => "it is not in the form that was promised",
             Self::NotFound => "the PEM text holds none of the kind that was asked for",
             Self::Encrypted => "it is encrypted (`openssl pkcs8 -in OLD -out NEW` decrypts it)",
+            Self::Password => "its file has another password",
             Self::Unsupported => "its type or curve is not supported",
             Self::Size => "it is too short, or too long",
             Self::Inconsistent => "its numbers are not those of one key, or of none to sign with",

@@ -14,7 +14,7 @@
 //! # Out of scope
 //!
 //! - `none`, ES512, secp256k1, Ed448; encryption (JWE); the JSON serialization; detached and unencoded payloads
-//! - PKCS #12 and encrypted PEM: the errors name the command that converts them
+//! - encrypted PEM, and PKCS #12 without the feature `pkcs12`: `openssl pkey` and `openssl pkcs12 -legacy -nodes` convert them
 //! - trust in certificates: one is only where a key stands
 //! - fetching key sets, ID tokens with their nonce and hashes, assertions: `grantflow-oidc`, `grantflow-google`
 //!

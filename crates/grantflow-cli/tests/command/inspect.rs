@@ -102,10 +102,7 @@ fn what_anybody_can_see_is_refused_before_a_server_is_asked() {
         ("", "malformed: it has not exactly three parts"),
         ("opaque", "malformed: it has not exactly three parts"),
         ("a.b.c", "malformed"),
-        (
-            &format!("{head}=.{signature}"),
-            "malformed: its payload is not",
-        ),
+        (&format!("{head}=.{signature}"), "malformed: its payload is not"),
         (&"a".repeat(20_000), "malformed"),
         (&encrypted, "it is encrypted"),
         (&unsigned, "its algorithm is `none` or unknown"),

@@ -5,4 +5,5 @@
 mod files;
 mod self_signed;
 mod service_account;
+mod stored;
 mod world;

@@ -12,6 +12,8 @@ pub(crate) mod der;
 mod hmac;
 mod jwk;
 mod pem;
+#[cfg(feature = "pkcs12")]
+mod pkcs12;
 mod rsa;
 mod set;
 mod signing;

@@ -9,6 +9,8 @@ mod key_sets;
 mod keys;
 mod limits;
 mod negative;
+#[cfg(feature = "pkcs12")]
+mod pkcs12;
 mod signer;
 mod support;
 mod vectors;

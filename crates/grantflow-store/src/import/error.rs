@@ -182,7 +182,9 @@ impl Error for ForeignFileError {
 impl fmt::Display for NotTaken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ServiceAccount => f.write_str("a service account cannot be used yet"),
+            Self::ServiceAccount => {
+                f.write_str("a service account is no record: its private key stays in the file")
+            }
             Self::OfTheMachine => f.write_str("credentials of the machine itself have nothing to take"),
             Self::ExternalAccount => f.write_str("an external account cannot be used yet"),
             Self::Impersonated => f.write_str("an impersonated service account cannot be used yet"),

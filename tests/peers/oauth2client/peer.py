@@ -98,7 +98,7 @@ def application_default(command):
 
 
 def assertion(command):
-    """What a service account sends at a time, and what it signs for an API itself."""
+    """What a service account sends at a time, what it signs for an API itself, and how the two are stored."""
     seconds, keyfile = command["now"], json.loads(command["file"])
     service_account.time = types.SimpleNamespace(time=lambda: seconds + 0.9)
     client._UTCNOW = lambda: datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds)
@@ -108,7 +108,8 @@ def assertion(command):
     own = service_account._JWTAccessCredentials.from_json_keyfile_dict(keyfile)
     own._kwargs["aud"] = command["audience"]
     text = lambda token: token.decode() if isinstance(token, bytes) else token
-    return [text(account._generate_assertion()), text(own.get_access_token().access_token)]
+    signed = [text(account._generate_assertion()), text(own.get_access_token().access_token)]
+    return signed + [account.to_json(), own.to_json()]
 
 
 def lock(command):

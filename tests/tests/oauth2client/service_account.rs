@@ -7,7 +7,7 @@ use grantflow_core::flow::TokenSource as _;
 use grantflow_core::{
     Body, EntropyError, Host, Now, Request, Response, Timestamp, TransportError, TransportErrorKind, run,
 };
-use grantflow_google::ServiceAccountKey;
+use grantflow_google::{ServiceAccountKey, StoredServiceAccount};
 use grantflow_suites::oauth2client::Python;
 use serde_json::json;
 
@@ -76,6 +76,22 @@ fn assertions_and_self_signed_tokens_are_those_of_oauth2client_byte_for_byte() {
         run(source.token(), &host).expect_err("nobody is there");
         let assertion = format!("assertion={}", theirs[0].as_str().expect("a token"));
         assert!(host.form.borrow().split('&').any(|part| part == assertion));
+        let stored = |place: usize| StoredServiceAccount::from_json(theirs[place].as_str().expect("JSON"));
+        let source = stored(2)
+            .and_then(|stored| stored.credentials())
+            .expect("what it stored");
+        host.form.borrow_mut().clear();
+        run(source.token(), &host).expect_err("nobody is there");
+        assert!(
+            host.form.borrow().split('&').any(|part| part == assertion),
+            "from what it stored"
+        );
+        let own = stored(3)
+            .expect("what it stored")
+            .self_signed()
+            .expect("its audience is there");
+        let own = run(own.token(), &host).expect("nobody is asked");
+        assert_eq!(own.access_token.expose(), theirs[1].as_str().expect("a token"));
         let own = run(key.with_audience(AUDIENCE).token(), &host).expect("nobody is asked");
         assert_eq!(own.access_token.expose(), theirs[1].as_str().expect("a token"));
     }

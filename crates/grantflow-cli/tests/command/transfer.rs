@@ -180,7 +180,7 @@ fn t59_what_cannot_be_taken_is_said_without_a_secret() {
     let file = several(&[("good", credential(&desk, "a")), ("service", service.clone())]);
     write(&desk, "old", &file);
     let imported = desk.run(&["import", "old"]).ok();
-    let line = "not taken  service  ServiceAccountCredentials  a service account cannot be used yet";
+    let line = "not taken  service  ServiceAccountCredentials  a service account is no record: its private key stays in the file";
     assert!(imported.stdout.contains(line), "{imported:?}");
     without_secrets(&imported.all());
 

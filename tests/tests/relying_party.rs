@@ -3,10 +3,11 @@
 //!
 //! The names are the 59 that openid-client (npm) runs. A module that needs what is not built yet stands in the table with the reason.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use grantflow_core::blocking::Credentials;
-use grantflow_core::{Authentication, Client, Error, Issuer, Origin, Secret, Step, Token};
+use grantflow_core::{Authentication, Client, Error, Issuer, Origin, Record, Secret, Step, Token};
 use grantflow_jwt::{Algorithm, SigningKey};
 use grantflow_oidc::{ClientSecretJwt, IdTokenVerifier, PrivateKeyJwt, VerifiedIdToken, exchange, refresh};
 use grantflow_suites::app::{App, NOWHERE, get, member};
@@ -351,5 +352,115 @@ fn a_refresh_whose_id_token_is_about_somebody_else_gives_no_token() -> Result<()
             ),
         }
     }
+    Ok(())
+}
+
+/// Logs a user in and stores what came, as an application does whose client has the check.
+fn stored(server: &TestServer, id: &str) -> Result<(App, Client, Credentials), Error> {
+    let (plain, verifier) = app(server, id)?;
+    let client = plain.client().clone().with_id_token_check(Arc::new(verifier));
+    let app = App::discover(server.issuer(), id, |_| client.clone())?;
+    let (url, pending) = app.run(login::start(app.client(), NOWHERE, "openid email"))?;
+    let redirect = server.approve(&url).expect("the user consents");
+    let record = app.run(login::finish(app.client(), pending, &redirect))?;
+    let credentials = Credentials::new(
+        record.key().clone(),
+        app.store(),
+        app.clock.on(UreqTransport::new()?),
+    );
+    Ok((app, client, credentials))
+}
+
+#[test]
+fn stored_credentials_refresh_and_revoke_with_a_key_that_is_in_no_record() -> Result<(), Error> {
+    for id in [SIGNING, SECRET_JWT] {
+        let server = server("", &Honest);
+        let (_app, client, credentials) = stored(&server, id)?;
+        let without = credentials.refresh();
+        assert!(matches!(without, Err(Error::Unsupported(_))), "{without:?}");
+        assert_eq!(server.stats().refreshes, 0);
+        let other =
+            Client::new("another", client.token_endpoint().clone()).with_authentication(signing_key());
+        let foreign = credentials.clone().with_client(other).refresh();
+        assert!(matches!(foreign, Err(Error::InvalidInput(_))), "{foreign:?}");
+        let credentials = credentials.with_client(client);
+        let before = credentials.record()?;
+        let renewed = credentials.refresh()?;
+        assert!(!renewed.token.eq_ct(&before.token().access_token));
+        assert_eq!((server.stats().refreshes, server.stats().refresh_replays), (1, 0));
+        credentials.revoke()?;
+        assert_eq!(server.stats().revocations, 1);
+    }
+    Ok(())
+}
+
+fn refresh_token_of(record: &Record) -> &str {
+    record.token().refresh_token.as_ref().map_or("", Secret::expose)
+}
+
+/// The server rotates strictly: were the new refresh token lost with the refusal, the next refresh would end the family.
+#[test]
+fn t45_a_token_with_anothers_id_token_is_not_handed_out_and_its_refresh_token_not_lost() -> Result<(), Error>
+{
+    for flaw in [
+        IdTokenFlaw::OtherSubject,
+        IdTokenFlaw::BrokenSignature,
+        IdTokenFlaw::WrongTokenHash,
+    ] {
+        let server = server("", &Honest);
+        let (_app, client, credentials) = stored(&server, NATIVE)?;
+        let credentials = credentials.with_client(client);
+        let before = credentials.record()?;
+        server.push_fault(Endpoint::Refresh, Fault::IdToken(flaw));
+        let refused = credentials.refresh();
+        assert!(
+            matches!(refused, Err(Error::TokenRefused(_))),
+            "{flaw}: {refused:?}"
+        );
+        let kept = credentials.record()?;
+        assert!(
+            kept.token().access_token.eq_ct(&before.token().access_token),
+            "{flaw}: the old one"
+        );
+        assert!(
+            refresh_token_of(&kept) != refresh_token_of(&before),
+            "{flaw}: the new one"
+        );
+        assert!(
+            kept.refresh_state().attempt_started_at.is_none(),
+            "{flaw}: nothing is in doubt"
+        );
+        credentials.refresh()?;
+        let stats = server.stats();
+        assert_eq!(
+            (stats.refreshes, stats.refresh_replays, stats.families_revoked),
+            (2, 0, 0),
+            "{flaw}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_refresh_whose_keys_cannot_be_had_is_tried_again_with_the_new_refresh_token() -> Result<(), Error> {
+    let server = server("", &Honest);
+    let (app, client, credentials) = stored(&server, NATIVE)?;
+    let credentials = credentials.with_client(client);
+    server.rotate_keys();
+    app.clock.advance(Duration::from_secs(61));
+    server.advance(Duration::from_secs(61));
+    server.push_fault(Endpoint::Keys, Fault::Status(503));
+    let first = credentials.refresh();
+    // Whatever the try ended in, nothing is lost.
+    app.clock.advance(Duration::from_secs(61));
+    server.advance(Duration::from_secs(61));
+    credentials.refresh()?;
+    let stats = server.stats();
+    assert_eq!(
+        (stats.refresh_replays, stats.families_revoked),
+        (0, 0),
+        "{first:?}"
+    );
+    assert!(stats.refreshes >= 2);
     Ok(())
 }

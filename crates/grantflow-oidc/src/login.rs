@@ -10,7 +10,9 @@
 //! [OpenID Connect Core section 3.1.3.5]: https://openid.net/specs/openid-connect-core-1_0.html#TokenResponseValidation
 //! [section 12.2]: https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse
 
-use grantflow_core::{AuthorizationCode, Client, Error, IdTokenCheck, Secret, Step, Token, TokenRequest};
+use grantflow_core::{
+    AuthorizationCode, Client, Error, IdTokenCheck, Record, Secret, Step, Token, TokenRequest,
+};
 
 use crate::id_token::{IdTokenVerifier, Occasion, VerifiedIdToken};
 
@@ -81,6 +83,18 @@ fn prove(
 impl IdTokenCheck for IdTokenVerifier {
     fn check(&self, token: Token, code: &AuthorizationCode) -> Step<Token> {
         let (verifier, occasion) = (self.clone(), Occasion::of_code(code));
+        Step::begin(move |_| {
+            let proven = prove(token, occasion, &verifier)?;
+            Ok(proven.and_then(|(token, _), _| Ok(Step::Done(token))))
+        })
+    }
+
+    fn check_refreshed(&self, token: Token, before: &Record) -> Step<Token> {
+        let verifier = self.clone();
+        let occasion = match &before.token().id_token {
+            Some(id_token) => Occasion::of_refresh_after(id_token),
+            None => Occasion::alone(),
+        };
         Step::begin(move |_| {
             let proven = prove(token, occasion, &verifier)?;
             Ok(proven.and_then(|(token, _), _| Ok(Step::Done(token))))

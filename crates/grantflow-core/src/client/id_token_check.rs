@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::{AuthorizationCode, Step, Token};
+use crate::{AuthorizationCode, Record, Step, Token};
 
-/// The check of the ID token that a code is exchanged for. It lives outside the core, since it verifies signatures.
+/// The check of the ID tokens that a client is given. It lives outside the core, since it verifies signatures.
 ///
 /// A client that has one ([`Client::with_id_token_check`](crate::Client::with_id_token_check)) is given no token for a code before
 /// the check has passed.
@@ -12,4 +12,9 @@ pub trait IdTokenCheck: fmt::Debug + Send + Sync {
     /// The flow that checks the ID token of `token` and hands the token out. It ends in an [`Error`](crate::Error) if there is
     /// no ID token, or one that is not to be believed.
     fn check(&self, token: Token, code: &AuthorizationCode) -> Step<Token>;
+
+    /// The flow that checks the ID token that came with a refresh of `before`, and hands the token out: the same user, or an
+    /// [`Error`](crate::Error). It is asked for replies with an ID token only; to send none is the server's right. It may send and
+    /// wait, and must not lock: the lock of the record is held meanwhile.
+    fn check_refreshed(&self, token: Token, before: &Record) -> Step<Token>;
 }

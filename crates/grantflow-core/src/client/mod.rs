@@ -185,6 +185,18 @@ impl Client {
         self
     }
 
+    /// What a record knows of this client, and how this one authenticates.
+    ///
+    /// The id has to be the same: a key must prove no other client than the one that it is registered for.
+    pub(crate) fn on_behalf_of(&self, recorded: &Self) -> Result<Self, Error> {
+        if self.id() != recorded.id() {
+            return Err(InvalidInput::new("client", "is another than the one of the record").into());
+        }
+        Ok(recorded
+            .clone()
+            .with_authentication(self.authentication().clone()))
+    }
+
     /// The client id.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -255,6 +267,10 @@ impl Client {
     #[must_use]
     pub fn id_token_check(&self) -> Option<&dyn IdTokenCheck> {
         self.0.id_token_check.as_deref()
+    }
+
+    pub(crate) fn shared_id_token_check(&self) -> Option<Arc<dyn IdTokenCheck>> {
+        self.0.id_token_check.clone()
     }
 
     /// The redirect addresses that are registered for the client.

@@ -14,8 +14,8 @@ use super::unstored::Unstored;
 use super::{AccessToken, Source, either};
 use crate::flow::{self, AccessTokenFlow, RetryPolicy, TokenSource};
 use crate::{
-    AsyncStore, AsyncTransport, AsyncTransportHost, Error, Key, NotAuthorized, Origin, Record, Request,
-    Response, Scopes, Token, drive,
+    AsyncStore, AsyncTransport, AsyncTransportHost, Client, Error, Key, NotAuthorized, Origin, Record,
+    Request, Response, Scopes, Token, drive,
 };
 
 /// A live grant: it gives `Authorization` headers, refreshes, persists and revokes. Clones share everything.
@@ -29,6 +29,7 @@ pub struct Credentials {
     pub(super) shared: Arc<Shared>,
     origins: Arc<[Origin]>,
     policy: RetryPolicy,
+    client: Option<Client>,
     observed: Observed,
 }
 
@@ -92,6 +93,7 @@ impl Credentials {
             shared: Arc::new(Shared::default()),
             origins: Arc::new([]),
             policy: RetryPolicy::default(),
+            client: None,
             observed: Observed::default(),
         }
     }
@@ -100,6 +102,18 @@ impl Credentials {
     #[must_use]
     pub fn allow_origins(mut self, origins: impl IntoIterator<Item = Origin>) -> Self {
         self.origins = self.origins.iter().cloned().chain(origins).collect();
+        self
+    }
+
+    /// Refreshes and revokes as this client of the program's. It is needed where a record cannot hold what proves the client, such as
+    /// the key of `private_key_jwt`, and where the client has a [check of ID tokens](Client::with_id_token_check): a token that comes
+    /// with an ID token of somebody else is then never handed out.
+    ///
+    /// Addresses stay those of the record, and the client has to be the record's, or a refresh ends in
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput).
+    #[must_use]
+    pub fn with_client(mut self, client: Client) -> Self {
+        self.client = Some(client);
         self
     }
 
@@ -185,7 +199,7 @@ impl Credentials {
             Source::Stored { key, store, .. } => {
                 self.shared.cell.store(None);
                 let host = AsyncTransportHost::new(&*self.transport).with_store(&**store);
-                let ended = drive(flow::revoke(key.clone()), &host).await;
+                let ended = drive(flow::revoke_as(key.clone(), self.client.clone()), &host).await;
                 // A refresh that was in the air has published meanwhile.
                 self.shared.cell.store(None);
                 ended
@@ -351,6 +365,10 @@ impl Credentials {
             tries: self.policy.tries.min(more.saturating_add(1)),
             ..self.policy
         });
+        let flow = match &self.client {
+            Some(client) => flow.as_client(client.clone()),
+            None => flow,
+        };
         match &*self.source {
             Source::Stored {
                 renewed_by: Some(source),

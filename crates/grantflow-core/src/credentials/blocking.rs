@@ -11,7 +11,9 @@ use super::parked::{Parked, block_on, block_on_at_most};
 use super::unstored::Unstored;
 use super::{AccessToken, KeepFresh};
 use crate::flow::{RetryPolicy, TokenSource};
-use crate::{AsyncStore, Error, Key, Origin, Record, Request, Response, Scopes, Store, Token, Transport};
+use crate::{
+    AsyncStore, Client, Error, Key, Origin, Record, Request, Response, Scopes, Store, Token, Transport,
+};
 
 /// How long a handle that is dropped waits for a refresh in the air: longer than one request may take.
 const DROP_PATIENCE: Duration = Duration::from_secs(35);
@@ -95,6 +97,14 @@ impl Credentials {
     #[must_use]
     pub fn allow_origins(mut self, origins: impl IntoIterator<Item = Origin>) -> Self {
         self.handle = self.handle.allow_origins(origins);
+        self
+    }
+
+    /// Refreshes and revokes as this client of the program's, as
+    /// [the async handle](super::Credentials::with_client) does.
+    #[must_use]
+    pub fn with_client(mut self, client: Client) -> Self {
+        self.handle = self.handle.with_client(client);
         self
     }
 

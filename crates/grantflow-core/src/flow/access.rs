@@ -19,7 +19,7 @@ use super::refresh::{Refresh, save};
 use super::retry::{RetryPolicy, time_until};
 use super::source::TokenSource;
 use crate::error::{NotAuthorized, StoreError};
-use crate::{Cx, Error, Expect, Key, Next, Record, Secret, Step, Timestamp};
+use crate::{Client, Cx, Error, Expect, IdTokenCheck, Key, Next, Record, Secret, Step, Timestamp};
 
 /// How long to wait for another holder of the lock: longer than a refresh with all its tries may take.
 pub const LOCK_PATIENCE: Duration = Duration::from_secs(75);
@@ -65,6 +65,8 @@ pub struct AccessTokenFlow {
     known: u64,
     /// Where a new token comes from, if not from a refresh token.
     source: Option<Arc<dyn TokenSource>>,
+    /// The program's own client: what no record can hold.
+    client: Option<Client>,
     /// How often the record may yet turn out to be another's, though it was locked.
     conflicts_left: u32,
 }
@@ -80,6 +82,7 @@ impl AccessTokenFlow {
             policy: RetryPolicy::default(),
             known: 0,
             source: None,
+            client: None,
             conflicts_left: 3,
         }
     }
@@ -105,6 +108,27 @@ impl AccessTokenFlow {
             source: Some(source),
             ..self
         }
+    }
+
+    /// Refreshes as this client of the program's: its [authentication](Client::authentication) is used, which may need a key that is
+    /// in no record, and its [check of ID tokens](Client::with_id_token_check). Addresses are those of the record.
+    #[must_use]
+    pub fn as_client(mut self, client: Client) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// The client that refreshes this record.
+    pub(super) fn client_of(&self, record: &Record) -> Result<Client, Error> {
+        match &self.client {
+            Some(ours) => ours.on_behalf_of(record.client()),
+            None => Ok(record.client().clone()),
+        }
+    }
+
+    /// The check of the ID tokens that come with a refresh.
+    pub(super) fn id_token_check(&self) -> Option<Arc<dyn IdTokenCheck>> {
+        self.client.as_ref()?.shared_id_token_check()
     }
 
     /// A stored token does not serve if its record is of a lower generation: the one that it came before was refused.

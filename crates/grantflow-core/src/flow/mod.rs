@@ -18,7 +18,7 @@ pub use client_credentials::ClientCredentials;
 pub use discover::discover;
 pub use keep::keep;
 pub use retry::RetryPolicy;
-pub use revoke::revoke;
+pub use revoke::{revoke, revoke_as};
 pub use source::TokenSource;
 
 #[cfg(test)]

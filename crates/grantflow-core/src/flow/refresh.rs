@@ -6,12 +6,14 @@
 //! Save(attempt begun) ─▶ Send(refresh) ─▶ ExpectToken ─┤
 //!                                          │           └ out of tries ─▶ Save(what is known) ─▶ error
 //!                                          ├─ refused ─▶ Save(refusal) ─▶ error
-//!                                          └─ granted ─▶ Save(token) ─▶ Unlock ─▶ Done
+//!                                          ├─ granted ─▶ Save(token) ─▶ Unlock ─▶ Done
+//!                                          └─ granted, with an ID token to check ─▶ Save(its refresh token) ─▶ check ─▶ as above
 //! ```
 //!
 //! The journal, [`RefreshState::attempt_started_at`](crate::RefreshState::attempt_started_at), stands in the record from before
 //! the request leaves until its outcome is known. Whoever finds it there knows that the refresh token may be spent.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::{Access, AccessTokenFlow, Unless, unlock};
@@ -19,7 +21,8 @@ use super::retry::{self, time_until};
 use crate::error::{NotAuthorized, StoreError, StoreErrorKind};
 use crate::step::Change;
 use crate::{
-    Cx, Error, Expect, Next, Outcome, Record, Response, Step, Timestamp, TokenRequest, TransportError,
+    Cx, Error, Expect, IdTokenCheck, Next, Outcome, Record, Response, Step, Timestamp, Token, TokenRequest,
+    TransportError,
 };
 
 /// A refresh under way.
@@ -90,7 +93,8 @@ impl Refresh {
         let Some(refresh_token) = self.record.token().refresh_token.clone() else {
             return Err(NotAuthorized::NoRefreshToken.into());
         };
-        let mut request = TokenRequest::refresh(self.record.client(), refresh_token);
+        let client = self.flow.client_of(&self.record)?;
+        let mut request = TokenRequest::refresh(&client, refresh_token);
         if !self.record.key().resource().is_empty() {
             request = request.resource(self.record.key().resource());
         }
@@ -183,8 +187,54 @@ impl Expect<Result<Response, TransportError>, Access> for ExpectToken {
             Err(error) => return self.refresh.failed(error, cx),
         };
         // The lifetime counts from when the server may have granted it, not from when the reply was read.
-        let granted = self.refresh.record.refreshed(token.asked_at(self.asked_at));
-        Ok(save(granted, self.refresh.flow))
+        let token = token.asked_at(self.asked_at);
+        match self
+            .refresh
+            .flow
+            .id_token_check()
+            .filter(|_| token.id_token.is_some())
+        {
+            Some(check) => Ok(self.refresh.keep_and_check(token, check)),
+            None => Ok(save(self.refresh.record.refreshed(token), self.refresh.flow)),
+        }
+    }
+}
+
+impl Refresh {
+    /// Checks the ID token before the access token is stored, and so handed out by anybody. The refresh token is stored first: the one
+    /// before it is spent, whatever becomes of the check.
+    fn keep_and_check(mut self, token: Token, check: Arc<dyn IdTokenCheck>) -> Step<Access> {
+        let Some(successor) = token.refresh_token.clone() else {
+            return self.check(token, &*check);
+        };
+        let mut kept = self.record.token().clone();
+        kept.refresh_token = Some(successor);
+        self.record = self.record.refreshed(kept);
+        let change = Change::Put(Box::new(self.record.clone()));
+        let next = move |saved: Result<(), StoreError>, _: &mut Cx<'_>| {
+            self.unsaved = saved.err();
+            Ok(self.check(token, &*check))
+        };
+        Step::Save(change, Next::new(next))
+    }
+
+    fn check(self, token: Token, check: &dyn IdTokenCheck) -> Step<Access> {
+        let checked = check.check_refreshed(token, &self.record);
+        checked.then(move |end, cx| match (end, self.unsaved) {
+            (Ok(token), _) => Ok(save(self.record.refreshed(token), self.flow)),
+            (Err(error), None) => Self {
+                unsaved: None,
+                ..self
+            }
+            .failed(error, cx),
+            // The old access token, and a refresh token that is nowhere yet: that one must not be lost.
+            (Err(_), unsaved) => Ok(Step::Done(Access {
+                record: self.record,
+                refreshed: true,
+                unsaved,
+                not_before: None,
+            })),
+        })
     }
 }
 

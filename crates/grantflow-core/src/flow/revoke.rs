@@ -15,15 +15,21 @@ use super::keep::OVERTAKEN;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::exchange::{RevocationRequest, TokenTypeHint};
 use crate::step::Change;
-use crate::{Cx, Error, Expect, Key, Next, NotAuthorized, Record, Response, Step, TransportError};
+use crate::{Client, Cx, Error, Expect, Key, Next, NotAuthorized, Record, Response, Step, TransportError};
 
 /// Revokes what is stored under `key` at the server and deletes it. The refresh token is revoked where there is one, else the
 /// access token.
 ///
 /// A server without a revocation endpoint is an error before anything changes.
 pub fn revoke(key: Key) -> Step<()> {
+    revoke_as(key, None)
+}
+
+/// The same as this client of the program's, as [`AccessTokenFlow::as_client`](super::AccessTokenFlow::as_client) has it.
+pub fn revoke_as(key: Key, client: Option<Client>) -> Step<()> {
     let revocation = Revocation {
         key,
+        client,
         tries_left: OVERTAKEN,
     };
     revocation.lock(Ending::Begin)
@@ -32,6 +38,7 @@ pub fn revoke(key: Key) -> Step<()> {
 /// What is to be revoked, whoever writes meanwhile.
 struct Revocation {
     key: Key,
+    client: Option<Client>,
     tries_left: u32,
 }
 
@@ -73,7 +80,11 @@ impl Revocation {
             Some(refresh_token) => (refresh_token, TokenTypeHint::RefreshToken),
             None => (&token.access_token, TokenTypeHint::AccessToken),
         };
-        let request = RevocationRequest::new(record.client(), token, hint);
+        let client = match &self.client {
+            Some(ours) => ours.on_behalf_of(record.client())?,
+            None => record.client().clone(),
+        };
+        let request = RevocationRequest::new(&client, token, hint);
         let http = request.to_http(cx)?;
         let tombstone = if record.refresh.revoked_at.is_some() {
             record

@@ -5,8 +5,11 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use grantflow_core::{AuthorizationCode, Error, Secret, Timestamp};
 use grantflow_jwt::{NumericDate, VerifiedClaims};
+use serde::Deserialize;
 
 use super::{Identity, VerifiedIdToken, text};
 
@@ -73,6 +76,24 @@ impl Occasion {
         Self {
             before: Some(Identity { issuer, subject }),
             ..Self::alone()
+        }
+    }
+
+    /// It came with a refresh, after this ID token, which was believed when it was stored: it has to be about the same user of the same
+    /// issuer. Where that one says of nobody, only the new token itself is checked.
+    #[must_use]
+    pub fn of_refresh_after(stored: &Secret) -> Self {
+        #[derive(Deserialize)]
+        struct Claims {
+            iss: String,
+            sub: String,
+        }
+        let payload = stored.expose().split('.').nth(1).unwrap_or_default();
+        let claims = URL_SAFE_NO_PAD.decode(payload).ok();
+        let claims = claims.and_then(|claims| serde_json::from_slice::<Claims>(&claims).ok());
+        match claims {
+            Some(Claims { iss, sub }) => Self::of_refresh_for(iss, sub),
+            None => Self::alone(),
         }
     }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod acquire;
+mod checked;
 mod life;
 mod overtaken;
 

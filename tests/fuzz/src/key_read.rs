@@ -5,12 +5,15 @@
 //!             4  SubjectPublicKeyInfo   5  certificate                              public
 //!             6  JWK                    7  JWK Set    8  HMAC secret
 //!             9  a signature of ECDSA in DER, as a key that lives elsewhere gives it
+//!            10  the key file of a service account   11  one that oauth2client stored
 //! ```
 //!
 //! What is read as a key that signs does sign, and its other half verifies that. A public key has a thumbprint of 43 characters, is
 //! the same when it is written as JWK and read again, and never takes HMAC; what is no key is refused with an error that prints
 //! nothing of it.
 
+use grantflow_core::flow::TokenSource as _;
+use grantflow_google::{ServiceAccountKey, StoredServiceAccount};
 use grantflow_jwt::{Algorithm, Error, KeySet, SigningKey, VerifyingKey};
 use serde_json::Value;
 
@@ -24,7 +27,7 @@ pub fn key_read(data: &[u8]) {
         return;
     };
     let text = str::from_utf8(content);
-    match (kind % 10, text) {
+    match (kind % 12, text) {
         (0, Ok(text)) => {
             private(SigningKey::from_pem(text), text.as_bytes());
             public(VerifyingKey::from_pem(text));
@@ -41,8 +44,41 @@ pub fn key_read(data: &[u8]) {
         (7, Ok(text)) => set(text),
         (8, _) => private(SigningKey::from_hmac_secret(content), content),
         (9, _) => signature(content),
+        (10, Ok(text)) => account(ServiceAccountKey::from_json(text)),
+        (11, Ok(text)) => account(StoredServiceAccount::from_json(text).map(|stored| {
+            // Whatever claims were stored, they make a source or an error.
+            if let Ok(source) = stored.credentials() {
+                assert_eq!(source.client().id(), stored.key().service_account_email());
+            }
+            stored.key().clone()
+        })),
         _ => {}
     }
+}
+
+/// An account's tokens are asked for at Google's addresses and nowhere else, and its key is printed nowhere.
+fn account(read: Result<ServiceAccountKey, grantflow_core::Error>) {
+    let key = match read {
+        Ok(key) => key,
+        Err(error) => {
+            let told = format!("{error} {error:?}");
+            return assert!(!told.contains("BEGIN"), "{told}");
+        }
+    };
+    assert!(!format!("{key:?}").contains("BEGIN"));
+    let Ok(source) = key.credentials("a") else { return };
+    let address = source.client().token_endpoint().as_str().to_owned();
+    let rest = address.strip_prefix("https://").expect("https");
+    let host = rest.split(['/', ':', '?']).next().unwrap_or_default();
+    assert!(
+        [
+            "oauth2.googleapis.com",
+            "accounts.google.com",
+            "www.googleapis.com"
+        ]
+        .contains(&host),
+        "{address}"
+    );
 }
 
 fn private(read: Result<SigningKey, Error>, source: &[u8]) {

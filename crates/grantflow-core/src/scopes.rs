@@ -23,16 +23,21 @@ use crate::error::InvalidInput;
 /// # Ok::<(), grantflow_core::Error>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct Scopes(
+pub struct Scopes {
     /// The wire form: one text for all names, since each token that is read has them and few readers ask for one.
-    String,
-);
+    text: String,
+    /// How many names it has, so that one alone is known without a search for spaces.
+    len: usize,
+}
 
 impl Scopes {
     /// No scope at all.
     #[must_use]
     pub const fn none() -> Self {
-        Self(String::new())
+        Self {
+            text: String::new(),
+            len: 0,
+        }
     }
 
     /// Reads names separated by spaces; empty pieces are skipped, repeated names kept once.
@@ -41,7 +46,8 @@ impl Scopes {
     ///
     /// [`Error::InvalidInput`] if a name has a character that RFC 6749 section 3.3 does not allow.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let mut scopes = Self(String::with_capacity(text.len()));
+        let mut scopes = Self::none();
+        scopes.text.reserve(text.len());
         for name in text.split(' ') {
             scopes.push(name)?;
         }
@@ -63,56 +69,64 @@ impl Scopes {
     /// Reads what a server says it granted: separated by spaces, commas or both, in any characters (quirk 9).
     pub(crate) fn granted<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut scopes = Self::none();
-        for names in names {
-            scopes.0.reserve(names.len() + 1);
-            // Most servers write single spaces, which is looked for faster than any of many separators.
-            let odd = |any, byte: u8| any | (byte == b',') | (byte < b' ');
-            if names.bytes().fold(false, odd) {
-                names
-                    .split([' ', ',', '\t', '\n', '\r'])
-                    .for_each(|name| scopes.add(name));
-            } else {
-                names.split(' ').for_each(|name| scopes.add(name));
-            }
-        }
+        names.into_iter().for_each(|names| scopes.grant(names));
         scopes
     }
 
-    fn add(&mut self, name: &str) {
-        if self.0.is_empty() {
-            self.0.push_str(name);
-        } else if !name.is_empty() && !self.contains(name) {
-            self.0.push(' ');
-            self.0.push_str(name);
+    fn grant(&mut self, names: &str) {
+        self.text.reserve(names.len() + 1);
+        // Most servers write single spaces, which is looked for faster than any of many separators.
+        let odd = |any, byte: u8| any | (byte == b',') | (byte < b' ');
+        if names.bytes().fold(false, odd) {
+            names
+                .split([' ', ',', '\t', '\n', '\r'])
+                .for_each(|name| self.add(name));
+        } else {
+            names.split(' ').for_each(|name| self.add(name));
         }
+    }
+
+    fn add(&mut self, name: &str) {
+        if name.is_empty() || self.contains(name) {
+            return;
+        }
+        if self.len > 0 {
+            self.text.push(' ');
+        }
+        self.text.push_str(name);
+        self.len += 1;
     }
 
     /// The wire form.
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The names, in the order given.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.split(' ').filter(|name| !name.is_empty())
+        self.text.split(' ').filter(|name| !name.is_empty())
     }
 
     /// How many names there are.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.iter().count()
+    pub const fn len(&self) -> usize {
+        self.len
     }
 
     /// Whether there are none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// Whether `name` is among them.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
-        self.iter().any(|known| known == name)
+        match self.len {
+            0 => false,
+            1 => self.text == name,
+            _ => self.iter().any(|known| known == name),
+        }
     }
 
     /// Whether every name of `other` is among these; always so for an empty `other`.
@@ -156,7 +170,7 @@ impl fmt::Debug for Scopes {
 /// The wire form: names separated by one space.
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -178,7 +192,8 @@ impl<S: AsRef<str>> TryFrom<&[S]> for Scopes {
     type Error = Error;
     fn try_from(names: &[S]) -> Result<Self, Error> {
         let length = names.iter().map(|names| names.as_ref().len() + 1).sum();
-        let mut scopes = Self(String::with_capacity(length));
+        let mut scopes = Self::none();
+        scopes.text.reserve(length);
         for name in names.iter().flat_map(|names| names.as_ref().split(' ')) {
             scopes.push(name)?;
         }

@@ -90,10 +90,12 @@ impl Extras {
 
     pub(crate) fn to_map(&self) -> Map<String, Value> {
         let read = |value: &RawValue| serde_json::from_str(value.get()).unwrap_or_default();
-        self.members()
-            .into_iter()
-            .map(|(name, value)| (name, read(value)))
-            .collect()
+        let mut map = Map::new();
+        // One by one: to collect them would sort them first.
+        for (name, value) in self.members() {
+            map.insert(name, read(value));
+        }
+        map
     }
 
     pub(crate) fn from_map(members: &Map<String, Value>) -> Self {

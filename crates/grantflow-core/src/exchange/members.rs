@@ -99,7 +99,7 @@ impl<'a> Members<'a> {
     }
 
     fn others_repeat(&self) -> bool {
-        let names = || self.others.iter().map(|(name, _)| name);
+        let names = || self.others.iter().map(|(name, _)| &**name);
         if self.others.len() <= FEW {
             return names()
                 .enumerate()

@@ -3,6 +3,7 @@
 //! A driver performs steps until the flow is done. If the flow ends in an error with a lock held, the driver gives the lock
 //! back first: the blocking guard by dropping it, the async one by awaiting its `unlock`, since a drop cannot wait.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -225,7 +226,17 @@ pub async fn drive<T: Send, H: AsyncHost + ?Sized>(step: Step<T>, host: &H) -> R
 }
 
 /// Performs a flow; a lock that it leaves behind stays in `held`.
-pub(crate) async fn perform<'h, T: Send, H: AsyncHost + ?Sized>(
+///
+/// Boxed here: a future that each caller has a copy of is compiled for each module of callers.
+pub(crate) fn perform<'a, 'h: 'a, T: Send + 'a, H: AsyncHost + ?Sized>(
+    step: Step<T>,
+    host: &'h H,
+    held: &'a mut Option<Box<dyn AsyncLocked + 'h>>,
+) -> Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>> {
+    Box::pin(steps(step, host, held))
+}
+
+async fn steps<'h, T: Send, H: AsyncHost + ?Sized>(
     mut step: Step<T>,
     host: &'h H,
     held: &mut Option<Box<dyn AsyncLocked + 'h>>,

@@ -7,6 +7,7 @@
 //!                                                                                      └ failed ─▶ publish ─▶ land ─▶ keep
 //! ```
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -81,7 +82,18 @@ impl Credentials {
     }
 
     /// `owned`: whether a task of its own flies, which may go on when all callers have their answer.
-    pub(super) async fn fly(&self, need: Need, leader: Leader<Obtained>, owned: &AtomicBool) {
+    ///
+    /// Boxed here, so that its code is there once for all that call it, and may call itself.
+    pub(super) fn fly<'a>(
+        &'a self,
+        need: Need,
+        leader: Leader<Obtained>,
+        owned: &'a AtomicBool,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(self.take_flight(need, leader, owned))
+    }
+
+    async fn take_flight(&self, need: Need, leader: Leader<Obtained>, owned: &AtomicBool) {
         let (key, store) = match &*self.source {
             Source::Stored { key, store, .. } => (key, &**store),
             Source::Bare(token) => {

@@ -102,7 +102,7 @@ impl Credentials {
             keeping.land(());
         }
         for (need, leader) in left {
-            Box::pin(self.fly(need, leader, owned)).await;
+            self.fly(need, leader, owned).await;
         }
     }
 

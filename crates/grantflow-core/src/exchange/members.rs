@@ -58,19 +58,33 @@ impl<'a> Members<'a> {
         Ok(())
     }
 
+    /// The members of an object that nobody but this library writes: within their values nothing is looked for.
+    ///
+    /// `None` for what is no object, and for one with a member twice.
+    pub(crate) fn of(object: &'a str) -> Option<Self> {
+        let mut members = Self::default();
+        members.fill(object, NESTED).ok()?;
+        Some(members)
+    }
+
     fn object(&mut self, text: &'a str, depth: usize) -> Result<(), ReplyProblem> {
+        self.fill(text, depth)?;
+        for value in [self.expires_in, self.scope, self.error].into_iter().flatten() {
+            sound(value, depth + 1)?;
+        }
+        for (_, value) in &self.others {
+            sound(value, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, text: &'a str, depth: usize) -> Result<(), ReplyProblem> {
         let mut json = serde_json::Deserializer::from_str(text);
         let object = Object { members: self, depth };
         let read = object.deserialize(&mut json).and_then(|()| json.end());
         read.map_err(|error| not_json(&error))?;
         if self.repeated || self.others_repeat() {
             return Err(ReplyProblem::Repeated);
-        }
-        for value in [self.expires_in, self.scope, self.error].into_iter().flatten() {
-            sound(value, depth + 1)?;
-        }
-        for (_, value) in &self.others {
-            sound(value, depth + 1)?;
         }
         Ok(())
     }
@@ -212,7 +226,7 @@ impl<'de> Visitor<'de> for Object<'_, 'de> {
         let Self { members, depth } = self;
         while let Some(Name(name)) = map.next_key()? {
             let text = match &*name {
-                _ if depth > 1 => None,
+                _ if depth >= NESTED => None,
                 "access_token" => Some(&mut members.access_token),
                 "token_type" => Some(&mut members.token_type),
                 "refresh_token" => Some(&mut members.refresh_token),
@@ -226,6 +240,7 @@ impl<'de> Visitor<'de> for Object<'_, 'de> {
             }
             let value = map.next_value()?;
             let member = match &*name {
+                _ if depth >= NESTED => None,
                 "expires_in" => Some(&mut members.expires_in),
                 "scope" => Some(&mut members.scope),
                 "error" => Some(&mut members.error),
@@ -323,6 +338,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
 
 /// JSON's own four, RFC 8259 section 2.
 const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+/// The depth at which names have no meaning here.
+const NESTED: usize = 2;
 /// More nesting than this is no reply of any protocol here, and an attack on readers that recurse.
 const DEPTH: usize = 32;
 /// Up to so many names are compared with each other; more are sorted, so that no reply costs quadratic time.

@@ -1,9 +1,11 @@
 //! What a store keeps: a grant with all that is needed to refresh it alone.
 
+mod object;
 mod wire;
 
 use std::sync::Arc;
 
+use crate::extras::Extras;
 use crate::{Client, Error, Key, Origin, Scopes, Timestamp, Token};
 
 /// A stored grant.
@@ -26,7 +28,7 @@ struct Grant {
     provenance: Provenance,
     origins: Vec<Origin>,
     /// Members of a newer version of this library, written back as they came.
-    unknown: wire::Unknown,
+    unknown: Extras,
 }
 
 /// Where a grant came from, for people.
@@ -82,7 +84,7 @@ impl Record {
             token,
             provenance,
             origins,
-            unknown: wire::Unknown::default(),
+            unknown: Extras::default(),
         };
         Self {
             grant: Arc::new(grant),

@@ -1,6 +1,8 @@
 //! Which record: everything that makes one grant different from another.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -20,8 +22,13 @@ use crate::{Client, Scopes};
 /// assert_eq!(key.issuer(), "https://accounts.google.com");
 /// # Ok::<(), grantflow_core::Error>(())
 /// ```
+///
+/// Clones are cheap: they share the parts.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Key(Arc<Parts>);
+
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Key {
+pub(crate) struct Parts {
     pub(crate) issuer: String,
     pub(crate) client_id: String,
     pub(crate) account: String,
@@ -36,7 +43,7 @@ impl Key {
     /// The key of what `client` is granted for `scopes`.
     #[must_use]
     pub fn new(client: &Client, scopes: Scopes) -> Self {
-        Self {
+        Parts {
             issuer: client.issuer_or_endpoint().to_owned(),
             client_id: client.id().to_owned(),
             account: String::new(),
@@ -46,40 +53,41 @@ impl Key {
             user_agent: String::new(),
             label: String::new(),
         }
+        .into()
     }
 
     /// Of this user: a name the application chose, or a verified subject or e-mail address.
     #[must_use]
     pub fn with_account(mut self, account: impl Into<String>) -> Self {
-        self.account = account.into();
+        self.parts_mut().account = account.into();
         self
     }
 
     /// For this resource or audience (RFC 8707).
     #[must_use]
     pub fn with_resource(mut self, resource: impl Into<String>) -> Self {
-        self.resource = resource.into();
+        self.parts_mut().resource = resource.into();
         self
     }
 
     /// On behalf of this subject: delegation and impersonation.
     #[must_use]
     pub fn with_subject(mut self, subject: impl Into<String>) -> Self {
-        self.subject = subject.into();
+        self.parts_mut().subject = subject.into();
         self
     }
 
     /// Of this user agent, which oauth2client's multistore counted.
     #[must_use]
     pub fn with_user_agent(mut self, user_agent: impl Into<String>) -> Self {
-        self.user_agent = user_agent.into();
+        self.parts_mut().user_agent = user_agent.into();
         self
     }
 
     /// With this label, for an application that keeps several grants that are otherwise alike.
     #[must_use]
     pub fn with_label(mut self, label: impl Into<String>) -> Self {
-        self.label = label.into();
+        self.parts_mut().label = label.into();
         self
     }
 
@@ -109,56 +117,56 @@ impl Key {
     /// With other scopes.
     #[must_use]
     pub fn with_scopes(mut self, scopes: Scopes) -> Self {
-        self.scopes = scopes;
+        self.parts_mut().scopes = scopes;
         self
     }
 
     /// The authorization server, by name or by the address of its token endpoint.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        &self.issuer
+        &self.0.issuer
     }
 
     /// The client id.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        &self.client_id
+        &self.0.client_id
     }
 
     /// The account; empty where none was named.
     #[must_use]
     pub fn account(&self) -> &str {
-        &self.account
+        &self.0.account
     }
 
     /// The scopes requested.
     #[must_use]
     pub fn scopes(&self) -> &Scopes {
-        &self.scopes
+        &self.0.scopes
     }
 
     /// The resource or audience; empty where none was named.
     #[must_use]
     pub fn resource(&self) -> &str {
-        &self.resource
+        &self.0.resource
     }
 
     /// The subject; empty where none was named.
     #[must_use]
     pub fn subject(&self) -> &str {
-        &self.subject
+        &self.0.subject
     }
 
     /// The user agent; empty where none was named.
     #[must_use]
     pub fn user_agent(&self) -> &str {
-        &self.user_agent
+        &self.0.user_agent
     }
 
     /// The label; empty where none was named.
     #[must_use]
     pub fn label(&self) -> &str {
-        &self.label
+        &self.0.label
     }
 
     /// Whether the two differ at most in their scopes.
@@ -167,15 +175,20 @@ impl Key {
         self.parts().eq(other.parts())
     }
 
+    /// The parts, to be changed; a key that shares them keeps its own.
+    fn parts_mut(&mut self) -> &mut Parts {
+        Arc::make_mut(&mut self.0)
+    }
+
     fn parts(&self) -> impl Iterator<Item = &str> {
         [
-            &self.issuer,
-            &self.client_id,
-            &self.account,
-            &self.resource,
-            &self.subject,
-            &self.user_agent,
-            &self.label,
+            &self.0.issuer,
+            &self.0.client_id,
+            &self.0.account,
+            &self.0.resource,
+            &self.0.subject,
+            &self.0.user_agent,
+            &self.0.label,
         ]
         .into_iter()
         .map(String::as_str)
@@ -193,7 +206,7 @@ impl Key {
         };
         part("grantflow key 1");
         self.parts().for_each(&mut part);
-        self.scopes.sorted().into_iter().for_each(&mut part);
+        self.0.scopes.sorted().into_iter().for_each(&mut part);
         // Four bits make one digit.
         let halves = hash
             .finalize()
@@ -205,13 +218,25 @@ impl Key {
     }
 }
 
+impl From<Parts> for Key {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
 
     use proptest::prelude::*;
 
-    use super::Key;
+    use super::{Key, Parts};
     use crate::Scopes;
 
     /// Keys that differ little: of short parts, of few letters, with what other libraries take for separators.
@@ -219,28 +244,27 @@ mod tests {
         let part = || prop::sample::select(vec!["", "a", "aa", "aaa", "|", "a|", "|a", "\0", " ", "a a"]);
         let scopes = prop::collection::vec(prop::sample::select(vec!["a", "aa", "b", "|"]), 0..4);
         let parts = (part(), part(), part(), part(), part(), part(), part());
-        (parts, scopes).prop_map(|(parts, scopes)| Key {
-            issuer: parts.0.to_owned(),
-            client_id: parts.1.to_owned(),
-            account: parts.2.to_owned(),
-            scopes: Scopes::granted(scopes),
-            resource: parts.3.to_owned(),
-            subject: parts.4.to_owned(),
-            user_agent: parts.5.to_owned(),
-            label: parts.6.to_owned(),
+        (parts, scopes).prop_map(|(parts, scopes)| {
+            Key::from(Parts {
+                issuer: parts.0.to_owned(),
+                client_id: parts.1.to_owned(),
+                account: parts.2.to_owned(),
+                scopes: Scopes::granted(scopes),
+                resource: parts.3.to_owned(),
+                subject: parts.4.to_owned(),
+                user_agent: parts.5.to_owned(),
+                label: parts.6.to_owned(),
+            })
         })
     }
 
     /// The last letters of one part, moved to the front of the next.
     fn shifted(key: &Key, letters: usize) -> Key {
-        let (kept, moved) = key
-            .client_id
-            .split_at(key.client_id.len().saturating_sub(letters));
-        Key {
-            client_id: kept.to_owned(),
-            account: format!("{moved}{}", key.account),
-            ..key.clone()
-        }
+        let client_id = key.client_id();
+        let (kept, moved) = client_id.split_at(client_id.len().saturating_sub(letters));
+        let mut shifted = key.clone();
+        shifted.parts_mut().client_id = kept.to_owned();
+        shifted.with_account(format!("{moved}{}", key.account()))
     }
 
     proptest! {
@@ -268,15 +292,17 @@ mod tests {
 
     #[test]
     fn t68_what_a_separator_would_mix_up_is_told_apart() {
-        let key = |issuer: &str, client_id: &str, scopes: &str| Key {
-            issuer: issuer.to_owned(),
-            client_id: client_id.to_owned(),
-            account: String::new(),
-            scopes: Scopes::granted([scopes]),
-            resource: String::new(),
-            subject: String::new(),
-            user_agent: String::new(),
-            label: String::new(),
+        let key = |issuer: &str, client_id: &str, scopes: &str| {
+            Key::from(Parts {
+                issuer: issuer.to_owned(),
+                client_id: client_id.to_owned(),
+                account: String::new(),
+                scopes: Scopes::granted([scopes]),
+                resource: String::new(),
+                subject: String::new(),
+                user_agent: String::new(),
+                label: String::new(),
+            })
         };
         assert_ne!(key("a|b", "c", "").digest(), key("a", "b|c", "").digest());
         assert_eq!(key("a", "b", "x y").digest(), key("a", "b", "y x").digest());

@@ -149,7 +149,11 @@ impl Record {
     /// The scopes granted; those asked for where the server did not say.
     #[must_use]
     pub fn scopes(&self) -> &Scopes {
-        self.grant.token.scopes.as_ref().unwrap_or(&self.grant.key.scopes)
+        self.grant
+            .token
+            .scopes
+            .as_ref()
+            .unwrap_or(&self.grant.key.scopes())
     }
 
     /// Whether the server is known to take a refresh token once more that it has just replaced.

@@ -14,6 +14,7 @@ use crate::client::UnknownAuthentication;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::exchange::members::{Member, Members, as_text, as_texts};
 use crate::extras::Extras;
+use crate::key;
 use crate::{
     Authentication, Client, Endpoint, Issuer, Key, Origin, Quirks, Scopes, Secret, Timestamp, Token,
     TokenType,
@@ -118,28 +119,29 @@ fn read_record(members: &Members<'_>) -> Option<Record> {
 }
 
 fn write_key(key: &Key, json: &mut Object) {
-    json.text("issuer", &key.issuer);
-    json.text("client_id", &key.client_id);
-    json.filled("account", &key.account);
-    json.texts("scopes", key.scopes.iter());
-    json.filled("resource", &key.resource);
-    json.filled("subject", &key.subject);
-    json.filled("user_agent", &key.user_agent);
-    json.filled("label", &key.label);
+    json.text("issuer", key.issuer());
+    json.text("client_id", key.client_id());
+    json.filled("account", key.account());
+    json.texts("scopes", key.scopes().iter());
+    json.filled("resource", key.resource());
+    json.filled("subject", key.subject());
+    json.filled("user_agent", key.user_agent());
+    json.filled("label", key.label());
 }
 
-fn read_key(key: &Members<'_>) -> Option<Key> {
-    let or_empty = |name| Some(optional(key, name)?.unwrap_or_default().into_owned());
-    Some(Key {
-        issuer: text(key, "issuer")?.into_owned(),
-        client_id: text(key, "client_id")?.into_owned(),
+fn read_key(members: &Members<'_>) -> Option<Key> {
+    let or_empty = |name| Some(optional(members, name)?.unwrap_or_default().into_owned());
+    let parts = key::Parts {
+        issuer: text(members, "issuer")?.into_owned(),
+        client_id: text(members, "client_id")?.into_owned(),
         account: or_empty("account")?,
-        scopes: Scopes::try_from(texts(key.other("scopes"))?).ok()?,
+        scopes: Scopes::try_from(texts(members.other("scopes"))?).ok()?,
         resource: or_empty("resource")?,
         subject: or_empty("subject")?,
         user_agent: or_empty("user_agent")?,
         label: or_empty("label")?,
-    })
+    };
+    Some(parts.into())
 }
 
 fn write_client(client: &Client, json: &mut Object) {

@@ -61,6 +61,7 @@ impl<'a> Members<'a> {
     /// The members of an object that nobody but this library writes: within their values nothing is looked for.
     ///
     /// `None` for what is no object, and for one with a member twice.
+    #[inline(never)] // a record has five, and each copy of this takes a kilobyte
     pub(crate) fn of(object: &'a str) -> Option<Self> {
         let mut members = Self::default();
         members.fill(object, NESTED).ok()?;

@@ -260,11 +260,13 @@ fn number(members: &Members<'_>, name: &str) -> Option<u64> {
     members.other(name)?.get().parse().ok()
 }
 
+#[inline(never)] // called for each of a record's texts, as `optional` is
 fn text<'a>(members: &Members<'a>, name: &str) -> Option<Cow<'a, str>> {
     as_text(members.other(name)?)
 }
 
 /// `Some(None)` for one that is absent.
+#[inline(never)]
 #[expect(clippy::option_option, reason = "absent and unreadable differ")]
 fn optional<'a>(members: &Members<'a>, name: &str) -> Option<Option<Cow<'a, str>>> {
     match members.other(name) {

@@ -153,7 +153,7 @@ impl Record {
             .token
             .scopes
             .as_ref()
-            .unwrap_or(&self.grant.key.scopes())
+            .unwrap_or(self.grant.key.scopes())
     }
 
     /// Whether the server is known to take a refresh token once more that it has just replaced.

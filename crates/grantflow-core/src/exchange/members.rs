@@ -34,6 +34,9 @@ pub(crate) struct Members<'a> {
 /// The value of a member, `None` where it is absent.
 pub(crate) type Member<'a> = Option<&'a RawValue>;
 
+/// An object within another one, by its name there; `None` where it is absent.
+pub(crate) type Part<'a> = (&'static str, Option<Members<'a>>);
+
 /// The value of a member that is a text if it is anything.
 #[derive(Default)]
 pub(crate) enum Text<'a> {
@@ -64,12 +67,20 @@ impl<'a> Members<'a> {
     #[inline(never)] // a record has five, and each copy of this takes a kilobyte
     pub(crate) fn of(object: &'a str) -> Option<Self> {
         let mut members = Self::default();
-        members.fill(object, NESTED).ok()?;
+        members.fill(object, NESTED, &mut []).ok()?;
         Some(members)
     }
 
+    /// The same for one that has objects within: those that are named are read with it, and are not among its members.
+    pub(crate) fn with_parts(object: &'a str, parts: &mut [Part<'a>]) -> Option<Self> {
+        let mut members = Self::default();
+        members.fill(object, NESTED, parts).ok()?;
+        let mut read = parts.iter().filter_map(|(_, part)| part.as_ref());
+        read.all(|part| !part.repeats()).then_some(members)
+    }
+
     fn object(&mut self, text: &'a str, depth: usize) -> Result<(), ReplyProblem> {
-        self.fill(text, depth)?;
+        self.fill(text, depth, &mut [])?;
         for value in [self.expires_in, self.scope, self.error].into_iter().flatten() {
             sound(value, depth + 1)?;
         }
@@ -79,12 +90,16 @@ impl<'a> Members<'a> {
         Ok(())
     }
 
-    fn fill(&mut self, text: &'a str, depth: usize) -> Result<(), ReplyProblem> {
+    fn fill(&mut self, text: &'a str, depth: usize, parts: &mut [Part<'a>]) -> Result<(), ReplyProblem> {
         let mut json = serde_json::Deserializer::from_str(text);
-        let object = Object { members: self, depth };
+        let object = Object {
+            members: self,
+            depth,
+            parts,
+        };
         let read = object.deserialize(&mut json).and_then(|()| json.end());
         read.map_err(|error| not_json(&error))?;
-        if self.repeated || self.others_repeat() {
+        if self.repeats() {
             return Err(ReplyProblem::Repeated);
         }
         Ok(())
@@ -111,6 +126,10 @@ impl<'a> Members<'a> {
     /// The members without places of their own, in the order they came.
     pub(crate) fn others(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
         self.others.iter().map(|(name, value)| (&**name, *value))
+    }
+
+    fn repeats(&self) -> bool {
+        self.repeated || self.others_repeat()
     }
 
     fn others_repeat(&self) -> bool {
@@ -206,6 +225,7 @@ fn place(line: usize, column: usize) -> ReplyProblem {
 struct Object<'m, 'a> {
     members: &'m mut Members<'a>,
     depth: usize,
+    parts: &'m mut [Part<'a>],
 }
 
 impl<'de> DeserializeSeed<'de> for Object<'_, 'de> {
@@ -224,8 +244,21 @@ impl<'de> Visitor<'de> for Object<'_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { members, depth } = self;
+        let Self {
+            members,
+            depth,
+            parts,
+        } = self;
         while let Some(Name(name)) = map.next_key()? {
+            if let Some((_, part)) = parts.iter_mut().find(|(known, _)| *known == name) {
+                members.repeated |= part.is_some();
+                map.next_value_seed(Object {
+                    members: part.insert(Members::default()),
+                    depth,
+                    parts: &mut [],
+                })?;
+                continue;
+            }
             let text = match &*name {
                 _ if depth >= NESTED => None,
                 "access_token" => Some(&mut members.access_token),

@@ -119,10 +119,12 @@ fn r08_what_is_no_record_is_corrupt_and_a_newer_version_says_so() {
     let kind = |json: &str| Record::from_json(json).unwrap_err().kind();
     let newer = MINIMAL.replace("\"grantflow\": 1", "\"grantflow\": 2");
     assert_eq!(kind(&newer), StoreErrorKind::Newer);
-    assert_eq!(
-        kind(r#"{"grantflow": 2, "all": "different"}"#),
-        StoreErrorKind::Newer
-    );
+    for newer in [
+        r#"{"grantflow": 2, "all": "different"}"#,
+        r#"{"key": [], "grantflow": 2}"#,
+    ] {
+        assert_eq!(kind(newer), StoreErrorKind::Newer, "{newer}");
+    }
     assert_eq!(
         kind(&MINIMAL.replace("\"grantflow\": 1", "\"grantflow\": 0")),
         StoreErrorKind::Corrupt
@@ -162,6 +164,7 @@ fn r37_members_come_back_whatever_they_are_called_and_whatever_is_in_them() {
 fn r08_a_record_with_a_member_twice_is_corrupt() {
     for (member, twice) in [
         ("\"generation\": 1", "\"generation\": 1, \"generation\": 1"),
+        ("\"key\": {", "\"key\": {}, \"key\": {"),
         (
             "\"access_token\": \"AT\"",
             "\"access_token\": \"AT\", \"access_token\": \"AT\"",

@@ -22,17 +22,8 @@ use crate::{
 
 const VERSION: u64 = 1;
 
-/// The members of a record itself.
-const MEMBERS: [&str; 8] = [
-    "grantflow",
-    "generation",
-    "key",
-    "client",
-    "token",
-    "origins",
-    "provenance",
-    "refresh",
-];
+/// The members of a record that are no objects.
+const KNOWN: [&str; 3] = ["grantflow", "generation", "origins"];
 
 impl Record {
     /// The record as JSON, secrets included: for stores, and for nobody else.
@@ -76,31 +67,38 @@ impl Record {
     ///
     /// [`StoreErrorKind::Corrupt`] if it is no record, [`StoreErrorKind::Newer`] if it is one of a later version.
     pub fn from_json(json: &str) -> Result<Self, StoreError> {
-        let corrupt = || StoreError::new(StoreErrorKind::Corrupt);
-        let members = Members::of(json).ok_or_else(corrupt)?;
-        match number(&members, "grantflow") {
-            Some(VERSION) => read_record(&members).ok_or_else(corrupt),
-            None | Some(0) => Err(corrupt()),
-            Some(_) => Err(StoreError::new(StoreErrorKind::Newer)),
-        }
+        read_record(json).ok_or_else(|| {
+            // In a later version everything but this may have changed.
+            let version = Members::of(json).and_then(|members| number(&members, "grantflow"));
+            StoreError::new(match version {
+                Some(version) if version > VERSION => StoreErrorKind::Newer,
+                _ => StoreErrorKind::Corrupt,
+            })
+        })
     }
 }
 
 // All that follows gives `None` for what is not as it was written.
 
-fn read_record(members: &Members<'_>) -> Option<Record> {
+fn read_record(json: &str) -> Option<Record> {
+    let mut parts = ["key", "client", "token", "provenance", "refresh"].map(|name| (name, None));
+    let members = Members::with_parts(json, &mut parts)?;
+    let [key, client, token, provenance, refresh] = parts.map(|(_, part)| part);
+    if number(&members, "grantflow")? != VERSION {
+        return None;
+    }
     let origins = texts(members.other("origins"))?;
     let origins = origins.iter().map(|origin| Origin::new(origin).ok());
     let origins = origins.collect::<Option<Vec<_>>>()?;
-    let provenance = object(members, "provenance")?;
+    let provenance = provenance?;
     let mut unknown = Extras::default();
-    for (name, value) in members.others().filter(|(name, _)| !MEMBERS.contains(name)) {
+    for (name, value) in members.others().filter(|(name, _)| !KNOWN.contains(name)) {
         unknown.push(name, value);
     }
     let grant = Grant {
-        key: read_key(&object(members, "key")?)?,
-        client: read_client(&object(members, "client")?)?.with_origins(origins.clone()),
-        token: read_token(&object(members, "token")?)?,
+        key: read_key(&key?)?,
+        client: read_client(&client?)?.with_origins(origins.clone()),
+        token: read_token(&token?)?,
         provenance: Provenance {
             source: text(&provenance, "source")?.into_owned(),
             obtained_at: text(&provenance, "obtained_at")?.parse().ok()?,
@@ -110,9 +108,9 @@ fn read_record(members: &Members<'_>) -> Option<Record> {
     };
     Some(Record {
         grant: Arc::new(grant),
-        generation: number(members, "generation")?,
-        refresh: match members.other("refresh") {
-            Some(refresh) => read_refresh(&Members::of(refresh.get())?)?,
+        generation: number(&members, "generation")?,
+        refresh: match refresh {
+            Some(refresh) => read_refresh(&refresh)?,
             None => RefreshState::default(),
         },
     })
@@ -250,10 +248,6 @@ fn read_refresh(refresh: &Members<'_>) -> Option<RefreshState> {
         refused: optional(refresh, "refused")?.map(Cow::into_owned),
         revoked_at: time(refresh, "revoked_at")?,
     })
-}
-
-fn object<'a>(members: &Members<'a>, name: &str) -> Option<Members<'a>> {
-    Members::of(members.other(name)?.get())
 }
 
 fn number(members: &Members<'_>, name: &str) -> Option<u64> {

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use crate::error::{StoreError, StoreErrorKind, TransportError};
 use crate::step::Cancelled;
 use crate::{
-    AsyncHost, AsyncLocked, AsyncStore, AsyncTransport, EntropyError, Host, Key, Locked, Now, Request,
-    Response, SignError, Signature, SigningRequest, Store, Transport,
+    AsyncHost, AsyncLocked, AsyncStore, AsyncTransport, EntropyError, Host, Key, LoadError, Locked, Now,
+    Request, Response, SignError, Signature, SigningRequest, Source, Store, Transport,
 };
 
 /// A blocking transport and perhaps a store, for [`run`](crate::run).
@@ -60,6 +60,10 @@ impl Host for TransportHost<'_> {
     fn wait(&self, pause: Duration) -> Result<(), Cancelled> {
         self.transport.sleep(pause);
         Ok(())
+    }
+
+    fn load(&self, source: Source) -> Result<Vec<u8>, LoadError> {
+        self.transport.load(source)
     }
 
     fn sign(&self, request: SigningRequest) -> Result<Signature, SignError> {
@@ -125,6 +129,10 @@ impl AsyncHost for AsyncTransportHost<'_> {
     async fn wait(&self, pause: Duration) -> Result<(), Cancelled> {
         self.transport.sleep(pause).await;
         Ok(())
+    }
+
+    async fn load(&self, source: Source) -> Result<Vec<u8>, LoadError> {
+        self.transport.load(source).await
     }
 
     async fn sign(&self, request: SigningRequest) -> Result<Signature, SignError> {

@@ -198,6 +198,20 @@ pub enum LoadError {
     NotFound,
     /// It cannot be read.
     Unreadable,
+    /// It is larger than this host reads.
+    TooLarge,
+}
+
+/// As the rest of a sentence.
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "this host loads no files",
+            Self::NotFound => "there is no such file",
+            Self::Unreadable => "the file cannot be read",
+            Self::TooLarge => "the file is too large",
+        })
+    }
 }
 
 /// What to sign, and with which key.

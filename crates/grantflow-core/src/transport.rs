@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::error::TransportError;
-use crate::{EntropyError, Now, Request, Response, SignError, Signature, SigningRequest};
+use crate::{EntropyError, LoadError, Now, Request, Response, SignError, Signature, SigningRequest, Source};
 
 /// The largest body that is read: 1 MiB.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -69,6 +69,16 @@ pub trait Transport: Send + Sync {
     /// [`SignError`]; [`SignError::Refused`] by default.
     fn sign(&self, _request: SigningRequest) -> Result<Signature, SignError> {
         Err(SignError::Refused)
+    }
+
+    /// Reads a file that a flow names. By default refused: what may read the disk for flows wraps a transport, as
+    /// `grantflow::WithFiles` does, and nobody gets that without asking.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`]; [`LoadError::Refused`] by default.
+    fn load(&self, _source: Source) -> Result<Vec<u8>, LoadError> {
+        Err(LoadError::Refused)
     }
 
     /// Runs the job on a thread of its own.
@@ -151,6 +161,16 @@ pub trait AsyncTransport: Send + Sync {
     /// [`SignError`]; [`SignError::Refused`] by default.
     async fn sign(&self, _request: SigningRequest) -> Result<Signature, SignError> {
         Err(SignError::Refused)
+    }
+
+    /// Reads a file that a flow names. By default refused: what may read the disk for flows wraps a transport, as
+    /// `grantflow::WithFiles` does, and nobody gets that without asking.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`]; [`LoadError::Refused`] by default.
+    async fn load(&self, _source: Source) -> Result<Vec<u8>, LoadError> {
+        Err(LoadError::Refused)
     }
 
     /// Runs the task to its end, whoever drops what. By default refused: the caller then drives it itself.

@@ -25,8 +25,8 @@ use crate::error::TransportError;
 use crate::flow::Access;
 use crate::step::Cancelled;
 use crate::{
-    AsyncHost, AsyncLocked, AsyncStore, AsyncTransportHost, EntropyError, Error, Key, NotAuthorized, Now,
-    Request, Response, SignError, Signature, SigningRequest, StoreError,
+    AsyncHost, AsyncLocked, AsyncStore, AsyncTransportHost, EntropyError, Error, Key, LoadError,
+    NotAuthorized, Now, Request, Response, SignError, Signature, SigningRequest, StoreError,
 };
 
 /// A lock on its way: held when the flow that took it has ended without giving it back.
@@ -243,6 +243,10 @@ impl AsyncHost for FlightHost<'_> {
         self.credentials.shared.budget.spend();
         self.credentials.tell(Event::Retried { pause });
         self.host.wait(pause).await
+    }
+
+    async fn load(&self, source: crate::Source) -> Result<Vec<u8>, LoadError> {
+        self.host.load(source).await
     }
 
     async fn sign(&self, request: SigningRequest) -> Result<Signature, SignError> {

@@ -15,8 +15,8 @@ use async_trait::async_trait;
 use crate::error::TransportError;
 use crate::transport::{Task, Ticks};
 use crate::{
-    AsyncLocked, AsyncStore, AsyncTransport, Change, EntropyError, Key, Locked, Now, Protection, Record,
-    Request, Response, SignError, Signature, SigningRequest, Store, StoreError, Transport,
+    AsyncLocked, AsyncStore, AsyncTransport, Change, EntropyError, Key, LoadError, Locked, Now, Protection,
+    Record, Request, Response, SignError, Signature, SigningRequest, Source, Store, StoreError, Transport,
 };
 
 /// What blocks, behind a face that does not look like it.
@@ -40,6 +40,10 @@ impl AsyncTransport for Parked<dyn Transport> {
 
     async fn sign(&self, request: SigningRequest) -> Result<Signature, SignError> {
         self.0.sign(request)
+    }
+
+    async fn load(&self, source: Source) -> Result<Vec<u8>, LoadError> {
+        self.0.load(source)
     }
 
     /// On a thread of its own, which nobody can drop.

@@ -116,11 +116,6 @@ impl fmt::Display for InvalidClientSecrets {
             }
             ClientSecretsProblem::Repeated(property) => write!(f, "property {property:?} is there twice"),
             ClientSecretsProblem::Unreadable { path, why } => {
-                let why = match why {
-                    LoadError::Refused => "this host loads no files",
-                    LoadError::NotFound => "there is no such file",
-                    LoadError::Unreadable => "the file cannot be read",
-                };
                 write!(f, "{}: {why}", path.display())
             }
         }

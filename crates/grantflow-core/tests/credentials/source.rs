@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use grantflow_core::flow::{ClientCredentials, TokenSource};
 use grantflow_core::transport::{Job, Ticks};
 use grantflow_core::{
-    AsyncTransport, Client, Credentials, Cx, EntropyError, Error, Key, Next, NotAuthorized, Now, Request,
-    Response, SignError, Signature, SigningRequest, Step, Store as _, Token, Transport, TransportError,
-    TransportHost, blocking, run,
+    AsyncTransport, AsyncTransportHost, Client, Credentials, Cx, EntropyError, Error, Key, LoadError, Next,
+    NotAuthorized, Now, Request, Response, SignError, Signature, SigningRequest, Source, Step, Store as _,
+    Token, Transport, TransportError, TransportHost, blocking, drive, run,
 };
 use grantflow_store::{MemoryStore, OnThread};
 
@@ -181,6 +181,10 @@ impl Transport for WithKey {
     fn sign(&self, request: SigningRequest) -> Result<Signature, SignError> {
         signature(&request)
     }
+    fn load(&self, source: Source) -> Result<Vec<u8>, LoadError> {
+        assert_eq!(source, Source::File("/run/token".into()));
+        Ok(b"subject".to_vec())
+    }
     fn now(&self) -> Now {
         Transport::now(&self.0)
     }
@@ -202,6 +206,9 @@ impl AsyncTransport for WithKey {
     }
     async fn sign(&self, request: SigningRequest) -> Result<Signature, SignError> {
         signature(&request)
+    }
+    async fn load(&self, source: Source) -> Result<Vec<u8>, LoadError> {
+        Transport::load(self, source)
     }
     fn now(&self) -> Now {
         AsyncTransport::now(&self.0)
@@ -242,4 +249,55 @@ fn a_source_whose_key_lives_elsewhere_is_signed_for_by_the_transport() {
         assert!(matches!(error, Error::NotSigned(SignError::Refused)), "{error}");
     }
     assert_eq!(world.refreshes(), 3);
+}
+
+/// A source that reads a file first.
+#[derive(Debug)]
+struct Loaded(ClientCredentials);
+
+impl TokenSource for Loaded {
+    fn token(&self) -> Step<Token> {
+        let then = self.0.clone();
+        let next = move |file: Result<Vec<u8>, LoadError>, _: &mut Cx<'_>| match file {
+            Ok(file) if file == b"subject" => Ok(then.token()),
+            _ => Err(Error::Unsupported("read the file")),
+        };
+        Step::Load(Source::File("/run/token".into()), Next::new(next))
+    }
+
+    fn key(&self) -> &Key {
+        self.0.key()
+    }
+
+    fn client(&self) -> &Client {
+        self.0.client()
+    }
+
+    fn name(&self) -> &str {
+        "loaded"
+    }
+}
+
+#[test]
+fn a_source_with_a_file_reads_it_through_the_transport_and_only_if_that_reads_files() {
+    let world = World::default();
+    let credentials = blocking::Credentials::from_source(Loaded(source()), WithKey(world.clone()));
+    assert_eq!(shown(&credentials.header().unwrap()), "Bearer AT2");
+    let handle = Credentials::from_source(Loaded(source()), WithKey(world.clone()));
+    assert_eq!(shown(&block_on(handle.header()).unwrap()), "Bearer AT3");
+    let transport = WithKey(world.clone());
+    let host = TransportHost::new(&transport);
+    assert!(run(Loaded(source()).token(), &host).is_ok());
+    let host = AsyncTransportHost::new(&transport);
+    assert!(block_on(drive(Loaded(source()).token(), &host)).is_ok());
+
+    let credentials = blocking::Credentials::from_source(Loaded(source()), world.clone());
+    let handle = Credentials::from_source(Loaded(source()), world.clone());
+    for error in [
+        credentials.header().unwrap_err(),
+        block_on(handle.header()).unwrap_err(),
+    ] {
+        assert!(matches!(error, Error::Unsupported("read the file")), "{error}");
+    }
+    assert_eq!(world.refreshes(), 4);
 }

@@ -4,6 +4,7 @@
 //! It stands here and not in an adapter, since both adapters need the same clocks and since an author of a transport
 //! should write `send` and nothing else.
 
+mod near;
 mod proxy;
 
 use std::future::Future;
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+pub use near::{connect_timeout, never_by_proxy};
 pub use proxy::Proxies;
 
 use crate::transport::{Job, Ticks};

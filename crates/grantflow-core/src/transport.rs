@@ -4,7 +4,7 @@
 //! default bodies of the other methods. Without that feature the core touches no world, and an author brings it all.
 //!
 //! A transport follows no redirect, caps a body at [`MAX_BODY`], bounds every request in time ([`CONNECT_TIMEOUT`],
-//! [`REQUEST_TIMEOUT`]), never sends a POST twice, and translates errors truthfully: the public suite `transport_conformance!`.
+//! [`REQUEST_TIMEOUT`], [`TimeLimit`]), never sends a POST twice, and translates errors truthfully: the public suite `transport_conformance!`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,6 +23,37 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a request may take as a whole, by default.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a connection to a metadata server may take: it is on this machine's link, or nowhere.
+pub const METADATA_CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a request may take as a whole, where a flow allows it less than its transport does: an extension of the request.
+///
+/// A transport that does not know it keeps its own limit.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use grantflow_core::transport::{REQUEST_TIMEOUT, TimeLimit};
+/// use grantflow_core::{Body, Request};
+///
+/// let mut request = Request::new(Body::empty());
+/// request.extensions_mut().insert(TimeLimit(Duration::from_secs(3)));
+/// assert_eq!(TimeLimit::of(&request, REQUEST_TIMEOUT), Duration::from_secs(3));
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "a time, and flows have to build it")]
+pub struct TimeLimit(pub Duration);
+
+impl TimeLimit {
+    /// What the request allows of the usual time.
+    #[must_use]
+    pub fn of(request: &Request, usual: Duration) -> Duration {
+        let limit = request.extensions().get::<Self>();
+        limit.map_or(usual, |limit| limit.0.min(usual))
+    }
+}
 
 /// Work for a thread of its own.
 pub type Job = Box<dyn FnOnce() + Send>;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grantflow_core::native::Proxies;
-use grantflow_core::transport::{CONNECT_TIMEOUT, REQUEST_TIMEOUT};
+use grantflow_core::transport::{CONNECT_TIMEOUT, METADATA_CONNECT_TIMEOUT, REQUEST_TIMEOUT};
 use grantflow_core::{Error, TransportError, TransportErrorKind};
 use reqwest::{Client, ClientBuilder, Proxy, Url, redirect, retry};
 use rustls::pki_types::CertificateDer;
@@ -34,7 +34,9 @@ use crate::error::because;
 /// # Ok::<(), grantflow_core::Error>(())
 /// ```
 pub fn client() -> Result<Client, Error> {
-    ReqwestTransport::builder().base()?.build().map_err(refused)
+    let builder = ReqwestTransport::builder();
+    let tls = builder.tls()?;
+    builder.base(tls, builder.connect)?.build().map_err(refused)
 }
 
 /// The settings of a [`ReqwestTransport`].
@@ -90,8 +92,26 @@ impl Builder {
     /// [`Error::Transport`] of kind [`Tls`](TransportErrorKind::Tls) if the CA file cannot be read or holds no certificate, or
     /// if the system has none; [`Error::InvalidInput`] if the environment names a proxy that cannot be used.
     pub fn build(self) -> Result<ReqwestTransport, Error> {
+        let tls = self.tls()?;
+        let client = self.safe(tls.clone(), self.connect)?;
+        let near = self.safe(tls, self.connect.min(METADATA_CONNECT_TIMEOUT))?;
+        Ok(ReqwestTransport::from_safe(client, near, &self))
+    }
+
+    /// How long a connection may take.
+    pub(crate) fn connect_limit(&self) -> Duration {
+        self.connect
+    }
+
+    /// How long a request may take.
+    pub(crate) fn limit(&self) -> Duration {
+        self.total
+    }
+
+    /// A client that follows no redirect and reads a body as it comes.
+    fn safe(&self, tls: ClientConfig, connect: Duration) -> Result<Client, Error> {
         let client = self
-            .base()?
+            .base(tls, connect)?
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .referer(false)
@@ -101,14 +121,14 @@ impl Builder {
             .no_zstd()
             .no_deflate()
             .build();
-        Ok(ReqwestTransport::from_safe(client.map_err(refused)?, self.total))
+        client.map_err(refused)
     }
 
-    fn base(&self) -> Result<ClientBuilder, Error> {
+    fn base(&self, tls: ClientConfig, connect: Duration) -> Result<ClientBuilder, Error> {
         let builder = Client::builder()
-            .tls_backend_preconfigured(self.tls()?)
+            .tls_backend_preconfigured(tls)
             .http1_only()
-            .connect_timeout(self.connect)
+            .connect_timeout(connect)
             .user_agent(concat!("grantflow-reqwest/", env!("CARGO_PKG_VERSION")))
             .no_proxy();
         if self.no_proxy {

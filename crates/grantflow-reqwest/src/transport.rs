@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use grantflow_core::transport::{MAX_BODY, Task};
+use grantflow_core::native::connect_timeout;
+use grantflow_core::transport::{MAX_BODY, Task, TimeLimit};
 use grantflow_core::{AsyncTransport, Body, Error, Request, Response, TransportError, TransportErrorKind};
 use reqwest::header::{CONTENT_LENGTH, HeaderValue};
 use reqwest::{Client, Method};
@@ -38,7 +39,10 @@ use crate::error::{because, classify};
 #[derive(Clone, Debug)]
 pub struct ReqwestTransport {
     client: Client,
+    /// For what is on the link of this machine: it has less time to be connected to, which reqwest has for a client, not a request.
+    near: Client,
     limit: Duration,
+    connect: Duration,
 }
 
 impl ReqwestTransport {
@@ -56,9 +60,14 @@ impl ReqwestTransport {
         Builder::new()
     }
 
-    /// The client has no limit of its own for a whole request.
-    pub(crate) const fn from_safe(client: Client, limit: Duration) -> Self {
-        Self { client, limit }
+    /// The clients have no limit of their own for a whole request.
+    pub(crate) fn from_safe(client: Client, near: Client, settings: &Builder) -> Self {
+        Self {
+            client,
+            near,
+            limit: settings.limit(),
+            connect: settings.connect_limit(),
+        }
     }
 }
 
@@ -75,10 +84,13 @@ impl AsyncTransport for ReqwestTransport {
             let headers = request.headers_mut();
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
+        let limit = TimeLimit::of(&request, self.limit);
+        let is_near = connect_timeout(request.uri(), self.connect) < self.connect;
+        let client = if is_near { &self.near } else { &self.client };
         let request = request.map(|body| reqwest::Body::from(Bytes::from_owner(Sent(body))));
         let request = reqwest::Request::try_from(request).map_err(classify)?;
-        within(self.limit, async {
-            let reply = self.client.execute(request).await.map_err(classify)?;
+        within(limit, async {
+            let reply = client.execute(request).await.map_err(classify)?;
             whole(reply).await
         })
         .await

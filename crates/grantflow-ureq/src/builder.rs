@@ -84,6 +84,11 @@ impl Builder {
         self.total
     }
 
+    /// How long a connection may take.
+    pub(crate) fn connect_limit(&self) -> Duration {
+        self.connect
+    }
+
     /// What ureq is told.
     pub(crate) fn config(&self, roots: &RootCerts, proxy: Option<ureq::Proxy>) -> Config {
         let ring = Arc::new(rustls::crypto::ring::default_provider());

@@ -47,7 +47,7 @@ impl<T> Late<T> {
         };
         let left = end.saturating_duration_since(Instant::now());
         (!left.is_zero()).then(|| NextTimeout {
-            after: left.into(),
+            after: timeout.after.min(left.into()),
             ..timeout
         })
     }

@@ -2,9 +2,10 @@
 
 use std::io::Read;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use grantflow_core::native::Proxies;
-use grantflow_core::transport::MAX_BODY;
+use grantflow_core::native::{self, Proxies};
+use grantflow_core::transport::{MAX_BODY, TimeLimit};
 use grantflow_core::{Body, Error, Request, Response, Secret, Transport, TransportError, TransportErrorKind};
 use ureq::http::{Method, Uri};
 use ureq::tls::RootCerts;
@@ -90,6 +91,18 @@ impl Agents {
         Ok(slot.get_or_init(|| agent))
     }
 
+    /// Less than the usual time, for what is near or for a flow that says so.
+    fn limits(&self, request: &Request) -> Limits {
+        let usual = self.config.connect_limit();
+        let connect = native::connect_timeout(request.uri(), usual);
+        let total = TimeLimit::of(request, self.config.limit());
+        let total = (total < self.config.limit()).then_some(total);
+        if connect == usual && total.is_none() {
+            return Limits::Usual;
+        }
+        Limits::Less { connect, total }
+    }
+
     fn proxied(&self, proxy: &Secret) -> Result<Agent, TransportError> {
         let proxy = ureq::Proxy::new(proxy.expose()).map_err(|e| classify(e).before_sending())?;
         let limit = self.config.limit();
@@ -100,15 +113,31 @@ impl Agents {
     }
 }
 
+/// How long a request may take.
+#[derive(Clone, Copy)]
+enum Limits {
+    /// As long as the agent has it.
+    Usual,
+    Less {
+        connect: Duration,
+        total: Option<Duration>,
+    },
+}
+
 impl Transport for UreqTransport {
     fn send(&self, request: Request) -> Result<Response, TransportError> {
         let agent = self.0.agent(request.uri())?;
+        let limits = self.0.limits(&request);
         let (parts, body) = request.into_parts();
         let takes_body = [Method::POST, Method::PUT, Method::PATCH].contains(&parts.method);
         if body.is_empty() && !takes_body {
-            exchange(agent, ureq::http::Request::from_parts(parts, ()))
+            exchange(agent, ureq::http::Request::from_parts(parts, ()), limits)
         } else {
-            exchange(agent, ureq::http::Request::from_parts(parts, body.as_bytes()))
+            exchange(
+                agent,
+                ureq::http::Request::from_parts(parts, body.as_bytes()),
+                limits,
+            )
         }
     }
 }
@@ -116,7 +145,18 @@ impl Transport for UreqTransport {
 fn exchange(
     agent: &Agent,
     request: ureq::http::Request<impl AsSendBody>,
+    limits: Limits,
 ) -> Result<Response, TransportError> {
+    let request = match limits {
+        Limits::Usual => request,
+        Limits::Less { connect, total } => {
+            let request = agent.configure_request(request);
+            let request = request
+                .timeout_resolve(Some(connect))
+                .timeout_connect(Some(connect));
+            request.timeout_global(total).build()
+        }
+    };
     let (mut parts, body) = agent.run(request).map_err(classify)?.into_parts();
     parts.extensions.clear();
     let too_large = || because(TransportErrorKind::Other, "the reply is larger than 1 MiB");

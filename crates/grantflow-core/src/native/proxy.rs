@@ -7,13 +7,14 @@ use std::net::IpAddr;
 
 use http::Uri;
 
+use super::near::never_by_proxy;
 use crate::Secret;
 use crate::error::InvalidInput;
 
 /// The proxies of this process's environment, and where requests go past them.
 ///
 /// - `https` requests take `HTTPS_PROXY`, `http` requests `HTTP_PROXY`, both else `ALL_PROXY`; lower case counts too.
-/// - A literal loopback or link-local address and `localhost` never take a proxy.
+/// - A literal loopback or link-local address, `localhost` and Google's metadata server by its names never take a proxy.
 /// - `NO_PROXY` lists names (with their subdomains), addresses, networks such as `10.0.0.0/8`, each with a port if need be, or `*`.
 /// - Under CGI (`REQUEST_METHOD` is set) `HTTP_PROXY` is ignored: there the client's `Proxy` header sets it.
 ///
@@ -51,7 +52,7 @@ impl Proxies {
         };
         let host = uri.host()?.trim_matches(['[', ']']).to_ascii_lowercase();
         let port = uri.port_u16().unwrap_or(default_port);
-        let direct = stays_here(&host) || self.direct.iter().any(|entry| entry.covers(&host, port));
+        let direct = never_by_proxy(uri) || self.direct.iter().any(|entry| entry.covers(&host, port));
         (!direct).then_some(proxy)
     }
 
@@ -116,15 +117,6 @@ fn usable(address: &str) -> bool {
     !address.contains('#')
         && !authority.host().is_empty()
         && (port == Some("") || authority.port_u16().is_some())
-}
-
-/// Whether the host can only be this machine or its link, which a proxy elsewhere would mistake for its own.
-fn stays_here(host: &str) -> bool {
-    match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_link_local(),
-        Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unicast_link_local(),
-        Err(_) => host == "localhost",
-    }
 }
 
 #[derive(Clone, Debug)]
@@ -253,11 +245,17 @@ mod tests {
             "LOCALHOST",
             "169.254.169.254",
             "[fe80::1]",
+            "metadata.google.internal",
+            "Metadata.Goog:80",
+            "[fd20:ce::254]",
         ] {
             let uri = format!("http://{host}/");
             assert_eq!(proxy(&[("ALL_PROXY", "p:1")], &uri), None, "{host}");
         }
-        assert!(proxy(&[("ALL_PROXY", "p:1")], "http://127.0.0.1.example.com/").is_some());
+        for elsewhere in ["127.0.0.1.example.com", "metadata.google.internal.example"] {
+            let uri = format!("http://{elsewhere}/");
+            assert!(proxy(&[("ALL_PROXY", "p:1")], &uri).is_some(), "{elsewhere}");
+        }
     }
 
     #[test]

@@ -17,7 +17,8 @@ use reqwest_middleware::Next;
 
 /// Credentials that can authorize a client of `reqwest-middleware`.
 pub trait Authorize {
-    /// A middleware that adds the `Authorization` header to requests for the allowed origins and to no others.
+    /// A middleware that adds the `Authorization` header, and what [belongs to it](Credentials::api_headers), to requests for the
+    /// allowed origins and to no others.
     ///
     /// On 401 the token is refreshed, and a request whose body is in memory is sent again, once; after that the 401 is the
     /// caller's. A stream is not sent again, but its 401 has the token refreshed for the next request. Redirects are reqwest's
@@ -70,6 +71,7 @@ impl reqwest_middleware::Middleware for Middleware {
             Err(error) => return Err(other(error)),
         }
         let header = self.0.header().await.map_err(other)?;
+        self.0.add_api_headers(request.headers_mut());
         let again = request.try_clone();
         authorize(&mut request, &header);
         let reply = next.clone().run(request, extensions).await?;

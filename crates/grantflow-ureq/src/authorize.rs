@@ -10,13 +10,13 @@
 //! ```
 
 use std::io::Read;
-use std::net::IpAddr;
 
 use grantflow_core::blocking::Credentials;
 use grantflow_core::error::InvalidInput;
+use grantflow_core::native::never_by_proxy;
 use grantflow_core::{Body, Error};
 use ureq::config::{Config, RedirectAuthHeaders};
-use ureq::http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, request};
+use ureq::http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
 use ureq::middleware::MiddlewareNext;
 use ureq::{Agent, AsSendBody, SendBody};
 
@@ -156,6 +156,7 @@ impl Middleware {
         header: &HeaderValue,
     ) -> Result<Response<ureq::Body>, ureq::Error> {
         let mut request = Request::from_parts(parts.clone(), body);
+        self.credentials.add_api_headers(request.headers_mut());
         request
             .headers_mut()
             .insert(header::AUTHORIZATION, header.clone());
@@ -234,14 +235,6 @@ impl ureq::middleware::Middleware for Middleware {
             self.send_again(&parts, start.as_bytes(), &header)
         }
     }
-}
-
-/// As for requests of flows ([`Proxies`](grantflow_core::native::Proxies)): what is on this machine is not asked for elsewhere.
-fn never_by_proxy(uri: &Uri) -> bool {
-    let host = uri.host().unwrap_or_default();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.eq_ignore_ascii_case("localhost")
-        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn is_401(reply: &Result<Response<ureq::Body>, ureq::Error>) -> bool {

@@ -18,6 +18,8 @@ pub use id_token_check::IdTokenCheck;
 pub use quirks::Quirks;
 pub use secrets_file::ClientType;
 
+use http::{HeaderName, HeaderValue};
+
 use crate::error::InvalidInput;
 use crate::{Endpoint, Error, Issuer, Origin, Secret};
 
@@ -51,6 +53,7 @@ struct Registration {
     redirect_uris: Vec<String>,
     parameters: Vec<(String, String)>,
     origins: Vec<Origin>,
+    api_headers: Vec<(HeaderName, HeaderValue)>,
     quirks: Quirks,
     client_type: Option<ClientType>,
     id_token_check: Option<Arc<dyn IdTokenCheck>>,
@@ -73,6 +76,7 @@ impl Client {
             redirect_uris: Vec::new(),
             parameters: Vec::new(),
             origins: Vec::new(),
+            api_headers: Vec::new(),
             quirks: Quirks::default(),
             client_type: None,
             id_token_check: None,
@@ -166,6 +170,18 @@ impl Client {
     #[must_use]
     pub fn with_origins(mut self, origins: impl IntoIterator<Item = Origin>) -> Self {
         self.facts().origins = origins.into_iter().collect();
+        self
+    }
+
+    /// A header that calls with the tokens of this client carry beside `Authorization`, such as Google's `x-goog-user-project`; it
+    /// replaces one of the same name.
+    ///
+    /// It is a part of the program, not of a record: a client that is read from a store has none.
+    #[must_use]
+    pub fn with_api_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        let headers = &mut self.facts().api_headers;
+        headers.retain(|(known, _)| *known != name);
+        headers.push((name, value));
         self
     }
 
@@ -289,6 +305,12 @@ impl Client {
     #[must_use]
     pub fn origins(&self) -> &[Origin] {
         &self.0.origins
+    }
+
+    /// What calls with the tokens of this client carry beside `Authorization`.
+    #[must_use]
+    pub fn api_headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.0.api_headers
     }
 
     /// The kind of application the client was registered as, where a `client_secrets.json` says it.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 
 use super::background::{self, KeepFresh};
 use super::observer::{Event, Observed, Observer};
@@ -271,6 +271,28 @@ impl Credentials {
         Ok(self.origins.iter().cloned().chain(of_record).collect())
     }
 
+    /// What a request to an allowed origin carries beside the `Authorization` header, such as the project that it is counted to:
+    /// that of the source's [client](crate::Client::with_api_header). A header that the request has already is its own.
+    pub fn add_api_headers(&self, headers: &mut HeaderMap) {
+        for (name, value) in self.api_headers() {
+            if !headers.contains_key(name) {
+                headers.insert(name.clone(), value.clone());
+            }
+        }
+    }
+
+    /// The headers that [`add_api_headers`](Self::add_api_headers) adds.
+    #[must_use]
+    pub fn api_headers(&self) -> &[(HeaderName, HeaderValue)] {
+        match &*self.source {
+            Source::Stored {
+                renewed_by: Some(source),
+                ..
+            } => source.client().api_headers(),
+            Source::Stored { .. } | Source::Bare(_) => &[],
+        }
+    }
+
     /// Whether the token may be sent to `uri`.
     ///
     /// # Errors
@@ -318,6 +340,7 @@ impl Credentials {
     pub async fn authorized(&self, mut request: Request) -> Result<Response, Error> {
         self.allows(request.uri()).await?;
         let token = self.header().await?;
+        self.add_api_headers(request.headers_mut());
         request.headers_mut().insert(header::AUTHORIZATION, token.clone());
         let reply = self.transport.send(request.clone()).await?;
         if reply.status() != StatusCode::UNAUTHORIZED {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use super::observer::Observer;
 use super::parked::{Parked, block_on, block_on_at_most};
@@ -203,6 +203,18 @@ impl Credentials {
     /// As [`record`](Self::record), unless the handle has origins of its own.
     pub fn origins(&self) -> Result<Vec<Origin>, Error> {
         block_on(self.handle.origins())
+    }
+
+    /// What a request to an allowed origin carries beside the `Authorization` header, such as the project that it is counted to:
+    /// that of the source's [client](crate::Client::with_api_header). A header that the request has already is its own.
+    pub fn add_api_headers(&self, headers: &mut HeaderMap) {
+        self.handle.add_api_headers(headers);
+    }
+
+    /// The headers that [`add_api_headers`](Self::add_api_headers) adds.
+    #[must_use]
+    pub fn api_headers(&self) -> &[(HeaderName, HeaderValue)] {
+        self.handle.api_headers()
     }
 
     /// Whether the token may be sent to `uri`.

@@ -63,4 +63,6 @@ pub use date::NumericDate;
 pub use error::{BadKey, Error, Refusal};
 pub use jws::{Header, Jws, MAX_TOKEN_LENGTH, SignatureDue, Signer, Signing, VerifiedJws};
 pub use key::{KeySet, SigningKey, VerifyingKey};
-pub use verification::{Expected, SkipAudienceCheck, SkipIssuerCheck, Verification, VerifiedClaims};
+pub use verification::{
+    Expected, SkipAudienceCheck, SkipIssuerCheck, Verification, VerifiedClaims, unverified_expiry,
+};

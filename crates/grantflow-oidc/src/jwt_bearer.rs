@@ -57,6 +57,14 @@ pub struct JwtBearer {
     scope_in: ScopeIn,
     claims: Vec<(String, Value)>,
     token_type: bool,
+    answered: Answered,
+}
+
+/// What the server gives for an assertion.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Answered {
+    AccessToken,
+    IdToken,
 }
 
 /// Where the scopes of an assertion stand.
@@ -95,6 +103,7 @@ impl JwtBearer {
             scope_in: ScopeIn::Request,
             claims: Vec::new(),
             token_type: false,
+            answered: Answered::AccessToken,
         })
     }
 
@@ -145,6 +154,14 @@ impl JwtBearer {
     #[must_use]
     pub fn with_token_type(mut self) -> Self {
         self.token_type = true;
+        self
+    }
+
+    /// For a server that answers with an ID token alone, as Google's does to the claim `target_audience`: that is then the token
+    /// ([`presented`](crate::presented)).
+    #[must_use]
+    pub fn answered_by_id_token(mut self) -> Self {
+        self.answered = Answered::IdToken;
         self
     }
 
@@ -282,7 +299,11 @@ impl JwtBearer {
         let http = request.to_http(cx)?;
         let next = move |reply: Result<Response, TransportError>, cx: &mut Cx<'_>| {
             let reply = reply?;
-            match request.parse(&reply, cx) {
+            let read = match self.answered {
+                Answered::AccessToken => request.parse(&reply, cx),
+                Answered::IdToken => crate::bearer::reply(&request, &reply, cx),
+            };
+            match read {
                 Ok(token) => Ok(Step::Done(token)),
                 Err(error) => match self.servers_time(&error, &reply, now) {
                     Some(theirs) if which == Try::First => self.ask(theirs, Try::WithServersTime),

@@ -7,6 +7,7 @@
 //! - [`IdTokenVerification`]: ID tokens, proven or refused ([OpenID Connect Core section 3.1.3.7]); [`VerifiedIdToken`] comes
 //!   from it alone
 //! - [`IdTokenVerifier`]: the same with keys that are fetched and kept in a [`KeyCache`]
+//! - [`presented`]: an ID token that goes where an access token would
 //! - [`exchange`] and [`refresh`]: no token without its ID token proven ([OpenID Connect Core section 3.1.3.5])
 //!
 //! # Out of scope
@@ -19,6 +20,7 @@
 //! [OpenID Connect Core section 3.1.3.5]: https://openid.net/specs/openid-connect-core-1_0.html#TokenResponseValidation
 //! [OpenID Connect Core section 3.1.3.7]: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
 
+mod bearer;
 mod client_assertion;
 mod id_token;
 mod jwt_bearer;
@@ -26,6 +28,7 @@ mod keys;
 mod login;
 mod signed;
 
+pub use bearer::presented;
 pub use client_assertion::{AudienceIsTokenEndpoint, ClientSecretJwt, PrivateKeyJwt};
 pub use id_token::{
     AnyTenant, IdTokenVerification, IdTokenVerifier, IssuerTemplate, Occasion, Tenants, VerifiedIdToken,

@@ -10,6 +10,7 @@
 
 mod claims;
 mod expected;
+mod unverified;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use serde_json::{Map, Value};
 
 pub use claims::VerifiedClaims;
 pub use expected::{Expected, SkipAudienceCheck, SkipIssuerCheck};
+pub use unverified::unverified_expiry;
 
 use crate::error::Refusal;
 use crate::{Algorithm, Error, KeySet, NumericDate, json};

@@ -3,14 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use grantflow_core::{Client, Endpoint, Error, Issuer, Origin, Scopes};
+use grantflow_core::{Client, Endpoint, Error, Scopes};
 use grantflow_jwt::{Algorithm, Signer, SigningKey};
 use grantflow_oidc::refused;
 use serde::Deserialize;
 
+use crate::id_token::ServiceAccountIdToken;
+use crate::quota::QuotaProject;
 use crate::self_signed::SelfSigned;
 use crate::service_account::ServiceAccount;
-use crate::trust::{GOOGLE, TrustedEndpoints, problem};
+use crate::trust::{self, GOOGLE, KEY_FILE, TrustedEndpoints, problem};
 
 /// The key of a service account, and what its file says of it. The key is read once and never printed.
 ///
@@ -85,17 +87,32 @@ impl ServiceAccountKey {
         let present = |value: Option<String>| value.filter(|value| !value.is_empty());
         let email = present(file.client_email).ok_or(problem("has no client_email"))?;
         let pem = present(file.private_key).ok_or(problem("has no private_key"))?;
-        let universe = trusted.universe(file.universe_domain.as_deref())?;
-        let endpoint = trusted.token_endpoint(file.token_uri.as_deref(), &universe)?;
+        let universe = trusted.universe(file.universe_domain.as_deref(), KEY_FILE)?;
+        let endpoint = trusted.token_endpoint(file.token_uri.as_deref(), &universe, KEY_FILE)?;
         let mut key = SigningKey::from_pem(&pem).map_err(refused)?;
         if let Some(key_id) = present(file.private_key_id) {
             key = key.with_key_id(key_id);
         }
-        Ok(Self {
+        let key = Self {
             project_id: present(file.project_id),
-            quota_project: present(file.quota_project_id),
             ..Self::of(email, key, endpoint, universe)?
-        })
+        };
+        match present(file.quota_project_id) {
+            Some(project) => key.with_quota_project(project),
+            None => Ok(key),
+        }
+    }
+
+    /// Counts calls to this project, whatever the file says: they then carry the header `x-goog-user-project`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if no header can have it.
+    pub fn with_quota_project(mut self, project: impl Into<String>) -> Result<Self, Error> {
+        let project = QuotaProject::new(project)?;
+        self.client = project.on(self.client);
+        self.quota_project = Some(project.into_inner());
+        Ok(self)
     }
 
     /// The key of the account with this address, from elsewhere than a key file, such as a PKCS #12 file turned into PEM.
@@ -108,7 +125,7 @@ impl ServiceAccountKey {
         Self::of(
             email.into(),
             key,
-            trusted.token_endpoint(None, GOOGLE)?,
+            trusted.token_endpoint(None, GOOGLE, KEY_FILE)?,
             GOOGLE.to_owned(),
         )
     }
@@ -126,12 +143,8 @@ impl ServiceAccountKey {
         }
         let key = Arc::new(key);
         let signer = Signer::local(Arc::clone(&key), Algorithm::Rs256).map_err(refused)?;
-        let mut client = Client::new(&*email, endpoint)
-            .with_revocation_endpoint(Endpoint::new(format!("https://oauth2.{universe}/revoke"))?)
-            .with_origins([Origin::new(&format!("https://*.{universe}"))?]);
-        if universe == GOOGLE && client.token_endpoint().as_str().starts_with("https://") {
-            client = client.with_issuer(Issuer::new("https://accounts.google.com")?);
-        }
+        let client = trust::client(&email, endpoint, &universe)?
+            .with_revocation_endpoint(Endpoint::new(format!("https://oauth2.{universe}/revoke"))?);
         Ok(Self {
             email,
             signer,
@@ -160,6 +173,27 @@ impl ServiceAccountKey {
     #[must_use]
     pub fn with_audience(&self, audience: impl Into<String>) -> SelfSigned {
         SelfSigned::new(self, audience.into())
+    }
+
+    /// ID tokens for a service behind Cloud Run, Identity-Aware Proxy or the like: `audience` is its address, or its client id
+    /// ([the guide](https://cloud.google.com/docs/authentication/get-id-token)).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if JSON cannot write the audience, which it can.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use grantflow_google::ServiceAccountKey;
+    /// let key = ServiceAccountKey::from_json(&std::fs::read_to_string("key.json")?)?;
+    /// let source = key.id_token("https://service-1234.run.app")?;
+    /// // let credentials = Credentials::from_source(source, transport);
+    /// # let _ = source;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn id_token(&self, audience: impl Into<String>) -> Result<ServiceAccountIdToken, Error> {
+        ServiceAccountIdToken::new(self, audience.into())
     }
 
     /// Signs bytes with RS256, as Cloud Storage's signed addresses want it; the name of the key comes with the signature.

@@ -1,7 +1,8 @@
-//! Which addresses in a key file are obeyed (threat T38): a file from elsewhere must not say where assertions are sent.
+//! Which addresses in a file of credentials are obeyed (threat T38): a file from elsewhere must not say where assertions and refresh
+//! tokens are sent.
 
 use grantflow_core::error::InvalidInput;
-use grantflow_core::{Endpoint, Error};
+use grantflow_core::{Client, Endpoint, Error, Issuer, Origin};
 
 /// The universe of most projects.
 pub(crate) const GOOGLE: &str = "googleapis.com";
@@ -14,7 +15,7 @@ const GOOGLES: [&str; 4] = [
     "https://www.googleapis.com/oauth2/v3/token",
 ];
 
-/// The token endpoints that a key file may name; without any of one's own, Google's.
+/// The token endpoints that a file of credentials may name; without any of one's own, Google's.
 ///
 /// # Example
 ///
@@ -54,32 +55,54 @@ impl TrustedEndpoints {
         self
     }
 
-    pub(crate) fn universe(&self, named: Option<&str>) -> Result<String, Error> {
+    pub(crate) fn universe(&self, named: Option<&str>, file: &'static str) -> Result<String, InvalidInput> {
         let universe = named.filter(|universe| !universe.is_empty()).unwrap_or(GOOGLE);
         if universe == GOOGLE || self.universes.iter().any(|known| known == universe) {
             return Ok(universe.to_owned());
         }
-        Err(problem(
+        Err(InvalidInput::new(
+            file,
             "names a universe_domain that is not trusted: TrustedEndpoints::and_universe names it",
         ))
     }
 
     /// The token endpoint of a file that names `token_uri` and lives in this universe.
-    pub(crate) fn token_endpoint(&self, token_uri: Option<&str>, universe: &str) -> Result<Endpoint, Error> {
+    pub(crate) fn token_endpoint(
+        &self,
+        token_uri: Option<&str>,
+        universe: &str,
+        file: &'static str,
+    ) -> Result<Endpoint, InvalidInput> {
         let usual = format!("https://oauth2.{universe}/token");
         let token_uri = token_uri.filter(|uri| !uri.is_empty()).unwrap_or(&usual);
         if let Some(endpoint) = self.endpoints.iter().find(|known| known.as_str() == token_uri) {
             return Ok(endpoint.clone());
         }
         if token_uri == usual || (universe == GOOGLE && GOOGLES.contains(&token_uri)) {
-            return Endpoint::new(token_uri);
+            let unusable = |_| InvalidInput::new(file, "has a universe_domain that is no name of a host");
+            return Endpoint::new(token_uri).map_err(unusable);
         }
-        Err(problem(
+        Err(InvalidInput::new(
+            file,
             "names a token_uri that is not Google's: TrustedEndpoints::and_endpoint names it",
         ))
     }
 }
 
+/// What is registered at Google under this id, in a universe: the server by its one name, and the origins of its APIs.
+pub(crate) fn client(id: &str, endpoint: Endpoint, universe: &str) -> Result<Client, Error> {
+    let is_googles = universe == GOOGLE && endpoint.as_str().starts_with("https://");
+    let client = Client::new(id, endpoint).with_origins([Origin::new(&format!("https://*.{universe}"))?]);
+    Ok(if is_googles {
+        client.with_issuer(Issuer::new("https://accounts.google.com")?)
+    } else {
+        client
+    })
+}
+
+/// What [`problem`] is about.
+pub(crate) const KEY_FILE: &str = "service account key";
+
 pub(crate) fn problem(problem: &'static str) -> Error {
-    InvalidInput::new("service account key", problem).into()
+    InvalidInput::new(KEY_FILE, problem).into()
 }

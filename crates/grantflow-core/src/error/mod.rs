@@ -2,6 +2,7 @@
 //!
 //! A cause is printed or returned by `source()`, never both. No body, token, code or query is in any message.
 
+mod default_credentials;
 mod foreign;
 mod input;
 mod reply;
@@ -13,6 +14,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
+pub use default_credentials::{CredentialsFileProblem, FileTried, MetadataTried, NoDefaultCredentials};
 pub use foreign::Foreign;
 pub use input::{ClientSecretsProblem, InvalidClientSecrets, InvalidInput};
 pub use reply::{BadReply, ReplyProblem};
@@ -40,6 +42,8 @@ pub enum Error {
     Store(StoreError),
     /// A `client_secrets.json` cannot be used.
     ClientSecrets(Arc<InvalidClientSecrets>),
+    /// There are no application default credentials; what each place said.
+    DefaultCredentials(Arc<NoDefaultCredentials>),
     /// The redirect was not the answer to this authorization.
     Callback(CallbackError),
     /// The user, or a policy on their behalf, said no to the consent
@@ -103,6 +107,7 @@ impl Error {
     pub fn needs_user(&self) -> bool {
         match self {
             Self::NotAuthorized(_) | Self::Denied(_) => true,
+            Self::DefaultCredentials(tried) => tried.needs_user(),
             Self::Server(refusal) => matches!(
                 refusal.code(),
                 ErrorCode::InvalidGrant
@@ -123,6 +128,7 @@ impl Error {
             Self::Transport(error) if error.request_left() => Outcome::Ambiguous,
             Self::Transport(_) | Self::RetryLater(_) => Outcome::Transient,
             Self::Store(error) if error.is_transient() => Outcome::Transient,
+            Self::DefaultCredentials(tried) => tried.outcome(),
             _ => Outcome::Permanent,
         }
     }
@@ -147,6 +153,7 @@ impl fmt::Display for Error {
             Self::Transport(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::ClientSecrets(error) => error.fmt(f),
+            Self::DefaultCredentials(tried) => tried.fmt(f),
             Self::Callback(error) => error.fmt(f),
             Self::Denied(refusal) => write!(f, "the consent was denied: {}", refusal.code()),
             Self::NotAuthorized(why) => write!(f, "a login is needed: {why}"),
@@ -243,6 +250,12 @@ impl From<CallbackError> for Error {
 impl From<InvalidClientSecrets> for Error {
     fn from(error: InvalidClientSecrets) -> Self {
         Self::ClientSecrets(Arc::new(error))
+    }
+}
+
+impl From<NoDefaultCredentials> for Error {
+    fn from(tried: NoDefaultCredentials) -> Self {
+        Self::DefaultCredentials(Arc::new(tried))
     }
 }
 

@@ -37,6 +37,8 @@ pub enum ReplyProblem {
     },
     /// The body is larger than 1 MiB.
     TooLarge,
+    /// A header is missing by which the right server would be known.
+    MissingHeader(&'static str),
     /// A member is missing.
     Missing(&'static str),
     /// A member has the wrong type or a value that cannot be.
@@ -129,6 +131,7 @@ impl fmt::Display for BadReply {
                 write!(f, "is not JSON at line {line}, column {column}")
             }
             ReplyProblem::TooLarge => f.write_str("is larger than 1 MiB"),
+            ReplyProblem::MissingHeader(header) => write!(f, "lacks the header {header}"),
             ReplyProblem::Missing(member) => write!(f, "lacks {member:?}"),
             ReplyProblem::Invalid(member) => write!(f, "has an impossible {member:?}"),
             ReplyProblem::Repeated => f.write_str("has a repeated member or is nested too deep"),

@@ -2,9 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use grantflow_core::{Body, EntropyError, Host, Now, Request, Response, Timestamp, TransportError};
+use grantflow_core::{
+    Body, Cancelled, EntropyError, Host, LoadError, Now, Request, Response, Source, Timestamp, TransportError,
+};
 use grantflow_google::ServiceAccountKey;
 use grantflow_jwt::{Algorithm, KeySet, NumericDate, SigningKey, Verification, VerifiedClaims};
 
@@ -58,7 +61,10 @@ pub(crate) fn verified(token: &str, audience: &str, now: i64) -> VerifiedClaims 
 
 pub(crate) struct World {
     now: Cell<i64>,
-    replies: RefCell<VecDeque<Response>>,
+    replies: RefCell<VecDeque<Result<Response, TransportError>>>,
+    files: BTreeMap<PathBuf, Result<Vec<u8>, LoadError>>,
+    requests: RefCell<Vec<Request>>,
+    log: RefCell<Vec<String>>,
     sent: RefCell<Vec<(String, BTreeMap<String, String>)>>,
 }
 
@@ -67,6 +73,9 @@ impl World {
         Self {
             now: Cell::new(now),
             replies: RefCell::default(),
+            files: BTreeMap::new(),
+            requests: RefCell::default(),
+            log: RefCell::default(),
             sent: RefCell::default(),
         }
     }
@@ -81,8 +90,40 @@ impl World {
         }
         self.replies
             .borrow_mut()
-            .push_back(reply.body(Body::from(json)).unwrap());
+            .push_back(Ok(reply.body(Body::from(json)).unwrap()));
         self
+    }
+
+    /// The next reply, from a metadata server.
+    pub(crate) fn metadata(self, status: u16, media_type: &str, body: &str) -> Self {
+        let reply = http::Response::builder()
+            .status(status)
+            .header("metadata-flavor", "Google")
+            .header("content-type", media_type);
+        self.answers(Ok(reply.body(Body::from(body)).unwrap()))
+    }
+
+    /// What comes of the next request.
+    pub(crate) fn answers(self, answer: Result<Response, TransportError>) -> Self {
+        self.replies.borrow_mut().push_back(answer);
+        self
+    }
+
+    /// A file on its disk; others are not there.
+    pub(crate) fn file(mut self, path: &str, file: Result<&str, LoadError>) -> Self {
+        let file = file.map(|text| text.as_bytes().to_vec());
+        self.files.insert(path.into(), file);
+        self
+    }
+
+    /// What was done, in order: `load PATH`, `METHOD ADDRESS`, `wait 0.1`.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.borrow().clone()
+    }
+
+    /// The requests as they were sent.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.borrow().clone()
     }
 
     /// Where each request went, and its form.
@@ -108,11 +149,28 @@ impl Host for World {
         let form = form_urlencoded::parse(request.body().as_bytes())
             .into_owned()
             .collect();
-        self.sent.borrow_mut().push((request.uri().to_string(), form));
-        Ok(self
-            .replies
+        let address = request.uri().to_string();
+        self.log
             .borrow_mut()
-            .pop_front()
-            .expect("a reply for every request"))
+            .push(format!("{} {address}", request.method()));
+        self.sent.borrow_mut().push((address, form));
+        self.requests.borrow_mut().push(request);
+        let reply = self.replies.borrow_mut().pop_front();
+        reply.expect("a reply for every request")
+    }
+
+    fn wait(&self, pause: Duration) -> Result<(), Cancelled> {
+        self.log
+            .borrow_mut()
+            .push(format!("wait {}", pause.as_secs_f64()));
+        Ok(())
+    }
+
+    fn load(&self, source: Source) -> Result<Vec<u8>, LoadError> {
+        let Source::File(path) = source else {
+            return Err(LoadError::Refused);
+        };
+        self.log.borrow_mut().push(format!("load {}", path.display()));
+        self.files.get(&path).cloned().unwrap_or(Err(LoadError::NotFound))
     }
 }

@@ -11,19 +11,17 @@
 //! - rules of OAuth, which are all in `grantflow-core`: this crate is glue
 
 mod files;
+#[cfg(feature = "google")]
+pub mod google;
 #[cfg(all(feature = "loopback", feature = "ureq"))]
 mod installed;
+mod with_files;
 
 pub use files::client_from_file;
 pub use grantflow_core::*;
 #[cfg(all(feature = "loopback", feature = "ureq"))]
 pub use installed::{discover, run_flow, run_flow_with};
-
-/// Google's service accounts (feature `google`).
-#[cfg(feature = "google")]
-pub mod google {
-    pub use grantflow_google::*;
-}
+pub use with_files::WithFiles;
 
 /// Keys and signed tokens (features `oidc`, `google`).
 #[cfg(feature = "oidc")]

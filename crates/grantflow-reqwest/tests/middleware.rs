@@ -6,7 +6,7 @@
 use grantflow_core::flow::ClientCredentials;
 use grantflow_core::{Client, Credentials, Endpoint, Error, Origin};
 use grantflow_reqwest::{Authorize as _, ReqwestTransport};
-use mockito::{Mock, Server, ServerGuard};
+use mockito::{Matcher, Mock, Server, ServerGuard};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 
 /// Credentials whose tokens come from `server`, for its own origin.
@@ -152,3 +152,45 @@ async fn why_no_token_can_be_had_is_the_error_and_the_api_is_not_asked() {
     refused.assert_async().await;
     me.assert_async().await;
 }
+
+#[tokio::test]
+async fn t51_a_header_of_the_client_goes_where_the_token_goes_and_nowhere_else() {
+    let (mut server, mut elsewhere) = (Server::new_async().await, Server::new_async().await);
+    let tokens = tokens(&mut server, 1).await;
+    let endpoint = Endpoint::allow_http_for_loopback(format!("{}/token", server.url())).unwrap();
+    let client_of_it = Client::new("cid", endpoint)
+        .with_origins([Origin::new(&server.url()).unwrap()])
+        .with_api_header(PROJECT, "billed".parse().unwrap());
+    let source = ClientCredentials::new(client_of_it, "a").unwrap();
+    let client = client(&Credentials::from_source(
+        source,
+        ReqwestTransport::new().unwrap(),
+    ));
+    let exactly = |project: &str| Matcher::Exact(project.to_owned());
+    let usual = server
+        .mock("GET", "/usual")
+        .match_header(PROJECT.as_str(), exactly("billed"));
+    let own = server
+        .mock("GET", "/own")
+        .match_header(PROJECT.as_str(), exactly("own"));
+    let nowhere = elsewhere
+        .mock("GET", "/")
+        .match_header(PROJECT.as_str(), Matcher::Missing);
+    let mut mocks = Vec::new();
+    for mock in [usual, own, nowhere] {
+        mocks.push(mock.expect(1).create_async().await);
+    }
+    client
+        .get(format!("{}/usual", server.url()))
+        .send()
+        .await
+        .unwrap();
+    let own = client.get(format!("{}/own", server.url())).header(PROJECT, "own");
+    own.send().await.unwrap();
+    client.get(elsewhere.url()).send().await.unwrap();
+    for mock in mocks.iter().chain(&tokens) {
+        mock.assert_async().await;
+    }
+}
+
+const PROJECT: http::HeaderName = http::HeaderName::from_static("x-goog-user-project");

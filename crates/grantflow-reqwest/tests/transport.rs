@@ -9,7 +9,8 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use grantflow_core::{AsyncTransport, Body, Request};
+use grantflow_core::transport::TimeLimit;
+use grantflow_core::{AsyncTransport, Body, Request, TransportErrorKind};
 use grantflow_reqwest::ReqwestTransport;
 use mockito::{Matcher, Server};
 
@@ -95,6 +96,31 @@ async fn r22_a_reply_that_came_while_the_process_was_stopped_is_read() {
     let reply = sending.await.unwrap().unwrap();
     assert_eq!(reply.body().as_bytes(), b"token");
     server.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_request_that_is_allowed_less_time_has_less() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let mut connection = listener.accept().unwrap().0;
+        // Silence, until whoever asks gives up.
+        while connection.read(&mut [0; 1024]).unwrap_or_default() != 0 {}
+    });
+    let transport = ReqwestTransport::builder()
+        .request_timeout(Duration::from_secs(600))
+        .no_proxy()
+        .build()
+        .unwrap();
+    let mut request = get(&url);
+    request
+        .extensions_mut()
+        .insert(TimeLimit(Duration::from_millis(300)));
+    let error = transport.send(request).await.unwrap_err();
+    assert_eq!(error.kind(), TransportErrorKind::Timeout);
+    // The runtime closes the connection meanwhile.
+    let server = tokio::task::spawn_blocking(move || server.join());
+    server.await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use grantflow_core::blocking::Credentials;
+use grantflow_core::flow::ClientCredentials;
 use grantflow_core::transport::Transport;
 use grantflow_core::{Client, Endpoint, Error, Key, Origin, Provenance, Record, Scopes, StoreExt, Token};
 use grantflow_store::MemoryStore;
@@ -339,4 +340,39 @@ fn t60_an_agent_prints_no_token() {
         !printed.contains("old") && !printed.contains("refresh\""),
         "{printed}"
     );
+}
+
+#[test]
+fn t51_a_header_of_the_client_goes_where_the_token_goes_and_nowhere_else() {
+    const PROJECT: ureq::http::HeaderName = ureq::http::HeaderName::from_static("x-goog-user-project");
+    let (mut server, mut elsewhere) = (Server::new(), Server::new());
+    let tokens = server
+        .mock("POST", "/token")
+        .with_header("content-type", "application/json")
+        .with_body(r#"{"access_token":"AT","expires_in":3600}"#)
+        .create();
+    let endpoint = Endpoint::allow_http_for_loopback(format!("{}/token", server.url())).unwrap();
+    let client = Client::new("cid", endpoint)
+        .with_origins([Origin::new(&server.url()).unwrap()])
+        .with_api_header(PROJECT, "billed".parse().unwrap());
+    let source = ClientCredentials::new(client, "a").unwrap();
+    let credentials = Credentials::from_source(source, UreqTransport::new().unwrap());
+    let agent = credentials.authorize(&Agent::new_with_defaults()).unwrap();
+    let mut mocks = vec![tokens];
+    let mut asked = |server: &mut ServerGuard, path: &str, project: Matcher| {
+        let mock = server.mock("GET", path).match_header(PROJECT.as_str(), project);
+        mocks.push(mock.expect(1).create());
+    };
+    asked(&mut server, "/usual", Matcher::Exact("billed".to_owned()));
+    asked(&mut server, "/own", Matcher::Exact("own".to_owned()));
+    asked(&mut server, "/core", Matcher::Exact("billed".to_owned()));
+    asked(&mut elsewhere, "/", Matcher::Missing);
+    agent.get(format!("{}/usual", server.url())).call().unwrap();
+    let own = agent.get(format!("{}/own", server.url())).header(PROJECT, "own");
+    own.call().unwrap();
+    agent.get(elsewhere.url()).call().unwrap();
+    let request = ureq::http::Request::get(format!("{}/core", server.url()));
+    let request = request.body(grantflow_core::Body::empty()).unwrap();
+    credentials.authorized(request).unwrap();
+    mocks.iter().for_each(Mock::assert);
 }

@@ -2,7 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use grantflow_core::{Body, Request, Transport};
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::time::Duration;
+
+use grantflow_core::transport::TimeLimit;
+use grantflow_core::{Body, Request, Transport, TransportErrorKind};
 use grantflow_ureq::UreqTransport;
 use mockito::{Matcher, Server};
 
@@ -58,4 +63,38 @@ fn clones_work_on_many_threads() {
         }
     });
     mock.assert();
+}
+
+/// The next request on the same connection has the usual time again.
+#[test]
+fn a_request_that_is_allowed_less_time_has_less_and_no_other_has() {
+    const LESS: Duration = Duration::from_millis(300);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let mut connection = listener.accept().unwrap().0;
+        for pause in [Duration::ZERO, 3 * LESS] {
+            assert_ne!(connection.read(&mut [0; 1024]).unwrap(), 0);
+            std::thread::sleep(pause); // sleep: the time of the first request would go by
+            let text = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+            connection.write_all(text).unwrap();
+        }
+        // Silence, until whoever asks gives up.
+        while connection.read(&mut [0; 1024]).unwrap_or_default() != 0 {}
+    });
+    let limited = || {
+        let mut request = get(&url);
+        request.extensions_mut().insert(TimeLimit(LESS));
+        request
+    };
+    let transport = UreqTransport::builder()
+        .request_timeout(Duration::from_secs(600))
+        .no_proxy()
+        .build()
+        .unwrap();
+    transport.send(limited()).unwrap();
+    transport.send(get(&url)).unwrap();
+    let error = transport.send(limited()).unwrap_err();
+    assert_eq!(error.kind(), TransportErrorKind::Timeout);
+    server.join().unwrap();
 }

@@ -13,7 +13,7 @@
 //! - a reply that came in time is read, though the process stood still until the time of its request was up;
 //! - a request is written once: never again on a second connection;
 //! - an error says truthfully whether the request left, and prints no address, header or body;
-//! - the environment's proxies are honoured, and never used for a loopback literal.
+//! - the environment's proxies are honoured, and never used for a loopback or link-local literal.
 
 mod apart;
 mod connecting;
@@ -164,6 +164,7 @@ macro_rules! __transport_promises {
         $crate::__transport_promises! { ($make) in processes
             r22_a_reply_that_came_while_the_process_was_stopped_is_read
             t31_r20_no_reply_takes_more_than_4_mib_of_memory
+            t42_what_is_on_the_link_is_not_asked_for_through_a_proxy
             t43_the_environments_proxies_are_honoured_but_not_for_loopback
         }
     };

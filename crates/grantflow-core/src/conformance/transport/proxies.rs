@@ -79,6 +79,22 @@ pub fn t43_the_environments_proxies_are_honoured_but_not_for_loopback(make: Make
     }
 }
 
+/// A metadata server's address is on the link of this machine: a proxy has another server there, or none. Nobody answers at the
+/// port that is asked.
+pub fn t42_what_is_on_the_link_is_not_asked_for_through_a_proxy(make: Make<'_>, test: &str) {
+    if let Ok(url) = std::env::var(URL) {
+        drop(make(Limits::SHORT).send(get(&url)));
+        return;
+    }
+    let every = [("HTTP_PROXY", ""), ("HTTPS_PROXY", ""), ("ALL_PROXY", "")];
+    let none: [&str; 0] = [];
+    for url in ["http://169.254.1.2:9/", "https://169.254.1.2:9/"] {
+        assert_eq!(ask(test, url, &every), none, "{url}");
+    }
+    let elsewhere = ask(test, "http://192.0.2.1:9/", &every);
+    assert_eq!(elsewhere.len(), 1, "another literal takes the proxy");
+}
+
 /// What a proxy is asked when a process with these variables asks for `url`; an empty value stands for the proxy's address.
 fn ask(test: &str, url: &str, variables: &[(&str, &str)]) -> Vec<String> {
     let proxy = Server::start(|peer| {

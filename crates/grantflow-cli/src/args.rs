@@ -125,7 +125,8 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Say what is found here, what would be used and why, and what is wrong with it
     ///
-    /// The store and its key, the password manager, directory and files with their modes, locks, the clock, proxies. It tries what it
+    /// The store and its key, the password manager, directory and files with their modes, locks, the clock, proxies, and the
+    /// credentials that --adc would use. It tries what it
     /// can: it takes locks, and writes, reads and deletes an item of the password manager, which may ask you to unlock it. Nothing
     /// that is stored is changed, and no secret is shown. The exit code is 6 if the store cannot be used, and 1 if something else
     /// is wrong.
@@ -324,12 +325,14 @@ const TOKEN_EXAMPLES: &str = "Examples:
   grantflow token
   grantflow token --account work
   grantflow token --store keyring:my-tool/ann
-  grantflow token --service-account key.json --scope https://www.googleapis.com/auth/pubsub";
+  grantflow token --service-account key.json --scope https://www.googleapis.com/auth/pubsub
+  grantflow token --adc --scope https://www.googleapis.com/auth/cloud-platform";
 
 const HEADER_EXAMPLES: &str = "Examples:
   grantflow header | curl -H @- https://api.example.com/
   grantflow header --account work --format json
-  grantflow header --service-account key.json --audience https://pubsub.googleapis.com/";
+  grantflow header --service-account key.json --audience https://pubsub.googleapis.com/
+  grantflow header --adc --quota-project PROJECT";
 
 const INFO_EXAMPLES: &str = "Examples:
   grantflow info

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::{fmt, io};
 
-use grantflow::error::{ErrorCode, Foreign, ReplyProblem};
+use grantflow::error::{ErrorCode, Foreign, MetadataTried, ReplyProblem};
 use grantflow::loopback::Visible;
 use grantflow::{Error, Key, StoreError, StoreErrorKind};
 use serde_json::json;
@@ -159,7 +159,11 @@ fn code(error: &Error) -> u8 {
         // Not a value that somebody typed, but one that the server sent, or did not.
         Error::InvalidInput(input) if input.what() == "access token" => REFUSED,
         Error::InvalidInput(input) if input.what().ends_with("_endpoint") => FAILED,
-        Error::InvalidInput(_) | Error::ClientSecrets(_) | Error::OriginNotAllowed(_) => USAGE,
+        Error::DefaultCredentials(tried) if matches!(tried.metadata, MetadataTried::BadReply(_)) => NETWORK,
+        Error::InvalidInput(_)
+        | Error::ClientSecrets(_)
+        | Error::DefaultCredentials(_)
+        | Error::OriginNotAllowed(_) => USAGE,
         Error::Cancelled => INTERRUPTED,
         _ => FAILED,
     }
@@ -172,6 +176,8 @@ fn is_refusal(problem: ReplyProblem) -> bool {
 
 fn hint(error: &Error, code: u8) -> Option<String> {
     Some(match error {
+        // What helps is in its message.
+        Error::DefaultCredentials(_) => return None,
         _ if code == LOGIN_NEEDED => "run `grantflow login` with the options of the first time".to_owned(),
         Error::Server(refusal) if *refusal.code() == ErrorCode::InvalidClient => {
             "check the client's id and secret; `grantflow login` with the options of the first time and the new secret (--client-secret-file), or another way to send it (--client-auth), stores that; `grantflow revoke --local` deletes the credentials here"

@@ -14,9 +14,9 @@ use crate::session::Session;
 
 /// Prints an access token.
 pub(crate) fn token(args: &Args, from: &TokenArgs) -> Result<(), Failure> {
-    let credentials = from.credentials(args)?;
+    let (credentials, whose) = from.credentials(args)?;
     let access = while_waiting("getting an access token", || credentials.access_token())
-        .map_err(|error| from.explained(error.into()))?;
+        .map_err(|error| whose.explained(error.into()))?;
     warn_if_unsaved(&access);
     let expires_in = access.remaining.map(|left| left.as_secs());
     result(
@@ -26,14 +26,19 @@ pub(crate) fn token(args: &Args, from: &TokenArgs) -> Result<(), Failure> {
     )
 }
 
-/// Prints the header line.
+/// Prints the header line, and those that belong to it.
 pub(crate) fn header(args: &Args, from: &TokenArgs) -> Result<(), Failure> {
-    let value = header_value(&from.credentials(args)?).map_err(|failure| from.explained(failure))?;
-    result(
-        args.format,
-        &format!("Authorization: {value}"),
-        &json!({"name": "Authorization", "value": value}),
-    )
+    let (credentials, whose) = from.credentials(args)?;
+    let value = header_value(&credentials).map_err(|failure| whose.explained(failure))?;
+    let mut text = format!("Authorization: {value}");
+    let mut json = json!({"name": "Authorization", "value": value});
+    let beside = credentials.api_headers().iter();
+    let beside = beside.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+    for (name, value) in beside {
+        text = format!("{text}\n{name}: {value}");
+        json["beside"][name] = value.into();
+    }
+    result(args.format, &text, &json)
 }
 
 /// The value of the `Authorization` header.

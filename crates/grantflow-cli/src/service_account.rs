@@ -1,33 +1,49 @@
-//! `--service-account KEY.json`: tokens without a login, by a key file of Google's.
+//! `--service-account KEY.json` and `--adc`: tokens without a login, by a key file of Google's or what this machine has.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use grantflow::Endpoint;
 use grantflow::blocking::Credentials;
 use grantflow::flow::TokenSource;
-use grantflow::google::{ServiceAccountKey, TrustedEndpoints};
+use grantflow::google::{
+    DefaultCredentials, Found, FoundSource, Place, ServiceAccountKey, TrustedEndpoints, environment,
+};
+use grantflow::{Endpoint, TransportHost, WithFiles, run};
 
 use crate::args::Args;
 use crate::exit::{Failure, LOGIN_NEEDED, NETWORK, USAGE};
+use crate::output::while_waiting;
 use crate::select::Selector;
 use crate::session::{Session, transport};
 
-/// Where a token comes from: the stored credentials that are chosen, or a service account.
+/// Where a token comes from: the stored credentials that are chosen, or one of Google's places.
 #[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("google").multiple(false).args(["service_account", "adc"]))]
 pub(crate) struct TokenArgs {
     /// Ask as the service account of this key file, with no login and nothing stored
     ///
     /// Name the scopes with --scope, and a user of the domain whom the account speaks for with --subject. The token is kept only
     /// where --store says so.
-    #[arg(long, value_name = "FILE", help_heading = HEADING, conflicts_with_all = ["issuer", "client_id", "account", "label", "resource", "user_agent"])]
+    #[arg(long, value_name = "FILE", help_heading = HEADING, conflicts_with_all = OTHERS)]
     service_account: Option<PathBuf>,
 
+    /// Ask with the credentials that this machine has for its programs (Application Default Credentials)
+    ///
+    /// They are looked for in the file that GOOGLE_APPLICATION_CREDENTIALS names, then where `gcloud auth application-default login`
+    /// puts them, then at the metadata server of Google's machines. `grantflow doctor` says which they are. Name the scopes with
+    /// --scope; a user's token has those that the user consented to.
+    #[arg(long, help_heading = HEADING, conflicts_with_all = OTHERS)]
+    adc: bool,
+
+    /// Count calls to this project, with --adc: `header` then prints x-goog-user-project too
+    #[arg(long, value_name = "PROJECT", help_heading = HEADING, requires = "adc")]
+    quota_project: Option<String>,
+
     /// Sign a token for this API here, without asking any server, such as `https://pubsub.googleapis.com/`
-    #[arg(long, value_name = "URL", help_heading = HEADING, requires = "service_account", conflicts_with_all = ["scopes", "subject"])]
+    #[arg(long, value_name = "URL", help_heading = HEADING, requires = "service_account", conflicts_with_all = ["adc", "scopes", "subject"])]
     audience: Option<String>,
 
-    /// Trust this token endpoint, if the key file names one that is not Google's
-    #[arg(long, value_name = "URL", help_heading = HEADING, requires = "service_account", value_parser = endpoint)]
+    /// Trust this token endpoint, if the file names one that is not Google's
+    #[arg(long, value_name = "URL", help_heading = HEADING, requires = "google", value_parser = endpoint)]
     token_endpoint: Option<Endpoint>,
 
     // Last, since its heading counts for all that follow.
@@ -36,51 +52,141 @@ pub(crate) struct TokenArgs {
 }
 
 const HEADING: &str = "Without a login";
+/// What chooses among stored credentials, and means nothing where none are stored.
+const OTHERS: [&str; 6] = [
+    "issuer",
+    "client_id",
+    "account",
+    "label",
+    "resource",
+    "user_agent",
+];
+const TRUST: &str = "a token_uri that is not Google's is obeyed only if --token-endpoint names it";
+
+/// Whom a token is asked for with, for what to do about a failure.
+pub(crate) enum Whose {
+    /// Those that are stored here.
+    Stored,
+    /// The service account with the key in this file.
+    Account(PathBuf),
+    /// The user whose grant is in gcloud's file, or in one like it.
+    User(PathBuf),
+    /// That of this machine.
+    Machine,
+}
 
 impl TokenArgs {
     /// The credentials that are meant.
-    pub(crate) fn credentials(&self, args: &Args) -> Result<Credentials, Failure> {
-        let Some(file) = &self.service_account else {
-            return Session::open(args)?.credentials(&self.which);
-        };
+    pub(crate) fn credentials(&self, args: &Args) -> Result<(Credentials, Whose), Failure> {
+        match &self.service_account {
+            Some(file) => Ok((self.by_key(file, args)?, Whose::Account(file.clone()))),
+            None if self.adc => self.by_default(args),
+            None => Ok((Session::open(args)?.credentials(&self.which)?, Whose::Stored)),
+        }
+    }
+
+    fn by_key(&self, file: &Path, args: &Args) -> Result<Credentials, Failure> {
         let cannot_read = |error| Failure::new(USAGE, format!("cannot read {}: {error}", file.display()));
         let json = std::fs::read_to_string(file).map_err(cannot_read)?;
-        let trusted = self.token_endpoint.iter().cloned();
-        let trusted = trusted.fold(TrustedEndpoints::google(), TrustedEndpoints::and_endpoint);
-        let key = ServiceAccountKey::from_json_trusting(&json, &trusted).map_err(|error| {
-            Failure::new(USAGE, format!("{}: {error}", file.display()))
-                .hint("a token_uri that is not Google's is obeyed only if --token-endpoint names it")
-        })?;
+        let key = ServiceAccountKey::from_json_trusting(&json, &self.trusted())
+            .map_err(|error| Failure::new(USAGE, format!("{}: {error}", file.display())).hint(TRUST))?;
         if let Some(audience) = &self.audience {
             return live(key.with_audience(audience), args);
         }
-        let scopes: Vec<&str> = self.which.words().collect();
-        if scopes.is_empty() {
-            return Err(
-                Failure::new(USAGE, "a service account needs to know what the token is for")
-                    .hint("name scopes with --scope, or one API with --audience"),
-            );
-        }
-        let mut account = key.credentials(scopes)?;
+        let mut account = key.credentials(self.needed_scopes()?)?;
         if let Some(user) = self.which.subject() {
             account = account.with_subject(user);
         }
         live(account, args)
     }
+
+    fn by_default(&self, args: &Args) -> Result<(Credentials, Whose), Failure> {
+        let scopes: Vec<&str> = self.which.words().collect();
+        let mut search = DefaultCredentials::new(environment(), scopes)?.trusting(self.trusted());
+        if let Some(project) = &self.quota_project {
+            search = search.quota_project(project);
+        }
+        let found = find(search, args)?;
+        let file = match found.place() {
+            Place::Variable(path) | Place::Gcloud(path) => path.clone(),
+            _ => PathBuf::new(),
+        };
+        match (found.source(), self.which.subject()) {
+            (FoundSource::ServiceAccount(_, account), user) => {
+                self.needed_scopes()?;
+                let account = account.clone();
+                let account = match user {
+                    Some(user) => account.with_subject(user),
+                    None => account,
+                };
+                Ok((live(account, args)?, Whose::Account(file)))
+            }
+            (_, Some(_)) => Err(Failure::new(
+                USAGE,
+                format!(
+                    "only a service account with a key speaks for a user, and there is none: {}",
+                    found.place()
+                ),
+            )),
+            (FoundSource::AuthorizedUser(_), None) => Ok((live(found, args)?, Whose::User(file))),
+            _ => Ok((live(found, args)?, Whose::Machine)),
+        }
+    }
+
+    fn trusted(&self) -> TrustedEndpoints {
+        let trusted = self.token_endpoint.iter().cloned();
+        trusted.fold(TrustedEndpoints::google(), TrustedEndpoints::and_endpoint)
+    }
+
+    fn needed_scopes(&self) -> Result<Vec<&str>, Failure> {
+        let scopes: Vec<&str> = self.which.words().collect();
+        if scopes.is_empty() {
+            let hint = match self.adc {
+                true => "name scopes with --scope, such as https://www.googleapis.com/auth/cloud-platform",
+                false => "name scopes with --scope, or one API with --audience",
+            };
+            let problem = "a service account needs to know what the token is for";
+            return Err(Failure::new(USAGE, problem).hint(hint));
+        }
+        Ok(scopes)
+    }
 }
 
-impl TokenArgs {
-    /// The same failure where there is nobody to log in: what a server refuses of an account is no login that ended.
+/// Looks for the credentials that this machine has for its programs.
+pub(crate) fn find(search: DefaultCredentials, args: &Args) -> Result<Found, Failure> {
+    let transport = WithFiles::new(transport(args.ca_file.as_deref())?);
+    let found = while_waiting("looking for credentials", || {
+        run(search.find(), &TransportHost::new(&transport))
+    });
+    found.map_err(|error| {
+        let failure = Failure::from(error);
+        match failure.code() {
+            USAGE if failure.message().contains("token_uri") => failure.hint(TRUST),
+            _ => failure,
+        }
+    })
+}
+
+impl Whose {
+    /// The same failure with what helps here: what a server refuses of an account is no login that ended, and a user's grant in
+    /// gcloud's file is gcloud's to get anew.
     pub(crate) fn explained(&self, failure: Failure) -> Failure {
-        match &self.service_account {
-            Some(file) if failure.code() == LOGIN_NEEDED => {
+        if failure.code() != LOGIN_NEEDED {
+            return failure;
+        }
+        match self {
+            Self::Stored | Self::Machine => failure,
+            Self::Account(file) => {
                 let message = failure.message().to_owned();
                 failure.instead(NETWORK, message).hint(format!(
                     "check that the key in {} is still one of the account's, what the account may do, and this machine's clock",
                     file.display()
                 ))
             }
-            _ => failure,
+            Self::User(file) => failure.hint(format!(
+                "the user's grant in {} has ended: run `gcloud auth application-default login`",
+                file.display()
+            )),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Nothing that is stored is changed, and no secret is shown.
 
 mod files;
+mod google;
 mod surroundings;
 
 use std::fmt::Write as _;
@@ -41,6 +42,7 @@ pub(crate) fn doctor(args: &Args) -> Result<(), Failure> {
         let records = report.credentials(args, &named);
         report.clock(&records);
         report.network(args);
+        report.google(args);
         named.place.to_string()
     });
     let value = json!({
@@ -88,6 +90,7 @@ enum About {
     Clock,
     Proxy,
     Certificates,
+    Google,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -112,11 +115,15 @@ impl About {
             Self::Clock => "clock",
             Self::Proxy => "proxy",
             Self::Certificates => "certificates",
+            Self::Google => "google",
         }
     }
 
     const fn is_of_the_store(self) -> bool {
-        !matches!(self, Self::Clock | Self::Proxy | Self::Certificates)
+        !matches!(
+            self,
+            Self::Clock | Self::Proxy | Self::Certificates | Self::Google
+        )
     }
 }
 

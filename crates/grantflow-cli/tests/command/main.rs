@@ -3,6 +3,7 @@
 
 mod support;
 
+mod adc;
 mod consent;
 #[cfg(unix)]
 mod curl;

@@ -35,7 +35,7 @@ pub struct AuthorizedUser {
     client: Client,
     key: Key,
     refresh_token: Secret,
-    quota_project: Option<String>,
+    quota_project: Option<QuotaProject>,
     universe: String,
 }
 
@@ -138,7 +138,7 @@ impl AuthorizedUser {
     pub fn with_quota_project(mut self, project: impl Into<String>) -> Result<Self, Error> {
         let project = QuotaProject::new(project)?;
         self.client = project.on(self.client);
-        self.quota_project = Some(project.into_inner());
+        self.quota_project = Some(project);
         Ok(self)
     }
 
@@ -151,7 +151,7 @@ impl AuthorizedUser {
     /// The project that calls are counted to.
     #[must_use]
     pub fn quota_project(&self) -> Option<&str> {
-        self.quota_project.as_deref()
+        self.quota_project.as_ref().map(QuotaProject::as_str)
     }
 
     /// The domain of the APIs: `googleapis.com` but for other clouds.

@@ -11,7 +11,7 @@
 //!                                 └─ else ────────────────────▶ error: what each place said
 //! ```
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use grantflow_core::error::{CredentialsFileProblem, FileTried, MetadataTried, NoDefaultCredentials};
 use grantflow_core::{Cx, Error, LoadError, Next, Scopes, Source, Step};
@@ -165,15 +165,15 @@ impl DefaultCredentials {
             .or(self.environment.quota_project.as_deref())
     }
 
-    fn read(&self, file: Result<Vec<u8>, LoadError>, path: &PathBuf) -> Result<CredentialsFile, FileTried> {
+    fn read(&self, file: Result<Vec<u8>, LoadError>, path: &Path) -> Result<CredentialsFile, FileTried> {
         let json = file.map_err(|why| FileTried::NotLoaded {
-            path: path.clone(),
+            path: path.to_owned(),
             why,
         })?;
         // A `Body` clears its bytes when it goes.
         let json = grantflow_core::Body::from(json);
         let unusable = |problem: CredentialsFileProblem| FileTried::Unusable {
-            path: path.clone(),
+            path: path.to_owned(),
             problem,
         };
         CredentialsFile::read(json.as_bytes(), &self.trusted).map_err(unusable)

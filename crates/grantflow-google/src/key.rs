@@ -35,7 +35,7 @@ pub struct ServiceAccountKey {
     key: Arc<SigningKey>,
     client: Client,
     project_id: Option<String>,
-    quota_project: Option<String>,
+    quota_project: Option<QuotaProject>,
     universe: String,
 }
 
@@ -109,9 +109,7 @@ impl ServiceAccountKey {
     ///
     /// [`Error::InvalidInput`] if no header can have it.
     pub fn with_quota_project(mut self, project: impl Into<String>) -> Result<Self, Error> {
-        let project = QuotaProject::new(project)?;
-        self.client = project.on(self.client);
-        self.quota_project = Some(project.into_inner());
+        self.quota_project = Some(QuotaProject::new(project)?);
         Ok(self)
     }
 
@@ -221,7 +219,7 @@ impl ServiceAccountKey {
     /// The project that calls are counted to, for the header `x-goog-user-project`.
     #[must_use]
     pub fn quota_project(&self) -> Option<&str> {
-        self.quota_project.as_deref()
+        self.quota_project.as_ref().map(QuotaProject::as_str)
     }
 
     /// The domain of its APIs: `googleapis.com` but for other clouds.
@@ -232,6 +230,15 @@ impl ServiceAccountKey {
 
     pub(crate) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The client of tokens for Google's own APIs, which count calls to a project.
+    pub(crate) fn client_of_apis(&self) -> Client {
+        let client = self.client.clone();
+        match &self.quota_project {
+            Some(project) => project.on(client),
+            None => client,
+        }
     }
 
     pub(crate) fn signer(&self) -> &Signer {

@@ -23,8 +23,8 @@ impl QuotaProject {
         client.with_api_header(HEADER, self.1.clone())
     }
 
-    pub(crate) fn into_inner(self) -> String {
-        self.0
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

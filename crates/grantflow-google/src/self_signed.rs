@@ -23,7 +23,7 @@ pub struct SelfSigned {
 impl SelfSigned {
     pub(crate) fn new(key: &ServiceAccountKey, audience: String) -> Self {
         Self {
-            client: key.client().clone(),
+            client: key.client_of_apis(),
             signer: key.signer().clone(),
             key: Key::new(key.client(), Scopes::none()).with_resource(&*audience),
             audience,

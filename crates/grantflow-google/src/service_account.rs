@@ -18,7 +18,7 @@ impl ServiceAccount {
         key: &ServiceAccountKey,
         scopes: impl TryInto<Scopes, Error: Into<Error>>,
     ) -> Result<Self, Error> {
-        let grant = JwtBearer::new(key.client().clone(), key.signer().clone(), scopes)?
+        let grant = JwtBearer::new(key.client_of_apis(), key.signer().clone(), scopes)?
             .audience(key.client().token_endpoint().as_str())
             // The account itself is not named as subject: it is `iss`.
             .subject("")

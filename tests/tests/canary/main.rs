@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "it says how much was searched")]
 
 mod broken;
+mod default_credentials;
 mod flows;
 mod installed;
 mod service_account;
@@ -52,6 +53,7 @@ fn t59_t60_t71_canary_no_secret_shows_in_logs_values_errors_and_panics() {
         .block_on(flows::run_async(&mut world));
     installed::application(&world);
     service_account::uses(&mut world);
+    default_credentials::uses(&mut world);
     broken::replies(&mut world);
     broken::files(&mut world);
 

@@ -20,7 +20,7 @@ pub struct MetadataToken {
     client: Client,
     key: Key,
     server: MetadataServer,
-    quota_project: Option<String>,
+    quota_project: Option<QuotaProject>,
 }
 
 impl MetadataToken {
@@ -50,7 +50,7 @@ impl MetadataToken {
     pub fn with_quota_project(mut self, project: impl Into<String>) -> Result<Self, Error> {
         let project = QuotaProject::new(project)?;
         self.client = project.on(self.client);
-        self.quota_project = Some(project.into_inner());
+        self.quota_project = Some(project);
         Ok(self)
     }
 
@@ -63,7 +63,7 @@ impl MetadataToken {
     /// The project that calls are counted to, where it was named.
     #[must_use]
     pub fn quota_project(&self) -> Option<&str> {
-        self.quota_project.as_deref()
+        self.quota_project.as_ref().map(QuotaProject::as_str)
     }
 
     /// A live handle for async programs, its token kept in memory.

@@ -28,6 +28,17 @@ fn a_service_account_gets_an_id_token_for_an_audience_and_presents_it() {
 
     let origins = source.client().origins().iter().map(ToString::to_string);
     assert_eq!(origins.collect::<Vec<_>>(), [SERVICE]);
+    // A service of somebody's is not told whom Google bills.
+    let billed = key().with_quota_project("billed").unwrap();
+    assert!(
+        billed
+            .id_token(SERVICE)
+            .unwrap()
+            .client()
+            .api_headers()
+            .is_empty()
+    );
+    assert_eq!(billed.with_audience("a").client().api_headers().len(), 1);
     let other = key().id_token("https://other.run.app").unwrap();
     assert_ne!(source.key().digest(), other.key().digest());
     assert_ne!(

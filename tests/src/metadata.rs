@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// A request as it came: the first line, and the lines of its headers in lower case.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Asked {
     /// `GET / HTTP/1.1`.
     pub line: String,

@@ -1,5 +1,10 @@
 //! The metadata server and default credentials with what a program really has: sockets, variables, files, both transports.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "a process that is started again says what it found"
+)]
+
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;

@@ -18,12 +18,12 @@ use crate::metadata::MetadataAddress;
 ///
 /// let environment = Environment::read(|name| match name {
 ///     "GOOGLE_APPLICATION_CREDENTIALS" => Some("/etc/key.json".into()),
-///     "HOME" => Some("/home/ann".into()),
+///     "HOME" => Some("/users/ann".into()),
 ///     _ => None,
 /// });
 /// assert_eq!(environment.credentials_file.as_deref(), Some("/etc/key.json".as_ref()));
 /// # #[cfg(not(windows))]
-/// assert!(environment.gcloud_file.is_some_and(|file| file.starts_with("/home/ann/.config/gcloud")));
+/// assert!(environment.gcloud_file.is_some_and(|file| file.starts_with("/users/ann/.config/gcloud")));
 /// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -126,11 +126,11 @@ mod tests {
     fn gclouds_file_is_where_gcloud_puts_it() {
         let file = |windows, set: &[(&str, &str)]| on(windows, set).gcloud_file;
         let name = "application_default_credentials.json";
-        let home = ("HOME", "/home/ann");
+        let home = ("HOME", "/users/ann");
         let data = ("APPDATA", "C:/Users/ann/AppData/Roaming");
         assert_eq!(
             file(false, &[home, data]).unwrap(),
-            PathBuf::from("/home/ann/.config/gcloud").join(name)
+            PathBuf::from("/users/ann/.config/gcloud").join(name)
         );
         assert_eq!(
             file(true, &[home, data]).unwrap(),
@@ -150,7 +150,7 @@ mod tests {
                 ("GOOGLE_APPLICATION_CREDENTIALS", ""),
             ],
         );
-        assert!(empty.gcloud_file.unwrap().starts_with("/home/ann"));
+        assert!(empty.gcloud_file.unwrap().starts_with("/users/ann"));
         assert_eq!(empty.credentials_file, None);
     }
 

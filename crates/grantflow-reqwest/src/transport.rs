@@ -60,6 +60,14 @@ impl ReqwestTransport {
         Builder::new()
     }
 
+    fn client(&self, request: &Request) -> &Client {
+        if connect_timeout(request.uri(), self.connect) < self.connect {
+            &self.near
+        } else {
+            &self.client
+        }
+    }
+
     /// The clients have no limit of their own for a whole request.
     pub(crate) fn from_safe(client: Client, near: Client, settings: &Builder) -> Self {
         Self {
@@ -85,8 +93,7 @@ impl AsyncTransport for ReqwestTransport {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let limit = TimeLimit::of(&request, self.limit);
-        let is_near = connect_timeout(request.uri(), self.connect) < self.connect;
-        let client = if is_near { &self.near } else { &self.client };
+        let client = self.client(&request);
         let request = request.map(|body| reqwest::Body::from(Bytes::from_owner(Sent(body))));
         let request = reqwest::Request::try_from(request).map_err(classify)?;
         within(limit, async {
@@ -168,4 +175,22 @@ async fn whole(mut reply: reqwest::Response) -> Result<Response, TransportError>
     *whole.version_mut() = reply.version();
     *whole.headers_mut() = std::mem::take(reply.headers_mut());
     Ok(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn t42_a_metadata_server_has_a_client_with_less_time_to_connect() {
+        let transport = ReqwestTransport::builder().no_proxy().build().unwrap();
+        let is_near = |uri: &str| {
+            let request = http::Request::get(uri).body(Body::empty()).unwrap();
+            std::ptr::eq(transport.client(&request), &raw const transport.near)
+        };
+        assert!(is_near("http://169.254.169.254/"));
+        assert!(is_near("http://metadata.google.internal/"));
+        assert!(!is_near("https://oauth2.googleapis.com/token"));
+    }
 }

@@ -175,3 +175,28 @@ fn exchange(
     }
     Ok(Response::from_parts(parts, body))
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn t42_a_metadata_server_has_three_seconds_to_be_connected_to() {
+        let transport = UreqTransport::builder().no_proxy().build().unwrap();
+        let limits = |uri: &str| {
+            let request = ureq::http::Request::get(uri).body(Body::empty()).unwrap();
+            transport.0.limits(&request)
+        };
+        for near in ["http://169.254.169.254/", "http://metadata.google.internal/"] {
+            let Limits::Less { connect, total } = limits(near) else {
+                panic!("{near}")
+            };
+            assert_eq!((connect.as_secs(), total), (3, None));
+        }
+        assert!(matches!(
+            limits("https://oauth2.googleapis.com/token"),
+            Limits::Usual
+        ));
+    }
+}

@@ -23,7 +23,7 @@ const ID_TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjQxMDI0NDQ4MDB9.Y2FuYXJ5LW
 /// Good ones, and those that are refused with what must not show in them.
 fn answers() -> Vec<Answer> {
     let token = format!(r#"{{"access_token":"{TOKEN}","expires_in":3600,"id_token":"{ID_TOKEN}"}}"#);
-    let refusal = format!(r#"{{"error":"{TOKEN}","error_description":"{REFRESH}"}}"#);
+    let refusal = format!(r#"{{"error":"invalid_request","error_description":"{REFRESH} {TOKEN}"}}"#);
     let html = format!("<html>{TOKEN}</html>");
     vec![
         google(200, "application/json", &token),

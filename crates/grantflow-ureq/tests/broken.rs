@@ -309,6 +309,17 @@ fn t43_the_proxies_of_ureq_itself_are_caught() {
     });
 }
 
+#[test]
+fn t42_asking_a_proxy_for_what_is_on_the_link_is_caught() {
+    let naive = blocking(|limits| naive(Some(limits.total), u64::MAX));
+    fails_apart("GRANTFLOW_CONFORMANCE_URL", &naive, |make| {
+        suite::t42_what_is_on_the_link_is_not_asked_for_through_a_proxy(
+            make,
+            "broken::t42_asking_a_proxy_for_what_is_on_the_link_is_caught",
+        );
+    });
+}
+
 /// A reply that came is thrown away, since by the clock its time was up.
 #[cfg(unix)]
 struct Hasty {

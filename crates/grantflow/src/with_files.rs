@@ -69,12 +69,8 @@ fn load(source: &Source) -> Result<Vec<u8>, LoadError> {
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     // Before it is opened: a pipe would keep whoever opens it waiting for its other end.
-    let described = fs::metadata(path)?;
-    if !described.is_file() {
+    if !fs::metadata(path)?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
-    }
-    if described.len() > LARGEST {
-        return Err(io::ErrorKind::FileTooLarge.into());
     }
     // Room for all of it, so that a key that is read leaves no copies behind.
     let mut bytes = Vec::with_capacity(usize::try_from(LARGEST + 1).unwrap_or_default());

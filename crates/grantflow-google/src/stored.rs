@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use crate::key::ServiceAccountKey;
 use crate::self_signed::SelfSigned;
 use crate::service_account::ServiceAccount;
-use crate::trust::{GOOGLE, TrustedEndpoints, problem};
+use crate::trust::{GOOGLE, KEY_FILE, TrustedEndpoints, problem};
 
 /// A service account that oauth2client stored: its key, and what it asked for. The token that was stored with it is left behind.
 ///
@@ -98,7 +98,7 @@ impl StoredServiceAccount {
         }
         let present = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
         let email = present(&file.email).ok_or(problem("has no service account's address"))?;
-        let endpoint = trusted.token_endpoint(file.token_uri.as_deref(), GOOGLE)?;
+        let endpoint = trusted.token_endpoint(file.token_uri.as_deref(), GOOGLE, KEY_FILE)?;
         let scopes = Scopes::parse(file.scopes.as_deref().unwrap_or_default())?;
         let mut key = file.key()?;
         if let Some(key_id) = present(&file.key_id) {

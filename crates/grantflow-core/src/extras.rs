@@ -5,7 +5,8 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use zeroize::{Zeroize, Zeroizing};
+use serde_json::{Map, Value};
+use zeroize::Zeroize;
 
 use crate::Error;
 use crate::error::InvalidInput;
@@ -73,20 +74,42 @@ impl Extras {
 
     /// Adds a member; the text of its value has been read as JSON before.
     pub(crate) fn push(&mut self, name: &str, value: &RawValue) {
+        // A string always serializes; the value is JSON already.
+        let plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+        let escaped = (!name.bytes().all(plain)).then(|| serde_json::to_string(name).unwrap_or_default());
+        let pieces = match &escaped {
+            Some(name) => ["", name, ""],
+            None => ["\"", name, "\""],
+        };
         self.0.reserve(name.len() + value.get().len() + 4);
         self.0.push(if self.0.is_empty() { '{' } else { ',' });
-        quote(name, &mut self.0);
+        pieces.iter().for_each(|piece| self.0.push_str(piece));
         self.0.push(':');
         self.0.push_str(value.get());
     }
 
-    /// The bytes that they take.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+    pub(crate) fn to_map(&self) -> Map<String, Value> {
+        let read = |value: &RawValue| serde_json::from_str(value.get()).unwrap_or_default();
+        let mut map = Map::new();
+        // One by one: to collect them would sort them first.
+        for (name, value) in self.members() {
+            map.insert(name, read(value));
+        }
+        map
+    }
+
+    pub(crate) fn from_map(members: &Map<String, Value>) -> Self {
+        let mut extras = Self::default();
+        for (name, value) in members {
+            if let Ok(value) = serde_json::value::to_raw_value(value) {
+                extras.push(name, &value);
+            }
+        }
+        extras
     }
 
     /// The members in the order they came.
-    pub(crate) fn members(&self) -> Vec<(String, &RawValue)> {
+    fn members(&self) -> Vec<(String, &RawValue)> {
         // Kept open at its end while members are added.
         let mut rest = self.0.strip_prefix('{').unwrap_or_default();
         let mut members = Vec::new();
@@ -104,19 +127,6 @@ impl Extras {
                 .unwrap_or_default();
         }
         members
-    }
-}
-
-/// Writes a JSON string.
-pub(crate) fn quote(text: &str, json: &mut String) {
-    let plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
-    if text.bytes().all(plain) {
-        json.push('"');
-        json.push_str(text);
-        json.push('"');
-    } else {
-        // A text always serializes.
-        json.push_str(&Zeroizing::new(serde_json::to_string(text).unwrap_or_default()));
     }
 }
 

@@ -34,9 +34,6 @@ pub(crate) struct Members<'a> {
 /// The value of a member, `None` where it is absent.
 pub(crate) type Member<'a> = Option<&'a RawValue>;
 
-/// An object within another one, by its name there; `None` where it is absent.
-pub(crate) type Part<'a> = (&'static str, Option<Members<'a>>);
-
 /// The value of a member that is a text if it is anything.
 #[derive(Default)]
 pub(crate) enum Text<'a> {
@@ -61,46 +58,19 @@ impl<'a> Members<'a> {
         Ok(())
     }
 
-    /// The members of an object that nobody but this library writes: within their values nothing is looked for.
-    ///
-    /// `None` for what is no object, and for one with a member twice.
-    #[inline(never)] // a record has five, and each copy of this takes a kilobyte
-    pub(crate) fn of(object: &'a str) -> Option<Self> {
-        let mut members = Self::default();
-        members.fill(object, NESTED, &mut []).ok()?;
-        Some(members)
-    }
-
-    /// The same for one that has objects within: those that are named are read with it, and are not among its members.
-    pub(crate) fn with_parts(object: &'a str, parts: &mut [Part<'a>]) -> Option<Self> {
-        let mut members = Self::default();
-        members.fill(object, NESTED, parts).ok()?;
-        let mut read = parts.iter().filter_map(|(_, part)| part.as_ref());
-        read.all(|part| !part.repeats()).then_some(members)
-    }
-
     fn object(&mut self, text: &'a str, depth: usize) -> Result<(), ReplyProblem> {
-        self.fill(text, depth, &mut [])?;
+        let mut json = serde_json::Deserializer::from_str(text);
+        let object = Object { members: self, depth };
+        let read = object.deserialize(&mut json).and_then(|()| json.end());
+        read.map_err(|error| not_json(&error))?;
+        if self.repeated || self.others_repeat() {
+            return Err(ReplyProblem::Repeated);
+        }
         for value in [self.expires_in, self.scope, self.error].into_iter().flatten() {
             sound(value, depth + 1)?;
         }
         for (_, value) in &self.others {
             sound(value, depth + 1)?;
-        }
-        Ok(())
-    }
-
-    fn fill(&mut self, text: &'a str, depth: usize, parts: &mut [Part<'a>]) -> Result<(), ReplyProblem> {
-        let mut json = serde_json::Deserializer::from_str(text);
-        let object = Object {
-            members: self,
-            depth,
-            parts,
-        };
-        let read = object.deserialize(&mut json).and_then(|()| json.end());
-        read.map_err(|error| not_json(&error))?;
-        if self.repeats() {
-            return Err(ReplyProblem::Repeated);
         }
         Ok(())
     }
@@ -126,10 +96,6 @@ impl<'a> Members<'a> {
     /// The members without places of their own, in the order they came.
     pub(crate) fn others(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
         self.others.iter().map(|(name, value)| (&**name, *value))
-    }
-
-    fn repeats(&self) -> bool {
-        self.repeated || self.others_repeat()
     }
 
     fn others_repeat(&self) -> bool {
@@ -225,7 +191,6 @@ fn place(line: usize, column: usize) -> ReplyProblem {
 struct Object<'m, 'a> {
     members: &'m mut Members<'a>,
     depth: usize,
-    parts: &'m mut [Part<'a>],
 }
 
 impl<'de> DeserializeSeed<'de> for Object<'_, 'de> {
@@ -244,23 +209,10 @@ impl<'de> Visitor<'de> for Object<'_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self {
-            members,
-            depth,
-            parts,
-        } = self;
+        let Self { members, depth } = self;
         while let Some(Name(name)) = map.next_key()? {
-            if let Some((_, part)) = parts.iter_mut().find(|(known, _)| *known == name) {
-                members.repeated |= part.is_some();
-                map.next_value_seed(Object {
-                    members: part.insert(Members::default()),
-                    depth,
-                    parts: &mut [],
-                })?;
-                continue;
-            }
             let text = match &*name {
-                _ if depth >= NESTED => None,
+                _ if depth > 1 => None,
                 "access_token" => Some(&mut members.access_token),
                 "token_type" => Some(&mut members.token_type),
                 "refresh_token" => Some(&mut members.refresh_token),
@@ -274,7 +226,6 @@ impl<'de> Visitor<'de> for Object<'_, 'de> {
             }
             let value = map.next_value()?;
             let member = match &*name {
-                _ if depth >= NESTED => None,
                 "expires_in" => Some(&mut members.expires_in),
                 "scope" => Some(&mut members.scope),
                 "error" => Some(&mut members.error),
@@ -372,8 +323,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
 
 /// JSON's own four, RFC 8259 section 2.
 const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
-/// The depth at which names have no meaning here.
-const NESTED: usize = 2;
 /// More nesting than this is no reply of any protocol here, and an attack on readers that recurse.
 const DEPTH: usize = 32;
 /// Up to so many names are compared with each other; more are sorted, so that no reply costs quadratic time.

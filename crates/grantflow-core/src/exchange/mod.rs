@@ -10,7 +10,7 @@
 //! [RFC 6749 section 5]: https://www.rfc-editor.org/rfc/rfc6749#section-5
 
 mod introspection;
-pub(crate) mod members;
+mod members;
 mod metadata;
 mod refusal;
 mod retry_after;

@@ -1,11 +1,9 @@
 //! What a store keeps: a grant with all that is needed to refresh it alone.
 
-mod object;
 mod wire;
 
 use std::sync::Arc;
 
-use crate::extras::Extras;
 use crate::{Client, Error, Key, Origin, Scopes, Timestamp, Token};
 
 /// A stored grant.
@@ -28,7 +26,7 @@ struct Grant {
     provenance: Provenance,
     origins: Vec<Origin>,
     /// Members of a newer version of this library, written back as they came.
-    unknown: Extras,
+    unknown: wire::Unknown,
 }
 
 /// Where a grant came from, for people.
@@ -84,7 +82,7 @@ impl Record {
             token,
             provenance,
             origins,
-            unknown: Extras::default(),
+            unknown: wire::Unknown::default(),
         };
         Self {
             grant: Arc::new(grant),

@@ -2,17 +2,17 @@
 //!
 //! Public types never serialize themselves; the one door is [`Record::expose_json`] and [`Record::from_json`].
 //! Members this version does not know are kept and written back.
-//!
-//! Written and read by name and not by derived code, which takes 100 KB more.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
-use super::object::Object;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
 use super::{Grant, Provenance, Record, RefreshState};
 use crate::client::UnknownAuthentication;
 use crate::error::{StoreError, StoreErrorKind};
-use crate::exchange::members::{Member, Members, as_text, as_texts};
 use crate::extras::Extras;
 use crate::key;
 use crate::{
@@ -20,10 +20,17 @@ use crate::{
     TokenType,
 };
 
-const VERSION: u64 = 1;
+const VERSION: u32 = 1;
 
-/// The members of a record that are no objects.
-const KNOWN: [&str; 3] = ["grantflow", "generation", "origins"];
+/// Members of a newer version; never printed, since they may be secret.
+#[derive(Clone, Default)]
+pub(super) struct Unknown(Map<String, Value>);
+
+impl fmt::Debug for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} members]", self.0.len())
+    }
+}
 
 impl Record {
     /// The record as JSON, secrets included: for stores, and for nobody else.
@@ -32,33 +39,26 @@ impl Record {
     #[must_use]
     pub fn expose_json(&self) -> Secret {
         let grant = &*self.grant;
-        let mut json = Object::with_capacity(USUAL_LENGTH + length(&grant.token));
-        json.number("grantflow", VERSION);
-        json.number("generation", self.generation);
-        json.open("key");
-        write_key(&grant.key, &mut json);
-        json.close();
-        json.open("client");
-        write_client(&grant.client, &mut json);
-        json.close();
-        json.open("token");
-        write_token(&grant.token, &mut json);
-        json.close();
-        if !grant.origins.is_empty() {
-            let origins: Vec<String> = grant.origins.iter().map(Origin::to_string).collect();
-            json.texts("origins", origins.iter().map(|origin| &**origin));
-        }
-        json.open("provenance");
-        json.text("source", &grant.provenance.source);
-        json.text("obtained_at", &grant.provenance.obtained_at.to_string());
-        json.close();
-        if self.refresh != RefreshState::default() {
-            json.open("refresh");
-            write_refresh(&self.refresh, &mut json);
-            json.close();
-        }
-        json.members(&grant.unknown);
-        json.end()
+        let wire = RecordWire {
+            grantflow: VERSION,
+            generation: self.generation,
+            key: KeyWire::of(&grant.key),
+            client: ClientWire::of(&grant.client),
+            token: TokenWire::of(&grant.token),
+            origins: grant
+                .origins
+                .iter()
+                .map(|origin| Cow::Owned(origin.to_string()))
+                .collect(),
+            provenance: ProvenanceWire {
+                source: text(&grant.provenance.source),
+                obtained_at: Cow::Owned(grant.provenance.obtained_at.to_string()),
+            },
+            refresh: RefreshWire::of(&self.refresh),
+            unknown: Cow::Borrowed(&grant.unknown.0),
+        };
+        // Strings, numbers and maps with string keys always serialize.
+        Secret::new(serde_json::to_string(&wire).unwrap_or_default())
     }
 
     /// Reads what [`expose_json`](Self::expose_json) wrote.
@@ -67,234 +67,307 @@ impl Record {
     ///
     /// [`StoreErrorKind::Corrupt`] if it is no record, [`StoreErrorKind::Newer`] if it is one of a later version.
     pub fn from_json(json: &str) -> Result<Self, StoreError> {
-        read_record(json).ok_or_else(|| {
-            // In a later version everything but this may have changed.
-            let version = Members::of(json).and_then(|members| number(&members, "grantflow"));
-            StoreError::new(match version {
-                Some(version) if version > VERSION => StoreErrorKind::Newer,
-                _ => StoreErrorKind::Corrupt,
-            })
+        // serde_json's errors print values, so only the kind of failure goes on.
+        let corrupt = || StoreError::new(StoreErrorKind::Corrupt);
+        let wire: RecordWire<'_> = match serde_json::from_str(json) {
+            Ok(wire) => wire,
+            Err(_) => {
+                let version = serde_json::from_str(json).map_or(0, |Version { grantflow }| grantflow);
+                return Err(if version > VERSION {
+                    StoreError::new(StoreErrorKind::Newer)
+                } else {
+                    corrupt()
+                });
+            }
+        };
+        match wire.grantflow {
+            VERSION => wire.into_record().ok_or_else(corrupt),
+            0 => Err(corrupt()),
+            _ => Err(StoreError::new(StoreErrorKind::Newer)),
+        }
+    }
+}
+
+type Text<'a> = Cow<'a, str>;
+
+fn text(text: &str) -> Text<'_> {
+    Cow::Borrowed(text)
+}
+
+fn is_empty(text: &Text<'_>) -> bool {
+    text.is_empty()
+}
+
+fn time(time: Option<Timestamp>) -> Option<Text<'static>> {
+    time.map(|time| Cow::Owned(time.to_string()))
+}
+
+/// `Some(None)` for a time that is absent, `None` for one that cannot be read.
+#[expect(clippy::option_option, reason = "absent and unreadable differ")]
+fn read_time(time: Option<Text<'_>>) -> Option<Option<Timestamp>> {
+    time.map(|time| time.parse().ok())
+        .map_or(Some(None), |time| time.map(Some))
+}
+
+fn secret(secret: Option<Text<'_>>) -> Option<Secret> {
+    secret.map(|secret| Secret::new(secret.into_owned()))
+}
+
+#[derive(Deserialize)]
+struct Version {
+    grantflow: u32,
+}
+
+#[derive(Deserialize, Serialize)]
+struct RecordWire<'a> {
+    grantflow: u32,
+    generation: u64,
+    #[serde(borrow)]
+    key: KeyWire<'a>,
+    client: ClientWire<'a>,
+    token: TokenWire<'a>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    origins: Vec<Text<'a>>,
+    provenance: ProvenanceWire<'a>,
+    #[serde(default, skip_serializing_if = "RefreshWire::is_empty")]
+    refresh: RefreshWire<'a>,
+    #[serde(flatten)]
+    unknown: Cow<'a, Map<String, Value>>,
+}
+
+impl RecordWire<'_> {
+    fn into_record(self) -> Option<Record> {
+        let origins = self
+            .origins
+            .iter()
+            .map(|origin| Origin::new(origin).ok())
+            .collect::<Option<Vec<_>>>()?;
+        let grant = Grant {
+            key: self.key.into_key()?,
+            client: self.client.into_client()?.with_origins(origins.clone()),
+            token: self.token.into_token()?,
+            provenance: Provenance {
+                source: self.provenance.source.into_owned(),
+                obtained_at: self.provenance.obtained_at.parse().ok()?,
+            },
+            origins,
+            unknown: Unknown(self.unknown.into_owned()),
+        };
+        Some(Record {
+            grant: Arc::new(grant),
+            generation: self.generation,
+            refresh: self.refresh.into_state()?,
         })
     }
 }
 
-// All that follows gives `None` for what is not as it was written.
-
-fn read_record(json: &str) -> Option<Record> {
-    let mut parts = ["key", "client", "token", "provenance", "refresh"].map(|name| (name, None));
-    let members = Members::with_parts(json, &mut parts)?;
-    let [key, client, token, provenance, refresh] = parts.map(|(_, part)| part);
-    if number(&members, "grantflow")? != VERSION {
-        return None;
-    }
-    let origins = texts(members.other("origins"))?;
-    let origins = origins.iter().map(|origin| Origin::new(origin).ok());
-    let origins = origins.collect::<Option<Vec<_>>>()?;
-    let provenance = provenance?;
-    let mut unknown = Extras::default();
-    for (name, value) in members.others().filter(|(name, _)| !KNOWN.contains(name)) {
-        unknown.push(name, value);
-    }
-    let grant = Grant {
-        key: read_key(&key?)?,
-        client: read_client(&client?)?.with_origins(origins.clone()),
-        token: read_token(&token?)?,
-        provenance: Provenance {
-            source: text(&provenance, "source")?.into_owned(),
-            obtained_at: text(&provenance, "obtained_at")?.parse().ok()?,
-        },
-        origins,
-        unknown,
-    };
-    Some(Record {
-        grant: Arc::new(grant),
-        generation: number(&members, "generation")?,
-        refresh: match refresh {
-            Some(refresh) => read_refresh(&refresh)?,
-            None => RefreshState::default(),
-        },
-    })
+#[derive(Deserialize, Serialize)]
+pub(crate) struct KeyWire<'a> {
+    #[serde(borrow)]
+    issuer: Text<'a>,
+    client_id: Text<'a>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    account: Text<'a>,
+    #[serde(default)]
+    scopes: Vec<Text<'a>>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    resource: Text<'a>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    subject: Text<'a>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    user_agent: Text<'a>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    label: Text<'a>,
 }
 
-fn write_key(key: &Key, json: &mut Object) {
-    json.text("issuer", key.issuer());
-    json.text("client_id", key.client_id());
-    json.filled("account", key.account());
-    json.texts("scopes", key.scopes().iter());
-    json.filled("resource", key.resource());
-    json.filled("subject", key.subject());
-    json.filled("user_agent", key.user_agent());
-    json.filled("label", key.label());
-}
-
-fn read_key(members: &Members<'_>) -> Option<Key> {
-    let or_empty = |name| Some(optional(members, name)?.unwrap_or_default().into_owned());
-    let parts = key::Parts {
-        issuer: text(members, "issuer")?.into_owned(),
-        client_id: text(members, "client_id")?.into_owned(),
-        account: or_empty("account")?,
-        scopes: Scopes::try_from(texts(members.other("scopes"))?).ok()?,
-        resource: or_empty("resource")?,
-        subject: or_empty("subject")?,
-        user_agent: or_empty("user_agent")?,
-        label: or_empty("label")?,
-    };
-    Some(parts.into())
-}
-
-fn write_client(client: &Client, json: &mut Object) {
-    let endpoint = Endpoint::as_str;
-    json.text("id", client.id());
-    json.text("authentication", client.authentication().method());
-    json.secret("secret", client.authentication().secret());
-    json.optional("issuer", client.issuer().map(Issuer::as_str));
-    json.text("token_endpoint", client.token_endpoint().as_str());
-    json.optional(
-        "revocation_endpoint",
-        client.revocation_endpoint().ok().map(endpoint),
-    );
-    json.optional(
-        "introspection_endpoint",
-        client.introspection_endpoint().ok().map(endpoint),
-    );
-    // Numbers and booleans always serialize.
-    json.json(
-        "quirks",
-        &serde_json::to_string(client.quirks()).unwrap_or_default(),
-    );
-}
-
-fn read_client(client: &Members<'_>) -> Option<Client> {
-    // A record holds what was checked when it was made: http stands in it only where a caller asked for loopback.
-    let endpoint = |text: Cow<'_, str>| Endpoint::allow_http_for_loopback(text.into_owned()).ok();
-    let secret = optional(client, "secret")?.map(|secret| Secret::new(secret.into_owned()));
-    let authentication = match (&*text(client, "authentication")?, secret) {
-        ("none", _) => Authentication::None,
-        ("client_secret_basic", Some(secret)) => Authentication::Basic(secret),
-        ("client_secret_post", Some(secret)) => Authentication::Post(secret),
-        (method, _) => UnknownAuthentication::of(method),
-    };
-    let quirks = match client.other("quirks") {
-        Some(quirks) => serde_json::from_str(quirks.get()).ok()?,
-        None => Quirks::default(),
-    };
-    let token_endpoint = endpoint(text(client, "token_endpoint")?)?;
-    let mut read = Client::new(text(client, "id")?.into_owned(), token_endpoint)
-        .with_authentication(authentication)
-        .with_quirks(quirks);
-    if let Some(issuer) = optional(client, "issuer")? {
-        read = read.with_issuer(Issuer::allow_http_for_loopback(issuer.into_owned()).ok()?);
-    }
-    if let Some(address) = optional(client, "revocation_endpoint")? {
-        read = read.with_revocation_endpoint(endpoint(address)?);
-    }
-    if let Some(address) = optional(client, "introspection_endpoint")? {
-        read = read.with_introspection_endpoint(endpoint(address)?);
-    }
-    Some(read)
-}
-
-fn write_token(token: &Token, json: &mut Object) {
-    json.secret("access_token", Some(&token.access_token));
-    json.text("token_type", token.token_type.as_str());
-    json.secret("refresh_token", token.refresh_token.as_ref());
-    json.text("issued_at", &token.issued_at.to_string());
-    json.time("expires_at", token.expires_at);
-    if let Some(scopes) = &token.scopes {
-        json.texts("scopes", scopes.iter());
-    }
-    json.secret("id_token", token.id_token.as_ref());
-    if !token.extras.is_empty() {
-        json.open("extras");
-        json.members(&token.extras);
-        json.close();
-    }
-}
-
-fn read_token(token: &Members<'_>) -> Option<Token> {
-    let secret = |name| Some(optional(token, name)?.map(|text| Secret::new(text.into_owned())));
-    let mut extras = Extras::default();
-    if let Some(members) = token.other("extras") {
-        for (name, value) in Members::of(members.get())?.others() {
-            extras.push(name, value);
+impl<'a> KeyWire<'a> {
+    fn of(key: &'a Key) -> Self {
+        Self {
+            issuer: text(key.issuer()),
+            client_id: text(key.client_id()),
+            account: text(key.account()),
+            scopes: key.scopes().iter().map(text).collect(),
+            resource: text(key.resource()),
+            subject: text(key.subject()),
+            user_agent: text(key.user_agent()),
+            label: text(key.label()),
         }
     }
-    Some(Token {
-        access_token: secret("access_token")??,
-        token_type: TokenType::from_name(&text(token, "token_type")?)?,
-        refresh_token: secret("refresh_token")?,
-        issued_at: text(token, "issued_at")?.parse().ok()?,
-        expires_at: time(token, "expires_at")?,
-        scopes: match token.other("scopes") {
-            Some(scopes) => Some(Scopes::granted(as_texts(scopes)?.iter().map(|scope| &**scope))),
-            None => None,
-        },
-        id_token: secret("id_token")?,
-        extras,
-    })
-}
 
-fn write_refresh(refresh: &RefreshState, json: &mut Object) {
-    json.time("attempt_started_at", refresh.attempt_started_at);
-    json.time("retry_at", refresh.retry_at);
-    json.optional("refused", refresh.refused.as_deref());
-    json.time("revoked_at", refresh.revoked_at);
-}
-
-fn read_refresh(refresh: &Members<'_>) -> Option<RefreshState> {
-    Some(RefreshState {
-        attempt_started_at: time(refresh, "attempt_started_at")?,
-        retry_at: time(refresh, "retry_at")?,
-        refused: optional(refresh, "refused")?.map(Cow::into_owned),
-        revoked_at: time(refresh, "revoked_at")?,
-    })
-}
-
-fn number(members: &Members<'_>, name: &str) -> Option<u64> {
-    members.other(name)?.get().parse().ok()
-}
-
-#[inline(never)] // called for each of a record's texts, as `optional` is
-fn text<'a>(members: &Members<'a>, name: &str) -> Option<Cow<'a, str>> {
-    as_text(members.other(name)?)
-}
-
-/// `Some(None)` for one that is absent.
-#[inline(never)]
-#[expect(clippy::option_option, reason = "absent and unreadable differ")]
-fn optional<'a>(members: &Members<'a>, name: &str) -> Option<Option<Cow<'a, str>>> {
-    match members.other(name) {
-        Some(value) => as_text(value).map(Some),
-        None => Some(None),
+    fn into_key(self) -> Option<Key> {
+        let parts = key::Parts {
+            issuer: self.issuer.into_owned(),
+            client_id: self.client_id.into_owned(),
+            account: self.account.into_owned(),
+            scopes: Scopes::try_from(self.scopes).ok()?,
+            resource: self.resource.into_owned(),
+            subject: self.subject.into_owned(),
+            user_agent: self.user_agent.into_owned(),
+            label: self.label.into_owned(),
+        };
+        Some(parts.into())
     }
 }
 
-#[expect(clippy::option_option, reason = "absent and unreadable differ")]
-fn time(members: &Members<'_>, name: &str) -> Option<Option<Timestamp>> {
-    match optional(members, name)? {
-        Some(time) => time.parse().ok().map(Some),
-        None => Some(None),
+#[derive(Deserialize, Serialize)]
+struct ClientWire<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+    authentication: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secret: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    issuer: Option<Text<'a>>,
+    token_endpoint: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revocation_endpoint: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    introspection_endpoint: Option<Text<'a>>,
+    #[serde(default)]
+    quirks: Quirks,
+}
+
+impl<'a> ClientWire<'a> {
+    fn of(client: &'a Client) -> Self {
+        let endpoint =
+            |endpoint: Result<&'a Endpoint, _>| endpoint.ok().map(|endpoint| text(endpoint.as_str()));
+        Self {
+            id: text(client.id()),
+            authentication: text(client.authentication().method()),
+            secret: client
+                .authentication()
+                .secret()
+                .map(|secret| text(secret.expose())),
+            issuer: client.issuer().map(|issuer| text(issuer.as_str())),
+            token_endpoint: text(client.token_endpoint().as_str()),
+            revocation_endpoint: endpoint(client.revocation_endpoint()),
+            introspection_endpoint: endpoint(client.introspection_endpoint()),
+            quirks: client.quirks().clone(),
+        }
+    }
+
+    fn into_client(self) -> Option<Client> {
+        // A record holds what was checked when it was made: http stands in it only where a caller asked for loopback.
+        let endpoint = |text: Text<'_>| Endpoint::allow_http_for_loopback(text.into_owned()).ok();
+        let optional = |text: Option<Text<'_>>| {
+            text.map(endpoint)
+                .map_or(Some(None), |endpoint| endpoint.map(Some))
+        };
+        let authentication = match (self.authentication.as_ref(), self.secret) {
+            ("none", _) => Authentication::None,
+            ("client_secret_basic", Some(secret)) => Authentication::Basic(Secret::new(secret.into_owned())),
+            ("client_secret_post", Some(secret)) => Authentication::Post(Secret::new(secret.into_owned())),
+            (method, _) => UnknownAuthentication::of(method),
+        };
+        let mut client = Client::new(self.id.into_owned(), endpoint(self.token_endpoint)?)
+            .with_authentication(authentication)
+            .with_quirks(self.quirks);
+        if let Some(issuer) = self.issuer {
+            client = client.with_issuer(Issuer::allow_http_for_loopback(issuer.into_owned()).ok()?);
+        }
+        if let Some(endpoint) = optional(self.revocation_endpoint)? {
+            client = client.with_revocation_endpoint(endpoint);
+        }
+        if let Some(endpoint) = optional(self.introspection_endpoint)? {
+            client = client.with_introspection_endpoint(endpoint);
+        }
+        Some(client)
     }
 }
 
-fn texts(member: Member<'_>) -> Option<Vec<Cow<'_, str>>> {
-    member.map_or_else(|| Some(Vec::new()), as_texts)
+#[derive(Deserialize, Serialize)]
+struct TokenWire<'a> {
+    #[serde(borrow)]
+    access_token: Text<'a>,
+    token_type: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<Text<'a>>,
+    issued_at: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scopes: Option<Vec<Text<'a>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id_token: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    extras: Map<String, Value>,
 }
 
-/// How much is written of a grant, so that no copies of its secrets are left behind while that grows.
-fn length(token: &Token) -> usize {
-    let secrets = [
-        Some(&token.access_token),
-        token.refresh_token.as_ref(),
-        token.id_token.as_ref(),
-    ];
-    let secrets: usize = secrets
-        .into_iter()
-        .flatten()
-        .map(|secret| secret.expose().len())
-        .sum();
-    secrets + token.extras.len()
+impl<'a> TokenWire<'a> {
+    fn of(token: &'a Token) -> Self {
+        Self {
+            access_token: text(token.access_token.expose()),
+            token_type: text(token.token_type.as_str()),
+            refresh_token: token.refresh_token.as_ref().map(|token| text(token.expose())),
+            issued_at: Cow::Owned(token.issued_at.to_string()),
+            expires_at: time(token.expires_at),
+            scopes: token
+                .scopes
+                .as_ref()
+                .map(|scopes| scopes.iter().map(text).collect()),
+            id_token: token.id_token.as_ref().map(|token| text(token.expose())),
+            extras: token.extras.to_map(),
+        }
+    }
+
+    fn into_token(self) -> Option<Token> {
+        Some(Token {
+            access_token: Secret::new(self.access_token.into_owned()),
+            token_type: TokenType::from_name(&self.token_type)?,
+            refresh_token: secret(self.refresh_token),
+            issued_at: self.issued_at.parse().ok()?,
+            expires_at: read_time(self.expires_at)?,
+            scopes: self
+                .scopes
+                .map(|scopes| Scopes::granted(scopes.iter().map(AsRef::as_ref))),
+            id_token: secret(self.id_token),
+            extras: Extras::from_map(&self.extras),
+        })
+    }
 }
 
-/// Enough for all else in most records.
-const USUAL_LENGTH: usize = 1024;
+#[derive(Deserialize, Serialize)]
+struct ProvenanceWire<'a> {
+    #[serde(borrow)]
+    source: Text<'a>,
+    obtained_at: Text<'a>,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+struct RefreshWire<'a> {
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    attempt_started_at: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_at: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<Text<'a>>,
+}
+
+impl<'a> RefreshWire<'a> {
+    fn of(state: &'a RefreshState) -> Self {
+        Self {
+            attempt_started_at: time(state.attempt_started_at),
+            retry_at: time(state.retry_at),
+            refused: state.refused.as_deref().map(text),
+            revoked_at: time(state.revoked_at),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.attempt_started_at.is_none()
+            && self.retry_at.is_none()
+            && self.refused.is_none()
+            && self.revoked_at.is_none()
+    }
+
+    fn into_state(self) -> Option<RefreshState> {
+        Some(RefreshState {
+            attempt_started_at: read_time(self.attempt_started_at)?,
+            retry_at: read_time(self.retry_at)?,
+            refused: self.refused.map(Cow::into_owned),
+            revoked_at: read_time(self.revoked_at)?,
+        })
+    }
+}

@@ -37,7 +37,7 @@ impl Envelope<'_> {
         let record = self.record.get();
         match (self.grantflow_file, self.sha256, self.crc32) {
             (1, Some(sum), None) => checksum(record) == sum,
-            (2, None, Some(sum)) => crc32(record) == sum,
+            (2, None, Some(sum)) => crc32(record) == sum.as_bytes(),
             _ => false,
         }
     }
@@ -60,12 +60,13 @@ impl Form for Plain {
     fn write(&self, record: &Record) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         let json = record.expose_json();
         let json = json.expose();
-        let head = format!("{HEAD}{}{MIDDLE}", crc32(json));
+        let sum = crc32(json);
+        let parts = [HEAD.as_bytes(), &sum, MIDDLE.as_bytes(), json.as_bytes(), b"}\n"];
         // Enough from the start, so that no copy of the secrets is left behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(head.len() + json.len() + 2));
-        bytes.extend_from_slice(head.as_bytes());
-        bytes.extend_from_slice(json.as_bytes());
-        bytes.extend_from_slice(b"}\n");
+        let mut bytes = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
+        for part in parts {
+            bytes.extend_from_slice(part);
+        }
         Ok(bytes)
     }
 
@@ -103,12 +104,13 @@ fn as_written(bytes: &[u8]) -> Option<&str> {
     let rest = str::from_utf8(bytes).ok()?.strip_prefix(HEAD)?;
     let (sum, rest) = rest.split_at_checked(8)?;
     let record = rest.strip_prefix(MIDDLE)?.strip_suffix("}\n")?;
-    (crc32(record) == sum).then_some(record)
+    (crc32(record) == sum.as_bytes()).then_some(record)
 }
 
 /// CRC-32 (IEEE 802.3) in hex.
-fn crc32(text: &str) -> String {
-    format!("{:08x}", crc32fast::hash(text.as_bytes()))
+fn crc32(text: &str) -> [u8; 8] {
+    let sum = crc32fast::hash(text.as_bytes());
+    std::array::from_fn(|digit| b"0123456789abcdef"[(sum >> (28 - 4 * digit)) as usize & 15])
 }
 
 /// What is there, if it is none of ours in the clear.

@@ -9,6 +9,7 @@ use grantflow::loopback::{LoginArgs, LoopbackHost};
 use grantflow::{Issuer, Origin, Secret};
 
 use crate::export::ExportArgs;
+use crate::id_token::IdTokenArgs;
 use crate::import::ImportArgs;
 use crate::inspect::InspectArgs;
 use crate::place::{Place, SealingKey};
@@ -117,6 +118,11 @@ pub(crate) enum Command {
     /// Write stored credentials for oauth2client or google-auth
     #[command(after_help = crate::export::EXAMPLES)]
     Export(Box<ExportArgs>),
+    /// Print an ID token of a service account, for a service that asks who is there
+    ///
+    /// Google signs it for the one audience. The account is that of a key file, or the one that this machine has for its programs.
+    #[command(after_help = crate::id_token::EXAMPLES)]
+    IdToken(IdTokenArgs),
     /// Say what a JSON Web Token says, and whether it is to be believed
     ///
     /// What is malformed, unsigned, over, not from the --issuer or not for the --audience ends with 7, before any server is asked. The

@@ -10,6 +10,7 @@ mod doctor;
 mod exit;
 mod export;
 mod guard;
+mod id_token;
 mod import;
 mod inspect;
 mod list;
@@ -68,6 +69,7 @@ fn perform(args: &Args) -> Result<(), Failure> {
         Command::Revoke(revoke) => record::revoke(args, revoke),
         Command::Import(import) => import::import(args, import),
         Command::Export(export) => export::export(args, export),
+        Command::IdToken(which) => id_token::id_token(args, which),
         Command::Inspect(which) => inspect::inspect(args, which),
         Command::Demo(demo) => demo::demo(args, demo),
         Command::Completions { shell } => {

@@ -86,10 +86,7 @@ impl TokenArgs {
     }
 
     fn by_key(&self, file: &Path, args: &Args) -> Result<Credentials, Failure> {
-        let cannot_read = |error| Failure::new(USAGE, format!("cannot read {}: {error}", file.display()));
-        let json = std::fs::read_to_string(file).map_err(cannot_read)?;
-        let key = ServiceAccountKey::from_json_trusting(&json, &self.trusted())
-            .map_err(|error| Failure::new(USAGE, format!("{}: {error}", file.display())).hint(TRUST))?;
+        let key = key_in(file, &self.trusted())?;
         if let Some(audience) = &self.audience {
             return live(key.with_audience(audience), args);
         }
@@ -107,10 +104,7 @@ impl TokenArgs {
             search = search.quota_project(project);
         }
         let found = find(search, args)?;
-        let file = match found.place() {
-            Place::Variable(path) | Place::Gcloud(path) => path.clone(),
-            _ => PathBuf::new(),
-        };
+        let file = file_of(&found);
         match (found.source(), self.which.subject()) {
             (FoundSource::ServiceAccount(_, account), user) => {
                 self.needed_scopes()?;
@@ -134,8 +128,7 @@ impl TokenArgs {
     }
 
     fn trusted(&self) -> TrustedEndpoints {
-        let trusted = self.token_endpoint.iter().cloned();
-        trusted.fold(TrustedEndpoints::google(), TrustedEndpoints::and_endpoint)
+        trusting(self.token_endpoint.as_ref())
     }
 
     fn needed_scopes(&self) -> Result<Vec<&str>, Failure> {
@@ -149,6 +142,28 @@ impl TokenArgs {
             return Err(Failure::new(USAGE, problem).hint(hint));
         }
         Ok(scopes)
+    }
+}
+
+/// Google's token endpoints, and this one.
+pub(crate) fn trusting(endpoint: Option<&Endpoint>) -> TrustedEndpoints {
+    let trusted = endpoint.into_iter().cloned();
+    trusted.fold(TrustedEndpoints::google(), TrustedEndpoints::and_endpoint)
+}
+
+/// The key in a file.
+pub(crate) fn key_in(file: &Path, trusted: &TrustedEndpoints) -> Result<ServiceAccountKey, Failure> {
+    let cannot_read = |error| Failure::new(USAGE, format!("cannot read {}: {error}", file.display()));
+    let json = std::fs::read_to_string(file).map_err(cannot_read)?;
+    ServiceAccountKey::from_json_trusting(&json, trusted)
+        .map_err(|error| Failure::new(USAGE, format!("{}: {error}", file.display())).hint(TRUST))
+}
+
+/// The file that they were found in; empty if in none.
+pub(crate) fn file_of(found: &Found) -> PathBuf {
+    match found.place() {
+        Place::Variable(path) | Place::Gcloud(path) => path.clone(),
+        _ => PathBuf::new(),
     }
 }
 
@@ -207,6 +222,6 @@ fn live(source: impl TokenSource + 'static, args: &Args) -> Result<Credentials, 
     ))
 }
 
-fn endpoint(text: &str) -> Result<Endpoint, String> {
+pub(crate) fn endpoint(text: &str) -> Result<Endpoint, String> {
     Endpoint::allow_http_for_loopback(text).map_err(|error| error.to_string())
 }

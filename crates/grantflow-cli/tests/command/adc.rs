@@ -303,3 +303,54 @@ fn a_service_account_of_the_machine_needs_to_know_what_for_and_may_speak_for_use
             .ends_with("\nx-goog-user-project: billed\n")
     );
 }
+
+/// Says that it ends in the year 2100.
+const ID_TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjQxMDI0NDQ4MDB9.c2ln";
+
+#[test]
+fn an_id_token_for_an_audience_comes_from_the_metadata_server_or_by_a_key_and_from_no_user() {
+    let desk = Desk::new();
+    let machine = Google::answering(200, "metadata-flavor: Google\r\n", ID_TOKEN);
+    let words = [
+        "id-token",
+        "--audience",
+        "https://service.run.app",
+        "--format",
+        "json",
+    ];
+    let here = [("NO_GCE_CHECK", ""), ("GCE_METADATA_HOST", &*machine.address)];
+    let printed = done(desk.command(&words).envs(here)).ok();
+    assert_eq!(printed.json()["id_token"], ID_TOKEN);
+    let asked = machine.asked();
+    let for_it = |line: &&String| {
+        line.contains("/identity?") && line.contains("audience=https%3A%2F%2Fservice.run.app")
+    };
+    assert_eq!(asked.iter().filter(for_it).count(), 1, "{asked:?}");
+
+    let server = Google::answering(
+        200,
+        "",
+        r#"{"id_token":"eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjQxMDI0NDQ4MDB9.c2ln"}"#,
+    );
+    let keys = concat!(env!("CARGO_MANIFEST_DIR"), "/../grantflow-jwt/tests/keys");
+    let pem = std::fs::read_to_string(format!("{keys}/rsa.pkcs8.pem")).unwrap();
+    let file = json!({
+        "type": "service_account", "client_email": "svc@project.iam.gserviceaccount.com", "private_key": pem,
+        "token_uri": server.token_uri(),
+    });
+    std::fs::write(desk.path("key.json"), file.to_string()).unwrap();
+    let token_uri = server.token_uri();
+    let words = ["id-token", "--audience", "a", "--service-account", "key.json"];
+    desk.run(&words).fails(2);
+    assert!(server.asked().is_empty(), "an address that is not trusted");
+    let trusting = [&words[..], &["--token-endpoint", &token_uri]].concat();
+    assert_eq!(desk.run(&trusting).ok().stdout.trim(), ID_TOKEN);
+
+    write_user(&desk, &token_uri);
+    let of_a_user = desk
+        .run(&["id-token", "--audience", "a", "--token-endpoint", &token_uri])
+        .fails(2);
+    assert!(of_a_user.stderr.contains("a user's credentials"), "{of_a_user:?}");
+    assert!(!of_a_user.all().contains("canary"));
+    desk.run(&["id-token"]).fails(2);
+}

@@ -25,6 +25,8 @@ use crate::signed::refused;
 /// The header names the key by its `kid`. To rotate, register the new key with the server, then give the client another of
 /// these made with it; nothing else of the client changes, nor does any stored record.
 ///
+/// A stored record has no key, so whoever refreshes it gives the client: `Credentials::new(key, store, transport).with_client(client)`.
+///
 /// # Example
 ///
 /// ```

@@ -3,9 +3,15 @@
 //!
 //! The names are the 59 that openid-client (npm) runs. A module that needs what is not built yet stands in the table with the reason.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "each module says how it ended, and the suite how many did"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use grantflow_core::Endpoint as Endpoint_;
 use grantflow_core::blocking::Credentials;
 use grantflow_core::{Authentication, Client, Error, Issuer, Origin, Record, Secret, Step, Token};
 use grantflow_jwt::{Algorithm, SigningKey};
@@ -378,6 +384,10 @@ fn stored_credentials_refresh_and_revoke_with_a_key_that_is_in_no_record() -> Re
         let (_app, client, credentials) = stored(&server, id)?;
         let without = credentials.refresh();
         assert!(matches!(without, Err(Error::Unsupported(_))), "{without:?}");
+        assert!(
+            credentials.record()?.refresh_state().attempt_started_at.is_none(),
+            "nothing was sent"
+        );
         assert_eq!(server.stats().refreshes, 0);
         let other =
             Client::new("another", client.token_endpoint().clone()).with_authentication(signing_key());
@@ -462,5 +472,48 @@ fn a_refresh_whose_keys_cannot_be_had_is_tried_again_with_the_new_refresh_token(
         "{first:?}"
     );
     assert!(stats.refreshes >= 2);
+    Ok(())
+}
+
+#[test]
+fn t45_a_refresh_without_an_id_token_does_not_make_the_next_one_anybodys() -> Result<(), Error> {
+    let server = server("", &Honest);
+    let (_app, client, credentials) = stored(&server, NATIVE)?;
+    let credentials = credentials.with_client(client);
+    server.push_fault(Endpoint::Refresh, Fault::IdToken(IdTokenFlaw::Absent));
+    credentials.refresh()?;
+    server.push_fault(Endpoint::Refresh, Fault::IdToken(IdTokenFlaw::OtherSubject));
+    let refused = credentials.refresh();
+    assert!(matches!(refused, Err(Error::TokenRefused(_))), "{refused:?}");
+    credentials.refresh()?;
+    Ok(())
+}
+
+#[test]
+fn t45_what_an_unchecked_handle_holds_is_not_handed_out_by_the_one_that_checks() -> Result<(), Error> {
+    let server = server("", &Honest);
+    let (_app, client, plain) = stored(&server, NATIVE)?;
+    plain.header()?;
+    assert!(plain.cached_header().is_some());
+    assert!(plain.clone().with_client(client).cached_header().is_none());
+    Ok(())
+}
+
+#[test]
+fn t51_a_secret_of_the_program_goes_to_no_address_that_only_a_record_names() -> Result<(), Error> {
+    let (server, other) = (server("", &Honest), server("", &Honest));
+    let (_app, client, credentials) = stored(&server, SIGNING)?;
+    let elsewhere = Endpoint_::allow_http_for_loopback(other.url("/token"))?;
+    let issuer = client.issuer().cloned().expect("it was discovered");
+    // The same id and issuer, and a token endpoint that only one of the two names.
+    let moved = Client::new(client.id(), elsewhere)
+        .with_issuer(issuer)
+        .with_authentication(signing_key());
+    let refused = credentials.with_client(moved).refresh();
+    assert!(matches!(refused, Err(Error::InvalidInput(_))), "{refused:?}");
+    assert_eq!(
+        (server.stats().token_requests, other.stats().token_requests),
+        (1, 0)
+    );
     Ok(())
 }

@@ -10,6 +10,7 @@
 //! [RFC 7519]: https://www.rfc-editor.org/rfc/rfc7519
 //! [RFC 8725]: https://www.rfc-editor.org/rfc/rfc8725
 
+use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use grantflow::flow::discover;
 use grantflow::jwt::{
     self, Algorithm, KeySet, NumericDate, SkipAudienceCheck, SkipIssuerCheck, Verification, VerifyingKey,
 };
+use grantflow::loopback::Visible;
 use grantflow::oidc::{KeyCache, KeyRequest};
 use grantflow::{Endpoint, Issuer, Step, Timestamp, Transport as _, TransportHost, run};
 use serde_json::{Map, Value, json};
@@ -27,7 +29,7 @@ use serde_json::{Map, Value, json};
 use crate::args::{Args, issuer, why_no_address};
 use crate::exit::{Failure, REFUSED, USAGE};
 use crate::guard::Watched;
-use crate::output::{self, lines, while_waiting};
+use crate::output::{self, while_waiting};
 use crate::session::transport;
 
 #[derive(Debug, clap::Args)]
@@ -56,8 +58,8 @@ pub(crate) const EXAMPLES: &str = "Examples:
 
 pub(crate) fn inspect(args: &Args, which: &InspectArgs) -> Result<(), Failure> {
     let text = which.read()?;
-    let transport = transport(args.ca_file.as_deref())?;
     let token = Seen::parse(&text)?;
+    let transport = transport(args.ca_file.as_deref())?;
     let now = transport.now().wall;
     let problem = token.problem(which, now);
     let signature = match problem {
@@ -282,17 +284,29 @@ impl Seen {
         };
         let value =
             json!({ "header": self.header, "claims": self.claims, "signature": word, "problem": problem });
-        let mut shown = Map::new();
-        for (name, value) in self.header.iter().chain(&self.claims) {
-            let text = match value.as_f64() {
-                Some(seconds) if TIMES.contains(&name.as_str()) => when(seconds, now),
-                _ => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
-            };
-            shown.insert(name.clone(), text.into());
-        }
-        shown.insert("signature".to_owned(), told.into());
-        output::result(args.format, &lines(&Value::Object(shown)), &value)
+        let text = format!(
+            "header\n{}claims\n{}signature         {}\n",
+            members(&self.header, now),
+            members(&self.claims, now),
+            Visible(told)
+        );
+        output::result(args.format, &text, &value)
     }
+}
+
+/// A line a member, indented: no name that a token has stands where the command speaks for itself.
+fn members(members: &Map<String, Value>, now: Timestamp) -> String {
+    let mut lines = String::new();
+    for (name, value) in members {
+        let text = match value.as_f64() {
+            Some(seconds) if TIMES.contains(&name.as_str()) => when(seconds, now),
+            _ => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+        };
+        let name = Visible(name).to_string();
+        // Writing to a string cannot fail.
+        let _ = writeln!(lines, "  {name:<15} {}", Visible(&text));
+    }
+    lines
 }
 
 /// All that a token may be signed with and still be read.

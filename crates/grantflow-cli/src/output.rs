@@ -182,7 +182,8 @@ pub(crate) fn lines(description: &Value) -> String {
             other => other.to_string(),
         };
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{:<17} {}", name.replace('_', " "), Visible(&shown));
+        let name = Visible(&name.replace('_', " ")).to_string();
+        let _ = writeln!(text, "{name:<17} {}", Visible(&shown));
     }
     text
 }

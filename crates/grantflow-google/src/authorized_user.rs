@@ -174,7 +174,15 @@ impl AuthorizedUser {
 impl TokenSource for AuthorizedUser {
     /// No scopes are sent: those that the user consented to are then meant, and others would be refused.
     fn token(&self) -> Step<Token> {
-        TokenRequest::refresh(&self.client, self.refresh_token.clone()).flow()
+        let ours = self.refresh_token.clone();
+        let refresh = TokenRequest::refresh(&self.client, ours.clone()).flow();
+        refresh.and_then(move |token, _| match &token.refresh_token {
+            // The file is gcloud's, and the next run would send the one that is spent.
+            Some(successor) if !successor.eq_ct(&ours) => Err(Error::Unsupported(
+                "keep a refresh token that the server has replaced: log in to this server instead",
+            )),
+            _ => Ok(Step::Done(token)),
+        })
     }
 
     fn key(&self) -> &Key {

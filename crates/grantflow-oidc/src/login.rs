@@ -93,10 +93,10 @@ impl IdTokenCheck for IdTokenVerifier {
         let verifier = self.clone();
         let occasion = match &before.token().id_token {
             Some(id_token) => Occasion::of_refresh_after(id_token),
-            None => Occasion::alone(),
+            None => Ok(Occasion::alone()),
         };
         Step::begin(move |_| {
-            let proven = prove(token, occasion, &verifier)?;
+            let proven = prove(token, occasion?, &verifier)?;
             Ok(proven.and_then(|(token, _), _| Ok(Step::Done(token))))
         })
     }

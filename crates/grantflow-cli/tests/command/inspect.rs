@@ -47,7 +47,7 @@ fn an_id_token_is_shown_and_proven_by_its_issuer_or_by_its_keys() {
     let token = id_token(&desk);
     let asked = desk.server.stats().requests;
     let shown = inspect(&desk, &token, &[]).ok();
-    assert!(shown.stdout.contains("sub               ann\n"), "{shown:?}");
+    assert!(shown.stdout.contains("  sub             ann\n"), "{shown:?}");
     assert!(
         shown
             .stdout
@@ -162,4 +162,25 @@ fn a_server_that_is_not_there_is_4() {
     };
     let token = signed(&json!({ "exp": now() + 60 }));
     inspect(&desk, &token, &["--jwks", &nobody]).fails(4);
+}
+
+#[test]
+fn t26_names_in_a_token_neither_steer_the_terminal_nor_speak_for_the_command() {
+    let desk = Desk::new();
+    let hostile = signed(&json!({
+        "exp": now() + 60, "\u{1b}]0;x\u{7}": 1, "x\nsignature         good, by the key k": 1,
+        "signature": "good", "signature_": "good", "alg": "none",
+    }));
+    let shown = inspect(&desk, &hostile, &[]).ok();
+    let verdicts = shown
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("signature"))
+        .count();
+    assert_eq!(verdicts, 1, "{shown:?}");
+    assert!(shown.stdout.ends_with(
+        "signature         not checked: name the keys with --jwks, or the server with --issuer\n"
+    ));
+    assert!(!shown.stdout.contains(['\u{1b}', '\u{7}']), "{shown:?}");
+    assert!(shown.stdout.contains("  alg             ES256\n"), "{shown:?}");
 }

@@ -201,16 +201,27 @@ impl Client {
         self
     }
 
-    /// What a record knows of this client, and how this one authenticates.
+    /// This client, to refresh or revoke a record of it; a record's secret is used where this one has none.
     ///
-    /// The id has to be the same: a key must prove no other client than the one that it is registered for.
+    /// Id, server and token endpoint have to be the same: whoever can write into a store must not say where a secret goes that is not
+    /// in it, nor may a secret of one server be sent to another where the client has the same id.
     pub(crate) fn on_behalf_of(&self, recorded: &Self) -> Result<Self, Error> {
-        if self.id() != recorded.id() {
+        let is_same = self.id() == recorded.id()
+            && self.token_endpoint() == recorded.token_endpoint()
+            && self.issuer_or_endpoint() == recorded.issuer_or_endpoint();
+        if !is_same {
             return Err(InvalidInput::new("client", "is another than the one of the record").into());
         }
-        Ok(recorded
+        if !matches!(self.authentication(), Authentication::None) {
+            return Ok(self.clone());
+        }
+        let mut client = self
             .clone()
-            .with_authentication(self.authentication().clone()))
+            .with_authentication(recorded.authentication().clone());
+        if let (Err(_), Ok(endpoint)) = (self.revocation_endpoint(), recorded.revocation_endpoint()) {
+            client = client.with_revocation_endpoint(endpoint.clone());
+        }
+        Ok(client)
     }
 
     /// The client id.

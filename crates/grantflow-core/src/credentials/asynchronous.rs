@@ -106,14 +106,17 @@ impl Credentials {
     }
 
     /// Refreshes and revokes as this client of the program's. It is needed where a record cannot hold what proves the client, such as
-    /// the key of `private_key_jwt`, and where the client has a [check of ID tokens](Client::with_id_token_check): a token that comes
-    /// with an ID token of somebody else is then never handed out.
+    /// the key of `private_key_jwt`, and where the client has a [check of ID tokens](Client::with_id_token_check): a token that this
+    /// handle's refresh brings with an ID token of somebody else is then never handed out. What another program has stored is taken as
+    /// it stands: give all that share a store the same check.
     ///
-    /// Addresses stay those of the record, and the client has to be the record's, or a refresh ends in
-    /// [`Error::InvalidInput`](crate::Error::InvalidInput).
+    /// The client has to be the record's, with its id, issuer and token endpoint, or a refresh ends in
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput). This handle shares nothing with the one that it is made of.
     #[must_use]
     pub fn with_client(mut self, client: Client) -> Self {
         self.client = Some(client);
+        // What the other has in the air or in its hand was not checked.
+        self.shared = Arc::new(Shared::default());
         self
     }
 

@@ -103,9 +103,9 @@ impl Credentials {
     /// Refreshes and revokes as this client of the program's, as
     /// [the async handle](super::Credentials::with_client) does.
     #[must_use]
-    pub fn with_client(mut self, client: Client) -> Self {
-        self.handle = self.handle.with_client(client);
-        self
+    pub fn with_client(self, client: Client) -> Self {
+        let (handle, transport) = (self.handle.clone(), Arc::clone(&self.transport));
+        Self::of(handle.with_client(client), transport)
     }
 
     /// Tries a refresh again like this.

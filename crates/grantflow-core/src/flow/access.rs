@@ -111,7 +111,7 @@ impl AccessTokenFlow {
     }
 
     /// Refreshes as this client of the program's: its [authentication](Client::authentication) is used, which may need a key that is
-    /// in no record, and its [check of ID tokens](Client::with_id_token_check). Addresses are those of the record.
+    /// in no record, and its [check of ID tokens](Client::with_id_token_check). It has to be the record's client, at the record's server.
     #[must_use]
     pub fn as_client(mut self, client: Client) -> Self {
         self.client = Some(client);

@@ -19,10 +19,11 @@ use std::time::Duration;
 use super::access::{Access, AccessTokenFlow, Unless, unlock};
 use super::retry::{self, time_until};
 use crate::error::{NotAuthorized, StoreError, StoreErrorKind};
-use crate::step::Change;
+use crate::record::RefreshState;
+use crate::step::{Cancelled, Change};
 use crate::{
-    Cx, Error, Expect, IdTokenCheck, Next, Outcome, Record, Response, Step, Timestamp, Token, TokenRequest,
-    TransportError,
+    Cx, Error, Expect, IdTokenCheck, Next, Outcome, Record, Request, Response, Step, Timestamp, Token,
+    TokenRequest, TransportError,
 };
 
 /// A refresh under way.
@@ -62,8 +63,10 @@ impl Refresh {
 
     /// Writes down that the request will leave, then sends it.
     fn begin(mut self, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
+        // Made before it is written down that it will leave: one that cannot be made leaves no doubt.
+        let asking = self.request(cx)?;
         if self.tries > 0 && self.record.refresh.is_in_doubt() {
-            return self.send(cx);
+            return Ok(self.send(asking, cx));
         }
         // An attempt that another has noted is noted anew: where no lock keeps two from finding it, one of them gets a conflict.
         let noted_before = self.record.refresh.attempt_started_at.replace(cx.wall());
@@ -71,41 +74,45 @@ impl Refresh {
         let journal = Change::Put(Box::new(self.record.clone()));
         let next = move |saved: Result<(), StoreError>, cx: &mut Cx<'_>| match saved {
             // With it went the newest token, if that had been stored nowhere.
-            Ok(()) => Self {
+            Ok(()) => Ok(Self {
                 unsaved: None,
                 ..self
             }
-            .send(cx),
+            .send(asking, cx)),
             // Somebody else is about to refresh, or has, though the lock was ours: a lease that was lost.
             Err(error) if error.kind() == StoreErrorKind::Conflict => {
                 self.record.refresh.attempt_started_at = noted_before;
                 self.flow.look_again((self.record, self.unsaved), error)
             }
             // The store does not take even the token that is known to be good: it is not worse for one more.
-            Err(_) if self.unsaved.is_some() => self.send(cx),
+            Err(_) if self.unsaved.is_some() => Ok(self.send(asking, cx)),
             // No request has left, so nothing is lost.
             Err(error) => Err(error.into()),
         };
         Ok(Step::Save(journal, Next::new(next)))
     }
 
-    fn send(mut self, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
-        let Some(refresh_token) = self.record.token().refresh_token.clone() else {
-            return Err(NotAuthorized::NoRefreshToken.into());
-        };
+    /// The refresh, as the program's client or that of the record.
+    fn request(&self, cx: &mut Cx<'_>) -> Result<(TokenRequest, Request), Error> {
+        let refresh_token = self.record.token().refresh_token.clone();
+        let refresh_token = refresh_token.ok_or(NotAuthorized::NoRefreshToken)?;
         let client = self.flow.client_of(&self.record)?;
         let mut request = TokenRequest::refresh(&client, refresh_token);
         if !self.record.key().resource().is_empty() {
             request = request.resource(self.record.key().resource());
         }
         let http = request.to_http(cx)?;
+        Ok((request, http))
+    }
+
+    fn send(mut self, (request, http): (TokenRequest, Request), cx: &Cx<'_>) -> Step<Access> {
         self.tries = self.tries.saturating_add(1);
         let state = ExpectToken {
             refresh: self,
             request,
             asked_at: cx.wall(),
         };
-        Ok(Step::Send(http, Next::new(state)))
+        Step::Send(http, Next::new(state))
     }
 
     /// What a failure means: another try, or the end with what is known written down.
@@ -200,6 +207,7 @@ impl Expect<Result<Response, TransportError>, Access> for ExpectToken {
     }
 }
 
+/// The check of an ID token between the reply and the store.
 impl Refresh {
     /// Checks the ID token before the access token is stored, and so handed out by anybody. The refresh token is stored first: the one
     /// before it is spent, whatever becomes of the check.
@@ -209,10 +217,15 @@ impl Refresh {
         };
         let mut kept = self.record.token().clone();
         kept.refresh_token = Some(successor);
-        self.record = self.record.refreshed(kept);
+        let kept = self.record.refreshed(kept);
+        let before = std::mem::replace(&mut self.record, kept);
         let change = Change::Put(Box::new(self.record.clone()));
         let next = move |saved: Result<(), StoreError>, _: &mut Cx<'_>| {
-            self.unsaved = saved.err();
+            match saved {
+                // Somebody else has stored what is as new, a login perhaps: it stays, unless ours is found good and newer.
+                Err(error) if error.kind() == StoreErrorKind::Conflict => self.record = before,
+                saved => self.unsaved = saved.err(),
+            }
             Ok(self.check(token, &*check))
         };
         Step::Save(change, Next::new(next))
@@ -220,23 +233,44 @@ impl Refresh {
 
     fn check(self, token: Token, check: &dyn IdTokenCheck) -> Step<Access> {
         let checked = check.check_refreshed(token, &self.record);
-        checked.then(move |end, cx| match (end, self.unsaved) {
-            (Ok(token), _) => Ok(save(self.record.refreshed(token), self.flow)),
-            (Err(error), None) => Self {
-                unsaved: None,
-                ..self
-            }
-            .failed(error, cx),
-            // The old access token, and a refresh token that is nowhere yet: that one must not be lost.
-            (Err(_), unsaved) => Ok(Step::Done(Access {
-                record: self.record,
-                refreshed: true,
-                unsaved,
-                not_before: None,
-            })),
+        checked.then(move |end, _| match end {
+            Ok(token) => Ok(save(self.record.refreshed(token), self.flow)),
+            Err(error) => self.refuse(error),
         })
     }
+
+    /// The end without a token, though one was granted: nothing is in doubt, the grant is not over, and asking again at once would
+    /// only spend another refresh token.
+    fn refuse(mut self, error: Error) -> Result<Step<Access>, Error> {
+        if self.unsaved.is_some() {
+            return Ok(self.keep_trying(error, 0));
+        }
+        if self.record.refresh.attempt_started_at.is_none() {
+            return Err(error);
+        }
+        self.record.refresh = RefreshState::default();
+        let change = Change::Put(Box::new(self.record));
+        let next = move |_: Result<(), StoreError>, _: &mut Cx<'_>| Err(error);
+        Ok(Step::Save(change, Next::new(next)))
+    }
+
+    /// The new refresh token is stored nowhere yet: its store is tried until it takes it, with the lock held meanwhile.
+    fn keep_trying(self, error: Error, tried: u32) -> Step<Access> {
+        let pause = Duration::from_secs(1 << tried.min(3));
+        let again = move |_: Result<(), Cancelled>, _: &mut Cx<'_>| {
+            let change = Change::Put(Box::new(self.record.clone()));
+            let next = move |saved: Result<(), StoreError>, _: &mut Cx<'_>| match saved {
+                Err(_) if tried < MOST_TRIES => Ok(self.keep_trying(error, tried + 1)),
+                _ => Err(error),
+            };
+            Ok(Step::Save(change, Next::new(next)))
+        };
+        Step::Wait(pause, Next::new(again))
+    }
 }
+
+/// Five minutes, at eight seconds each.
+const MOST_TRIES: u32 = 40;
 
 /// Stores what was granted, then gives the lock back.
 pub(super) fn save(granted: Record, flow: AccessTokenFlow) -> Step<Access> {

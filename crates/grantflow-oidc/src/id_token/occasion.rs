@@ -80,9 +80,12 @@ impl Occasion {
     }
 
     /// It came with a refresh, after this ID token, which was believed when it was stored: it has to be about the same user of the same
-    /// issuer. Where that one says of nobody, only the new token itself is checked.
-    #[must_use]
-    pub fn of_refresh_after(stored: &Secret) -> Self {
+    /// issuer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TokenRefused`] if that one says of nobody.
+    pub fn of_refresh_after(stored: &Secret) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Claims {
             iss: String,
@@ -91,10 +94,8 @@ impl Occasion {
         let payload = stored.expose().split('.').nth(1).unwrap_or_default();
         let claims = URL_SAFE_NO_PAD.decode(payload).ok();
         let claims = claims.and_then(|claims| serde_json::from_slice::<Claims>(&claims).ok());
-        match claims {
-            Some(Claims { iss, sub }) => Self::of_refresh_for(iss, sub),
-            None => Self::alone(),
-        }
+        let Claims { iss, sub } = claims.ok_or(NOBODY)?;
+        Ok(Self::of_refresh_for(iss, sub))
     }
 
     /// It came by itself, from whoever has it: nothing is known of a nonce, a code or a user. Only the token itself is checked.
@@ -182,6 +183,7 @@ fn check_hash(
 }
 
 const A_DAY: Duration = Duration::from_secs(86_400);
+const NOBODY: Error = Error::TokenRefused("the one before it says of nobody");
 const OLD: Error = Error::TokenRefused("it was made long before this login");
 const OTHER_NONCE: Error = Error::TokenRefused("its nonce is not the one that was sent");
 const NO_NONCE: Error = Error::TokenRefused("it lacks the nonce that was sent");

@@ -271,4 +271,4 @@ const AFTER_FAILURE: Duration = Duration::from_secs(10);
 const LONGEST_STALE: Duration = Duration::from_secs(86_400);
 /// How often one looks who waits for another's request, and for how long: more than any request takes.
 const PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_WAIT: Duration = Duration::from_secs(40);
+const LONGEST_WAIT: Duration = Duration::from_secs(12);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use grantflow_core::error::{InvalidInput, ReplyProblem};
 use grantflow_core::transport::MAX_BODY;
+use grantflow_core::transport::TimeLimit;
 use grantflow_core::{BadReply, Body, Cx, Endpoint, Error, Request, Response};
 use grantflow_jwt::{KeySet, VerifyingKey};
 use http::{HeaderMap, Method, header};
@@ -86,6 +87,8 @@ impl KeyRequest {
             .method(Method::GET)
             .uri(self.address.as_str())
             .header(header::ACCEPT, accept)
+            // They are asked for while a record is locked, too.
+            .extension(TimeLimit(WITHIN))
             .body(Body::empty())
             .map_err(|_| InvalidInput::new("address of keys", "makes no request").into())
     }
@@ -162,6 +165,8 @@ fn seconds(text: &str) -> Option<Duration> {
     is_number.then(|| Duration::from_secs(text.parse().unwrap_or(u64::MAX)))
 }
 
+/// Together with a refresh it is less than others wait for the lock.
+const WITHIN: Duration = Duration::from_secs(10);
 const SHORTEST: Duration = Duration::from_secs(300);
 const USUAL: Duration = Duration::from_secs(3600);
 const LONGEST: Duration = Duration::from_secs(86_400);

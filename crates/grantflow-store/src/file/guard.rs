@@ -203,6 +203,8 @@ impl Guard {
             stamp: None,
             file,
         }));
+        // One whose save fails again and again must not hold more and more of them.
+        self.replaced.truncate(1);
         self.replaced.extend(old);
         self.sync()?;
         self.prepared = next;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::credentials_file::{AUTHORIZED_USER, Member, parse};
 use crate::quota::QuotaProject;
-use crate::trust::{self, TrustedEndpoints};
+use crate::trust::{self, TrustedEndpoints, is_googles};
 
 /// The grant of a user whom `gcloud auth application-default login` asked: a refresh token that Google does not replace, so that
 /// it can be presented any number of times, by any number of programs.
@@ -176,8 +176,12 @@ impl TokenSource for AuthorizedUser {
     fn token(&self) -> Step<Token> {
         let ours = self.refresh_token.clone();
         let refresh = TokenRequest::refresh(&self.client, ours.clone()).flow();
+        if is_googles(self.client.token_endpoint()) {
+            // Google replaces none; one that comes is one more.
+            return refresh;
+        }
         refresh.and_then(move |token, _| match &token.refresh_token {
-            // The file is gcloud's, and the next run would send the one that is spent.
+            // The file is another program's, and the next run would send the one that is spent.
             Some(successor) if !successor.eq_ct(&ours) => Err(Error::Unsupported(
                 "keep a refresh token that the server has replaced: log in to this server instead",
             )),

@@ -100,6 +100,11 @@ pub(crate) fn client(id: &str, endpoint: Endpoint, universe: &str) -> Result<Cli
     })
 }
 
+/// Whether it is one of those that Google's files have named.
+pub(crate) fn is_googles(endpoint: &Endpoint) -> bool {
+    GOOGLES.contains(&endpoint.as_str())
+}
+
 /// What [`problem`] is about.
 pub(crate) const KEY_FILE: &str = "service account key";
 

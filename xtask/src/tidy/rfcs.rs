@@ -44,6 +44,7 @@ pub(super) const KNOWN: &[(u32, &str)] = &[
     (7230, "HTTP/1.1 message syntax"),
     (7231, "HTTP/1.1 semantics"),
     (7235, "HTTP/1.1 authentication"),
+    (7292, "PKCS #12"),
     (7468, "Textual encodings of PKIX, PKCS and CMS"),
     (7515, "JSON web signature"),
     (7516, "JSON web encryption"),

@@ -66,6 +66,22 @@ fn a_users_file_is_asked_for_tokens_with_its_own_refresh_token_again_and_again()
 }
 
 #[test]
+fn a_server_that_replaces_refresh_tokens_is_none_for_a_file_of_somebody_else() {
+    let endpoint = Endpoint::new("https://login.example.com/token").unwrap();
+    let trusted = TrustedEndpoints::google().and_endpoint(endpoint);
+    let file = user_file(&[("token_uri", "https://login.example.com/token".into())]);
+    let source = AuthorizedUser::from_json_trusting(&file, &trusted).unwrap();
+    let rotated = r#"{"access_token":"AT","expires_in":3599,"refresh_token":"another"}"#;
+    let same = format!(r#"{{"access_token":"AT","expires_in":3599,"refresh_token":"{REFRESH_TOKEN}"}}"#);
+    let world = World::at(START)
+        .replies(200, &same, None)
+        .replies(200, rotated, None);
+    run(source.token(), &world).unwrap();
+    let refused = run(source.token(), &world);
+    assert!(matches!(refused, Err(Error::Unsupported(_))), "{refused:?}");
+}
+
+#[test]
 fn a_users_file_says_whom_calls_are_counted_to_and_which_cloud_it_is_for() {
     let source = user(&[]);
     assert_eq!(source.quota_project(), Some("billed"));

@@ -4,6 +4,7 @@
 //! [RFC 8037 section 3.1]: https://www.rfc-editor.org/rfc/rfc8037#section-3.1
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use ring::digest;
 
@@ -155,6 +156,21 @@ impl Algorithm {
             "the signature",
             "is not DER of one of the algorithm",
         ))
+    }
+
+    /// How long its signatures are: for RSA as long as the key, of 2048 bits or more.
+    pub(crate) const fn signature_lengths(self) -> RangeInclusive<usize> {
+        match self.key_type() {
+            KeyType::Rsa => 256..=1024,
+            KeyType::Ec(Curve::P256) => 64..=64,
+            KeyType::Ec(Curve::P384) => 96..=96,
+            KeyType::Ed25519 => 64..=64,
+            KeyType::Hmac => match self {
+                Self::Hs256 => 32..=32,
+                Self::Hs384 => 48..=48,
+                _ => 64..=64,
+            },
+        }
     }
 
     /// The one type of key it takes.

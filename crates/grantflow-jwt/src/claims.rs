@@ -30,7 +30,7 @@ impl ClaimsSet {
     /// No claims.
     #[must_use]
     pub fn new() -> Self {
-        Self(Members::written("{}".to_owned(), &[]))
+        Self(Members::written(&["{}"], &[]))
     }
 
     /// Takes the text of a claims set as it is, white space and order included.
@@ -47,9 +47,8 @@ impl ClaimsSet {
     /// # Errors
     ///
     /// [`Error::InvalidInput`] if it is there already, or if JSON cannot write the value.
-    pub fn with(mut self, name: &str, value: impl Serialize) -> Result<Self, Error> {
-        self.0.push(name, &value, WHAT)?;
-        Ok(self)
+    pub fn with(self, name: &str, value: impl Serialize) -> Result<Self, Error> {
+        self.0.with(name, &value, WHAT).map(Self)
     }
 
     /// The text.

@@ -12,6 +12,9 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 
+/// Room for the claims of an assertion, or for a header.
+const ROOM: usize = 256;
+
 /// The text of an object that is being written, member after member.
 #[derive(Clone)]
 pub(crate) struct Members {
@@ -20,10 +23,12 @@ pub(crate) struct Members {
 }
 
 impl Members {
-    /// Takes text that this crate wrote.
-    pub(crate) fn written(text: String, names: &[&str]) -> Self {
+    /// Takes the pieces of a text that this crate wrote.
+    pub(crate) fn written(text: &[&str], names: &[&str]) -> Self {
+        let mut room = String::with_capacity(ROOM);
+        room.extend(text.iter().copied());
         Self {
-            text,
+            text: room,
             names: names.iter().map(|name| (*name).to_owned()).collect(),
         }
     }
@@ -39,27 +44,36 @@ impl Members {
     }
 
     /// Appends a member.
-    pub(crate) fn push(
-        &mut self,
+    pub(crate) fn with(
+        mut self,
         name: &str,
         value: &impl Serialize,
         what: &'static str,
-    ) -> Result<(), Error> {
-        if self.has(name) {
+    ) -> Result<Self, Error> {
+        if self.names.iter().any(|known| known == name) {
             return Err(Error::input(what, "would have a member twice"));
         }
-        let not_json = |_| Error::input(what, "would have a value that JSON cannot write");
-        let value = serde_json::to_string(value).map_err(not_json)?;
-        let quoted = serde_json::to_string(name).map_err(not_json)?;
-        let end = self.text.rfind('}').unwrap_or_default();
-        let comma = if self.names.is_empty() { "" } else { "," };
-        self.text.insert_str(end, &format!("{comma}{quoted}:{value}"));
+        let not_json = Error::input(what, "would have a value that JSON cannot write");
+        let mut text = self.text.into_bytes();
+        let brace = text.iter().rposition(|byte| *byte == b'}').unwrap_or_default();
+        let rest = text.len().saturating_sub(brace);
+        // Written behind the brace and then brought before it, which takes no other buffer.
+        if !self.names.is_empty() {
+            text.push(b',');
+        }
+        let written = serde_json::to_writer(&mut text, name).and_then(|()| {
+            text.push(b':');
+            serde_json::to_writer(&mut text, value)
+        });
+        if let Some(moved) = text.get_mut(brace..) {
+            moved.rotate_left(rest);
+        }
+        match (written, String::from_utf8(text)) {
+            (Ok(()), Ok(text)) => self.text = text,
+            _ => return Err(not_json),
+        }
         self.names.push(name.to_owned());
-        Ok(())
-    }
-
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.names.iter().any(|known| known == name)
+        Ok(self)
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -170,15 +184,15 @@ mod tests {
 
     #[test]
     fn members_stand_in_the_order_given() {
-        let mut members = Members::written("{}".to_owned(), &[]);
-        members.push("b", &1, "x").unwrap();
-        members.push("a\"", &"}", "x").unwrap();
-        members.push("c", &[true], "x").unwrap();
+        let members = Members::written(&["{}"], &[]);
+        let members = members.with("b", &1, "x").unwrap();
+        let members = members.with("a\"", &"}", "x").unwrap();
+        let members = members.with("c", &[true], "x").unwrap();
         assert_eq!(members.as_str(), r#"{"b":1,"a\"":"}","c":[true]}"#);
-        assert!(members.push("b", &2, "x").is_err());
-        let mut spaced = Members::from_json("{ \"b\" : 1\r\n } ", "x").unwrap();
-        spaced.push("a", &2, "x").unwrap();
+        assert!(members.with("b", &2, "x").is_err());
+        let spaced = Members::from_json("{ \"b\" : 1\r\n } ", "x").unwrap();
+        let spaced = spaced.with("a", &2, "x").unwrap();
         assert_eq!(spaced.as_str(), "{ \"b\" : 1\r\n ,\"a\":2} ");
-        assert!(spaced.push("b", &2, "x").is_err());
+        assert!(spaced.with("b", &2, "x").is_err());
     }
 }

@@ -7,9 +7,6 @@ use zeroize::Zeroizing;
 use super::Header;
 use crate::base64url;
 
-/// The longest signature: that of RSA with 4096 bits. A longer one costs one more allocation.
-const SIGNATURE: usize = 512;
-
 /// A token that has been signed. Whoever has it may use it, so `Debug` shows its length only, and it is cleared on drop.
 pub struct Jws(Zeroizing<String>);
 
@@ -33,14 +30,15 @@ impl fmt::Debug for Jws {
     }
 }
 
-/// All of a token but its signature, with room for that ([RFC 7515 section 5.1]).
+/// All of a token but its signature, with room for the shortest that there can be, which is the usual one ([RFC 7515 section 5.1]).
 ///
 /// [RFC 7515 section 5.1]: https://www.rfc-editor.org/rfc/rfc7515#section-5.1
 pub(crate) struct SigningInput(Zeroizing<String>);
 
 impl SigningInput {
     pub(crate) fn new(header: &Header, payload: &[u8]) -> Self {
-        let parts = [header.as_str().len(), payload.len(), SIGNATURE].map(base64url::length);
+        let signature = *header.algorithm().signature_lengths().start();
+        let parts = [header.as_str().len(), payload.len(), signature].map(base64url::length);
         let room = parts.iter().fold(2usize, |sum, part| sum.saturating_add(*part));
         let mut text = String::with_capacity(room);
         base64url::push(&mut text, header.as_str().as_bytes());

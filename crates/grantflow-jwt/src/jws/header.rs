@@ -30,8 +30,8 @@ impl Header {
     /// A header with `alg` alone.
     #[must_use]
     pub fn new(algorithm: Algorithm) -> Self {
-        let text = format!(r#"{{"alg":"{algorithm}"}}"#);
-        let members = Members::written(text, &["alg"]);
+        let text = [r#"{"alg":""#, algorithm.name(), r#""}"#];
+        let members = Members::written(&text, &["alg"]);
         Self { algorithm, members }
     }
 
@@ -48,7 +48,7 @@ impl Header {
         let algorithm = name
             .and_then(Algorithm::named)
             .ok_or(Error::input(WHAT, "has no known `alg`"))?;
-        if members.has("crit") || members.has("b64") {
+        if object.contains_key("crit") || object.contains_key("b64") {
             return Err(Error::input(WHAT, "has `crit` or `b64`"));
         }
         Ok(Self { algorithm, members })
@@ -59,12 +59,12 @@ impl Header {
     /// # Errors
     ///
     /// [`Error::InvalidInput`] if it is there already, if it is `crit` or `b64`, or if JSON cannot write the value.
-    pub fn with(mut self, name: &str, value: impl Serialize) -> Result<Self, Error> {
+    pub fn with(self, name: &str, value: impl Serialize) -> Result<Self, Error> {
         if matches!(name, "crit" | "b64") {
             return Err(Error::input(WHAT, "has `crit` or `b64`"));
         }
-        self.members.push(name, &value, WHAT)?;
-        Ok(self)
+        let members = self.members.with(name, &value, WHAT)?;
+        Ok(Self { members, ..self })
     }
 
     /// With `"typ":"JWT"` before everything else, where oauth2client and google-auth have it ([RFC 7519 section 5.1]).

@@ -12,7 +12,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Header, Jws, SigningInput};
-use crate::algorithm::KeyType;
 use crate::{Algorithm, Error, SigningKey};
 
 /// A key to sign with, wherever it lives, and the algorithm it signs with.
@@ -177,17 +176,7 @@ impl SignatureDue {
     ///
     /// [RFC 7518 section 3.4]: https://www.rfc-editor.org/rfc/rfc7518#section-3.4
     pub fn accept(self, signature: &[u8]) -> Result<Jws, Error> {
-        let fits = match self.algorithm.key_type() {
-            KeyType::Rsa => (256..=1024).contains(&signature.len()),
-            KeyType::Ec(curve) => signature.len() == 2 * curve.size(),
-            KeyType::Ed25519 => signature.len() == 64,
-            KeyType::Hmac => match self.algorithm {
-                Algorithm::Hs256 => signature.len() == 32,
-                Algorithm::Hs384 => signature.len() == 48,
-                _ => signature.len() == 64,
-            },
-        };
-        if fits {
+        if self.algorithm.signature_lengths().contains(&signature.len()) {
             Ok(self.input.with(signature))
         } else {
             Err(Error::input(

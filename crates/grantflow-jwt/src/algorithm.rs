@@ -117,9 +117,7 @@ impl Algorithm {
         };
         let digest = digest::digest(hash, text.as_bytes());
         let (left, _) = digest.as_ref().split_at(digest.as_ref().len() / 2);
-        let mut half = String::with_capacity(base64url::length(left.len()));
-        base64url::push(&mut half, left);
-        half
+        base64url::encode(left)
     }
 
     /// The digest of a message that is to be signed, for services that take it instead of the message; `None` for EdDSA, which signs

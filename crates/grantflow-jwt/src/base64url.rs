@@ -7,12 +7,21 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use zeroize::Zeroizing;
 
-/// Appends the encoded bytes.
-pub(crate) fn push(text: &mut String, bytes: &[u8]) {
-    BASE64.encode_string(bytes, text);
+/// Appends the encoded bytes, which are ASCII, without another buffer between.
+pub(crate) fn push(text: &mut Vec<u8>, bytes: &[u8]) {
+    let end = text.len();
+    text.resize(end.saturating_add(length(bytes.len())), 0);
+    let room = text.get_mut(end..);
+    let written = room.and_then(|room| BASE64.encode_slice(bytes, room).ok());
+    text.truncate(end.saturating_add(written.expect("there is room for all of it")));
 }
 
-/// How long the text of that many bytes is.
+/// The encoded bytes.
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    BASE64.encode(bytes)
+}
+
+/// How long the text of that many bytes is at most.
 pub(crate) const fn length(bytes: usize) -> usize {
     bytes.div_ceil(3).saturating_mul(4)
 }
@@ -42,9 +51,10 @@ mod tests {
         ];
         for (text, bytes) in good {
             assert_eq!(decode(text).as_deref().map(Vec::as_slice), Some(bytes.as_bytes()));
-            let mut encoded = String::new();
+            assert_eq!(encode(bytes.as_bytes()), text);
+            let mut encoded = b"a.".to_vec();
             push(&mut encoded, bytes.as_bytes());
-            assert_eq!(encoded, text);
+            assert_eq!(encoded, [b"a.", text.as_bytes()].concat());
         }
         let bad = [
             "Zg==", "Zm8=", "Zh", "Zm9=", "Zm9", "Z", "Zg ", " Zg", "Zg\n", "Zm9vY", "+/+/", "Zm9v.",

@@ -33,27 +33,28 @@ impl fmt::Debug for Jws {
 /// All of a token but its signature, with room for the shortest that there can be, which is the usual one ([RFC 7515 section 5.1]).
 ///
 /// [RFC 7515 section 5.1]: https://www.rfc-editor.org/rfc/rfc7515#section-5.1
-pub(crate) struct SigningInput(Zeroizing<String>);
+pub(crate) struct SigningInput(Zeroizing<Vec<u8>>);
 
 impl SigningInput {
     pub(crate) fn new(header: &Header, payload: &[u8]) -> Self {
         let signature = *header.algorithm().signature_lengths().start();
         let parts = [header.as_str().len(), payload.len(), signature].map(base64url::length);
         let room = parts.iter().fold(2usize, |sum, part| sum.saturating_add(*part));
-        let mut text = String::with_capacity(room);
+        let mut text = Vec::with_capacity(room);
         base64url::push(&mut text, header.as_str().as_bytes());
-        text.push('.');
+        text.push(b'.');
         base64url::push(&mut text, payload);
         Self(Zeroizing::new(text))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        &self.0
     }
 
     pub(crate) fn with(mut self, signature: &[u8]) -> Jws {
-        self.0.push('.');
+        self.0.push(b'.');
         base64url::push(&mut self.0, signature);
-        Jws(self.0)
+        let text = String::from_utf8(std::mem::take(&mut *self.0));
+        Jws(Zeroizing::new(text.expect("base64url and dots are ASCII")))
     }
 }

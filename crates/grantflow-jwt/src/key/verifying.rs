@@ -15,8 +15,9 @@ use serde_json::Value;
 use super::hmac::Secret;
 use super::{der, jwk, pem, rsa};
 use crate::algorithm::{Curve, KeyType};
+use crate::base64url::encode as text;
 use crate::error::{BadKey, Refusal};
-use crate::{Algorithm, Error, base64url};
+use crate::{Algorithm, Error};
 
 /// A key that verifies.
 ///
@@ -269,12 +270,6 @@ impl Public {
             Self::Hmac(_) => return None,
         })
     }
-}
-
-fn text(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    base64url::push(&mut text, bytes);
-    text
 }
 
 fn parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {

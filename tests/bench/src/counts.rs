@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use grantflow_bench::cases::{self, Group};
+use grantflow_bench::interleave::Timings;
 use grantflow_bench::report::Counts;
 
 /// The word on the command line for [`repeat`].
@@ -11,6 +12,10 @@ pub(crate) const REPEAT: &str = "repeat";
 
 /// Two numbers of repeats whose difference is free of what happens once.
 const REPEATS: [u32; 2] = [100, 1100];
+/// Those of an RSA signature, of which ring does a part anew every 32 times.
+const REPEATS_OF_LONG: [u32; 2] = [32, 96];
+/// So many nanoseconds are long.
+const LONG: f64 = 300_000.0;
 
 /// A line of `src/bin/allocations.rs`.
 pub(crate) struct Allocated {
@@ -41,23 +46,26 @@ pub(crate) fn allocations() -> Vec<Allocated> {
 }
 
 /// What is known of each case of a group.
-pub(crate) fn of(group: &Group, allocations: &[Allocated]) -> Vec<Counts> {
-    let counts = |case: &str| {
+pub(crate) fn of(group: &Group, timings: &Timings, allocations: &[Allocated]) -> Vec<Counts> {
+    let counts = |(at, case): (usize, &str)| {
         let allocated = allocations
             .iter()
             .find(|line| line.group == group.name && line.case == case);
+        let is_long = timings.minimum(at) > LONG;
+        let repeats = if is_long { REPEATS_OF_LONG } else { REPEATS };
         Counts {
-            instructions: instructions(group.name, case),
+            instructions: instructions(group.name, case, repeats),
             allocations: allocated.map(|line| (line.count, line.bytes)),
         }
     };
-    group.cases.iter().map(|case| counts(case.name)).collect()
+    let names = group.cases.iter().map(|case| case.name);
+    names.enumerate().map(counts).collect()
 }
 
-fn instructions(group: &str, case: &str) -> Option<f64> {
-    let few = callgrind(group, case, REPEATS[0])?;
-    let many = callgrind(group, case, REPEATS[1])?;
-    Some(many.checked_sub(few)? as f64 / f64::from(REPEATS[1] - REPEATS[0]))
+fn instructions(group: &str, case: &str, repeats: [u32; 2]) -> Option<f64> {
+    let few = callgrind(group, case, repeats[0])?;
+    let many = callgrind(group, case, repeats[1])?;
+    Some(many.checked_sub(few)? as f64 / f64::from(repeats[1] - repeats[0]))
 }
 
 fn callgrind(group: &str, case: &str, repeats: u32) -> Option<u64> {

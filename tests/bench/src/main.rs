@@ -18,7 +18,7 @@ use grantflow_bench::{bystanders, cases, interleave, report, server, stores, sto
 const HELP: &str = "\
 cargo xtask bench [--peers] [--footprint] [--rounds N] [GROUP…]
 
-GROUP is cached-token, token-reply, authorization-url, refresh, jwt, threads, storm or stores; none means all of them.
+GROUP is cached-token, token-reply, authorization-url, refresh, jwt, account, threads, storm or stores; none means all of them.
 The records of stores lie in $GRANTFLOW_BENCH_DIR, or in the directory for temporary files: it has to be on a real disk.
   --peers      with the crates whose builds take minutes
   --footprint  builds small programs and prints their sizes; with --peers those of the peers too; takes minutes
@@ -96,7 +96,7 @@ fn run(options: &Options) {
         let group = cases::group(name).expect("a group");
         let timings = interleave::measure(&group, options.rounds);
         let allocations = allocations.get_or_insert_with(counts::allocations);
-        report::group(&group, &timings, &counts::of(&group, allocations));
+        report::group(&group, &timings, &counts::of(&group, &timings, allocations));
     }
     if options.wants("threads") {
         let cached = cases::group("cached-token").expect("a group");

@@ -14,7 +14,7 @@ use ring::signature::{
 use super::{Bar, Case, Group};
 use crate::clock::Clock;
 
-const RSA: &str = include_str!("../../../../crates/grantflow-jwt/tests/keys/rsa.pkcs8.pem");
+pub(super) const RSA: &str = include_str!("../../../../crates/grantflow-jwt/tests/keys/rsa.pkcs8.pem");
 const P256: &str = include_str!("../../../../crates/grantflow-jwt/tests/keys/p256.pkcs8.pem");
 const ED25519: &str = include_str!("../../../../crates/grantflow-jwt/tests/keys/ed25519.pkcs8.pem");
 
@@ -104,7 +104,7 @@ fn verified() -> Case {
 }
 
 /// What is signed: as long as ours.
-fn message() -> Vec<u8> {
+pub(super) fn message() -> Vec<u8> {
     let signer = Signer::remote(Algorithm::Rs256, "k");
     match signer.sign(&signer.header().expect("it has one"), claims().as_bytes()) {
         Ok(Signing::Due(due)) => due.message().to_vec(),
@@ -112,7 +112,7 @@ fn message() -> Vec<u8> {
     }
 }
 
-fn pkcs8(pem: &str) -> Vec<u8> {
+pub(super) fn pkcs8(pem: &str) -> Vec<u8> {
     let lines = pem.lines().filter(|line| !line.starts_with('-'));
     BASE64.decode(lines.collect::<String>()).expect("PEM")
 }

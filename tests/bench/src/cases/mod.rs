@@ -1,5 +1,6 @@
 //! What is measured: groups of operations that do the same, and the bars that ours has to reach.
 
+mod account;
 mod authorization_url;
 mod cached_token;
 mod jwt;
@@ -65,12 +66,13 @@ impl Group {
 }
 
 /// The words for the groups, in the order of `docs/performance.md`.
-pub const GROUPS: [&str; 5] = [
+pub const GROUPS: [&str; 6] = [
     "cached-token",
     "token-reply",
     "authorization-url",
     "refresh",
     "jwt",
+    "account",
 ];
 
 /// The group of this name.
@@ -81,6 +83,7 @@ pub fn group(name: &str) -> Option<Group> {
         "authorization-url" => authorization_url::group(),
         "refresh" => refresh::group(),
         "jwt" => jwt::group(),
+        "account" => account::group(),
         _ => return None,
     })
 }

@@ -19,6 +19,8 @@ use crate::server::Elsewhere;
 
 const REFRESH_TOKEN: &str = "1//0gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789";
 
+const FORM: &str = "grant_type=refresh_token&refresh_token=1%2F%2F0gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789&client_id=client";
+
 pub(super) fn group() -> Group {
     let server = Elsewhere::start();
     let url = server.url().to_owned();
@@ -27,11 +29,7 @@ pub(super) fn group() -> Group {
     let credentials = credentials(&client);
     let bare = agent(ureq::Agent::config_builder());
     let bare_with_limits = with_limits().build().new_agent();
-    let without_lookups = ureq::Agent::with_parts(
-        with_limits().build(),
-        DefaultConnector::default(),
-        Known::of(&url),
-    );
+    let without_lookups = without_lookups(&url);
     let (url_2, url_3) = (url.clone(), url.clone());
     #[cfg(feature = "peers")]
     let peer = crate::peers::refresh(&url, REFRESH_TOKEN);
@@ -40,7 +38,7 @@ pub(super) fn group() -> Group {
         title: "A refresh over ureq, connection kept alive",
         cases: vec![
             Case::new("limit: bare ureq, the same time limits", move |n| {
-                (0..n).for_each(|_| post(&bare_with_limits, &url));
+                (0..n).for_each(|_| post(&bare_with_limits, &url, FORM));
             }),
             Case::new("ours: TokenRequest over UreqTransport", move |n| {
                 let host = TransportHost::new(&transport);
@@ -55,10 +53,10 @@ pub(super) fn group() -> Group {
                 (0..n).for_each(|_| drop(credentials.refresh().expect("a token")));
             }),
             Case::new("limit: bare ureq, the same time limits, no lookup", move |n| {
-                (0..n).for_each(|_| post(&without_lookups, &url_3))
+                (0..n).for_each(|_| post(&without_lookups, &url_3, FORM))
             }),
             Case::new("bare ureq, its own time limits", move |n| {
-                (0..n).for_each(|_| post(&bare, &url_2))
+                (0..n).for_each(|_| post(&bare, &url_2, FORM))
             }),
             #[cfg(feature = "peers")]
             peer,
@@ -86,13 +84,18 @@ fn agent(config: Config) -> ureq::Agent {
 }
 
 /// Those of our transport.
-fn with_limits() -> Config {
+pub(super) fn with_limits() -> Config {
     ureq::Agent::config_builder()
         .proxy(None)
         .http_status_as_error(false)
         .timeout_resolve(Some(Duration::from_secs(5)))
         .timeout_connect(Some(Duration::from_secs(5)))
         .timeout_global(Some(Duration::from_secs(30)))
+}
+
+/// The same, and the one address is known.
+pub(super) fn without_lookups(url: &str) -> ureq::Agent {
+    ureq::Agent::with_parts(with_limits().build(), DefaultConnector::default(), Known::of(url))
 }
 
 /// An address that is known: ureq looks one up before each request, on a thread of its own where there is a time limit.
@@ -119,9 +122,8 @@ impl Resolver for Known {
     }
 }
 
-/// The bytes of our request, sent and read without a look at them.
-fn post(agent: &ureq::Agent, url: &str) {
-    let form = "grant_type=refresh_token&refresh_token=1%2F%2F0gLbFcDnRkVwXyZ0123456789gLbFcDnRkVwXyZ0123456789&client_id=client";
+/// Bytes like those of our request, sent and answered without a look at the reply.
+pub(super) fn post(agent: &ureq::Agent, url: &str, form: &str) {
     let mut reply = agent
         .post(url)
         .header("content-type", "application/x-www-form-urlencoded")

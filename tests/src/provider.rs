@@ -11,7 +11,7 @@ use crate::skip::{find_program, skip, workspace};
 #[derive(Debug)]
 pub struct Provider {
     issuer: String,
-    _process: Running,
+    process: Running,
 }
 
 /// The secret of the client `confidential`: each character of it is another one if it is not form-encoded.
@@ -50,10 +50,7 @@ impl Provider {
             let ready: Value = serde_json::from_str(line).ok()?;
             Some(ready["issuer"].as_str()?.to_owned())
         });
-        Some(Self {
-            issuer,
-            _process: process,
-        })
+        Some(Self { issuer, process })
     }
 
     /// Starts one as it is by default.
@@ -65,6 +62,20 @@ impl Provider {
     #[must_use]
     pub fn start_default() -> Option<Self> {
         Self::start(&json!({}))
+    }
+
+    /// Signs with another key from now on, whose `kid` this is; the one before is gone.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended.
+    #[track_caller]
+    pub fn rotate_keys(&mut self) -> String {
+        self.process.say("rotate");
+        self.process.wait_for(|line| {
+            let rotated: Value = serde_json::from_str(line).ok()?;
+            Some(rotated["signs_with"].as_str()?.to_owned())
+        })
     }
 
     /// Its name, and the beginning of its addresses.

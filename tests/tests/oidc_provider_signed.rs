@@ -1,6 +1,7 @@
 //! Signatures both ways against a certified provider: clients that prove themselves by an assertion, ID tokens that the provider signs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use grantflow_core::error::ErrorCode;
 use grantflow_core::flow::discover;
@@ -140,6 +141,30 @@ fn a_token_of_another_client_or_signed_in_another_way_is_refused() -> Result<(),
         matches!(refused, Err(Error::TokenRefused("it is for somebody else"))),
         "{refused:?}"
     );
+    Ok(())
+}
+
+#[test]
+fn a_new_key_of_the_server_is_asked_for_and_the_one_that_is_gone_proves_nothing() -> Result<(), Error> {
+    let Some(mut provider) = provider() else {
+        return Ok(());
+    };
+    let app = App::discover(provider.issuer(), "native", |client| client)?;
+    let ours = verifier(&app, Algorithm::Es256)?;
+    let (before, _) = log_in(&app, &ours)?;
+    let key_id = provider.rotate_keys();
+    let (after, user) = log_in(&app, &verifier(&app, Algorithm::Es256)?)?;
+    assert_eq!(user.claims().jws().key_id(), Some(&*key_id));
+    let verify = |token: &Token| {
+        let id_token = token.id_token.as_ref().expect("there is one");
+        app.run(ours.verify(id_token, Occasion::alone()))
+    };
+    // The keys were asked for less than a minute ago, and still are what they were.
+    assert!(matches!(verify(&after), Err(Error::TokenRefused(_))));
+    assert_eq!(verify(&before)?.subject(), "ann");
+    app.clock.advance(Duration::from_secs(61));
+    assert_eq!(verify(&after)?.subject(), "ann");
+    assert!(matches!(verify(&before), Err(Error::TokenRefused(_))));
     Ok(())
 }
 

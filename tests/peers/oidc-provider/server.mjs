@@ -1,7 +1,8 @@
 // An OpenID Provider (npm `oidc-provider`, certified) on a port of 127.0.0.1, with the clients that the suites use.
 //
 //   stdin     options as one line of JSON, all optional; the server ends when its standard input does
-//   stdout    one line of JSON when it is ready: { "issuer": … }
+//             "rotate" on a line of its own: from now on there is another key to sign with, and the one before is gone
+//   stdout    one line of JSON when it is ready: { "issuer": … }, and one after each rotation: { "signs_with": … }, the `kid`
 //
 // Options:
 //   access_token_ttl     seconds, 3600 unless given
@@ -40,7 +41,10 @@ const server = http.createServer();
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const issuer = `http://127.0.0.1:${server.address().port}`;
 
-const { privateKey } = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const signingKey = (kid) => {
+  const { privateKey } = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return { ...privateKey.export({ format: 'jwk' }), kid, alg: 'ES256', use: 'sig' };
+};
 const code = {
   grant_types: ['authorization_code', 'refresh_token'],
   response_types: ['code'],
@@ -52,7 +56,7 @@ const native = {
   redirect_uris: ['http://127.0.0.1/cb', 'http://[::1]/cb', 'http://localhost/cb'],
 };
 
-const provider = new Provider(issuer, {
+const configuration = {
   clients: [
     { ...native, client_id: 'native', token_endpoint_auth_method: 'none' },
     { ...native, client_id: 'confidential', client_secret: 's3cr%t:+ /&=~' },
@@ -80,7 +84,6 @@ const provider = new Provider(issuer, {
       token_endpoint_auth_method: 'client_secret_jwt',
     },
   ],
-  jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'es', alg: 'ES256', use: 'sig' }] },
   cookies: { keys: [crypto.randomBytes(16).toString('hex')] },
   scopes: ['openid', 'offline_access', 'email'],
   claims: { openid: ['sub'], email: ['email', 'email_verified'] },
@@ -106,7 +109,22 @@ const provider = new Provider(issuer, {
     introspection: { enabled: true },
     revocation: { enabled: true },
   },
+};
+
+// A provider takes its keys when it is made.
+const serve = (kid) => {
+  const provider = new Provider(issuer, { ...configuration, jwks: { keys: [signingKey(kid)] } });
+  provider.on('server_error', (_, error) => console.error(error));
+  server.removeAllListeners('request');
+  server.on('request', provider.callback());
+};
+
+let rotations = 0;
+lines.on('line', () => {
+  rotations += 1;
+  const kid = `es-${rotations}`;
+  serve(kid);
+  console.log(JSON.stringify({ signs_with: kid }));
 });
-provider.on('server_error', (_, error) => console.error(error));
-server.on('request', provider.callback());
+serve('es');
 console.log(JSON.stringify({ issuer }));

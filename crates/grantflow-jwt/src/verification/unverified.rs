@@ -40,11 +40,7 @@ mod tests {
     use super::*;
 
     fn token(parts: &[&str]) -> String {
-        let encoded = parts.iter().map(|part| {
-            let mut text = String::new();
-            base64url::push(&mut text, part.as_bytes());
-            text
-        });
+        let encoded = parts.iter().map(|part| base64url::encode(part.as_bytes()));
         encoded.collect::<Vec<_>>().join(".")
     }
 

@@ -157,10 +157,6 @@ impl Token {
         if self.scopes.is_none() {
             self.scopes.clone_from(&old.scopes);
         }
-        // It says whose grant this is; the next one that comes has to be about the same user.
-        if self.id_token.is_none() {
-            self.id_token.clone_from(&old.id_token);
-        }
         self.extras = self.extras.or(&old.extras);
         self
     }

@@ -363,6 +363,7 @@ fn every_fault_is_read_from_its_name_and_writes_it() {
             .replace("=S", "=1.5")
             .replace("=CODE", "=503")
             .replace("=BYTES", "=9")
+            .replace("=FLAW", "=no-kid")
             .replace("=NAME", "=e");
         let name = if name == "429=1.5" {
             "429=1".to_owned()

@@ -194,16 +194,14 @@ impl Expect<Result<Response, TransportError>, Access> for ExpectToken {
             Err(error) => return self.refresh.failed(error, cx),
         };
         // The lifetime counts from when the server may have granted it, not from when the reply was read.
-        let token = token.asked_at(self.asked_at);
-        match self
-            .refresh
-            .flow
-            .id_token_check()
-            .filter(|_| token.id_token.is_some())
-        {
-            Some(check) => Ok(self.refresh.keep_and_check(token, check)),
-            None => Ok(save(self.refresh.record.refreshed(token), self.refresh.flow)),
+        let mut token = token.asked_at(self.asked_at);
+        match (self.refresh.flow.id_token_check(), &token.id_token) {
+            (Some(check), Some(_)) => return Ok(self.refresh.keep_and_check(token, check)),
+            // The one before says whose grant it is: the next that comes has to be about the same user.
+            (Some(_), None) => token.id_token.clone_from(&self.refresh.record.token().id_token),
+            (None, _) => {}
         }
+        Ok(save(self.refresh.record.refreshed(token), self.refresh.flow))
     }
 }
 

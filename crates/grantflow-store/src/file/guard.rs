@@ -13,7 +13,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -98,7 +98,9 @@ impl Guard {
             _turn: turn,
             replaced: Vec::new(),
         };
-        guard.remove_saving()?;
+        if guard.held.inherited {
+            guard.remove_saving()?;
+        }
         Ok(guard)
     }
 
@@ -109,6 +111,7 @@ impl Guard {
 
     /// Reserves what the first save needs, so that a full disk is an error before a user is asked for consent.
     pub(super) fn prepared(mut self, length: usize) -> Result<Self, StoreError> {
+        self.remove_saving()?;
         self.prepared = Some(self.prepare(0, length)?);
         Ok(self)
     }
@@ -127,16 +130,22 @@ impl Guard {
 
     /// Removes what a killed process left, or a failed save.
     fn remove_saving(&self) -> Result<(), StoreError> {
-        for slot in 0..2 {
-            let removed = self.held.dir.remove(self.place.saving(slot));
-            removed.map_err(|error| errors::writing(error, self.place.path()))?;
-        }
-        Ok(())
+        let mut slots = 0..2;
+        let removed = slots.try_for_each(|slot| self.held.dir.remove(self.place.saving(slot)));
+        removed.map_err(|error| errors::writing(error, self.place.path()))
     }
 
     /// Makes a file to save into.
     fn create(&self, slot: usize) -> Result<Prepared, StoreError> {
-        let created = self.held.dir.create_new(self.place.saving(slot));
+        let create = || self.held.dir.create_new(self.place.saving(slot));
+        let created = create().or_else(|error| match error.kind() {
+            // Left by a killed process that had our number: the first one of a container always has the same.
+            ErrorKind::AlreadyExists => {
+                let removed = self.held.dir.remove(self.place.saving(slot));
+                removed.and_then(|()| create())
+            }
+            _ => Err(error),
+        });
         let file = created.map_err(|error| errors::writing(error, self.place.path()))?;
         if sys::LOCKS_RECORDS {
             // Nobody else can have it: it has just been made, in a directory where nobody else may write.
@@ -258,6 +267,7 @@ impl Guard {
         }
         let removed = self.held.dir.remove(self.place.file());
         removed.map_err(|error| errors::writing(error, self.place.path()))?;
+        self.remove_saving()?;
         self.sync()?;
         self.stored = Stored::Nothing;
         Ok(())

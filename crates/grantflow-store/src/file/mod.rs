@@ -51,7 +51,7 @@ use self::seen::Seen;
 ///
 /// A missing directory is created (`0700`), if its parent exists, by the first lock. Beside the file stand `<file>.lock`,
 /// which is never removed, and while something is saved `<file>.saving-0` or `-1`; what a killed process left of these, the next
-/// lock removes.
+/// lock of another process removes, and the next login or removal.
 ///
 /// A file that cannot be read stays where it is, and every [`read`](Store::read) and [`lock`](Store::lock) answers
 /// [`StoreErrorKind::Corrupt`](grantflow_core::StoreErrorKind::Corrupt); an empty file is no exception. Only the save of a new login

@@ -39,6 +39,8 @@ pub(crate) enum Wait {
 pub(crate) struct Held {
     pub(crate) dir: Dir,
     lock: File,
+    /// Whether another process had the lock before, which may have been killed.
+    pub(super) inherited: bool,
     /// The file of the record that was found, or of the one saved since.
     pub(super) record: Option<Opened>,
 }
@@ -156,26 +158,24 @@ impl Place {
             let lock = dir
                 .open_lock(&self.lock)
                 .map_err(|refusal| refusal.writing(&path))?;
-            if !take(&lock, wait).map_err(|error| errors::locking(error, &path))? {
+            if !take(&lock.file, wait).map_err(|error| errors::locking(error, &path))? {
                 return Ok(None);
             }
+            let named = dir.names(&self.lock, &lock);
             let mut held = Held {
                 dir,
-                lock,
+                lock: lock.file,
+                inherited: true,
                 record: None,
             };
             // Removed or replaced while it was waited for: what is locked is then not what the next one will lock.
-            if !held
-                .dir
-                .names(&self.lock, &held.lock)
-                .map_err(|error| errors::reading(error, &path))?
-            {
+            if !named.map_err(|error| errors::reading(error, &path))? {
                 continue;
             }
             if sys::LOCKS_RECORDS && !self.acquire_record(&mut held, wait)? {
                 return Ok(None);
             }
-            sign(&held.lock);
+            held.inherited = sign(&held.lock);
             return Ok(Some(held));
         }
         Ok(None)
@@ -191,7 +191,7 @@ impl Place {
             if !take(&opened.file, wait).map_err(|error| errors::locking(error, &self.path))? {
                 return Ok(false);
             }
-            let current = held.dir.names(&self.file, &opened.file);
+            let current = held.dir.names(&self.file, &opened);
             let current = current.map_err(|error| errors::reading(error, &self.path));
             held.record = Some(opened);
             if current? {
@@ -261,8 +261,9 @@ pub(crate) fn take(file: &File, wait: Wait) -> io::Result<bool> {
     }
 }
 
-/// Writes our process id into the lock file, for those whose patience ends. It is a hint: failures are of no account.
-fn sign(mut lock: &File) {
+/// Writes our process id into the lock file, for those whose patience ends, unless it is there: `false`. It is a hint: failures are
+/// of no account.
+fn sign(mut lock: &File) -> bool {
     let pid = format!("{}\n", std::process::id());
     // Written anew by another process only: each write is one more thing for the next fsync to bring to disk.
     let mut signed = [0; 16];
@@ -270,12 +271,13 @@ fn sign(mut lock: &File) {
         .read(&mut signed)
         .is_ok_and(|length| signed.get(..length) == Some(pid.as_bytes()))
     {
-        return;
+        return false;
     }
     let _ = lock
         .rewind()
         .and_then(|()| lock.write_all(pid.as_bytes()))
         .and_then(|()| lock.set_len(pid.len() as u64));
+    true
 }
 
 /// All of a file, as long as it was when it was opened; of one that is too long, enough to see it.

@@ -182,10 +182,15 @@ fn t57_a_link_in_the_place_of_the_file_to_save_into_is_removed_not_followed() {
         }
         room.store().put(record(2), PATIENCE).unwrap();
         assert_eq!(fs::read(&victim).unwrap(), b"victim");
+        let unused = "credentials.json.saving-1";
         assert_eq!(
             room.names(),
-            ["credentials.json", "credentials.json.lock", "victim"]
+            ["credentials.json", "credentials.json.lock", unused, "victim"]
         );
+        // Whoever forgets a record leaves nothing of it.
+        room.store().delete(&key(), PATIENCE).unwrap();
+        assert_eq!(fs::read(&victim).unwrap(), b"victim");
+        assert_eq!(room.names(), ["credentials.json.lock", "victim"]);
     });
 }
 

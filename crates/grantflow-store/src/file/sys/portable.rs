@@ -70,22 +70,18 @@ impl Dir {
         };
         let write = access == Access::Write;
         match OpenOptions::new().read(true).write(write).open(path) {
-            Ok(file) => Ok(Some(Opened {
-                length: file.metadata()?.len(),
-                stamp: None,
-                file,
-            })),
+            Ok(file) => Ok(Some(opened(file)?)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
 
     /// Opens the lock file, creating it if need be.
-    pub(crate) fn open_lock(&self, name: &OsStr) -> Result<File, Refusal> {
+    pub(crate) fn open_lock(&self, name: &OsStr) -> Result<Opened, Refusal> {
         self.look(name)?;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        Ok(options.open(self.0.join(name))?)
+        Ok(opened(options.open(self.0.join(name))?)?)
     }
 
     /// Creates a file that is not there.
@@ -96,7 +92,7 @@ impl Dir {
     }
 
     /// Whether the name is still that of the open file: these systems let nobody remove a file that is open and locked.
-    pub(crate) fn names(&self, name: &OsStr, _: &File) -> io::Result<bool> {
+    pub(crate) fn names(&self, name: &OsStr, _: &Opened) -> io::Result<bool> {
         self.has(name)
     }
 
@@ -129,6 +125,14 @@ impl Dir {
     pub(crate) fn reopen(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+fn opened(file: File) -> io::Result<Opened> {
+    Ok(Opened {
+        length: file.metadata()?.len(),
+        stamp: None,
+        file,
+    })
 }
 
 /// What tells one content of a file from another: nothing does here.

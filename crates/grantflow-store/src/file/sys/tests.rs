@@ -38,12 +38,12 @@ fn a_file_of_the_portable_form_is_made_filled_renamed_and_removed() {
     dir.sync().unwrap();
     dir.reopen().unwrap();
     dir.rename(old, new).unwrap();
-    assert!(dir.names(new, &file).unwrap() && !dir.has(old).unwrap());
+    assert!(dir.has(new).unwrap() && !dir.has(old).unwrap());
 
     let mut text = String::new();
     let mut opened = dir.open_file(new, Access::Write).unwrap().unwrap();
     assert_eq!(opened.length, 6);
-    assert!(opened.stamp.is_none());
+    assert!(opened.stamp.is_none() && dir.names(new, &opened).unwrap());
     opened.file.read_to_string(&mut text).unwrap();
     assert_eq!(text, "record");
     dir.remove(new).unwrap();

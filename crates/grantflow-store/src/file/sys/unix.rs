@@ -88,9 +88,9 @@ impl Dir {
     }
 
     /// Opens the lock file, creating it if need be.
-    pub(crate) fn open_lock(&self, name: &OsStr) -> Result<File, Refusal> {
+    pub(crate) fn open_lock(&self, name: &OsStr) -> Result<Opened, Refusal> {
         let flags = OFlags::RDWR | OFlags::CREATE | NO_TRICKS;
-        Ok(private(rustix::fs::openat(&self.0, name, flags, PRIVATE_FILE), self.2)?.file)
+        private(rustix::fs::openat(&self.0, name, flags, PRIVATE_FILE), self.2)
     }
 
     /// Creates a file that is not there.
@@ -100,11 +100,13 @@ impl Dir {
         Ok(file.into())
     }
 
-    /// Whether the name is still that of the open file.
-    pub(crate) fn names(&self, name: &OsStr, file: &File) -> io::Result<bool> {
-        let ours = rustix::fs::fstat(file)?;
+    /// Whether the name is still that of the open file: while it is open, no other gets its number.
+    pub(crate) fn names(&self, name: &OsStr, opened: &Opened) -> io::Result<bool> {
         match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(named) => Ok(named.st_dev == ours.st_dev && named.st_ino == ours.st_ino),
+            Ok(named) => Ok(opened
+                .stamp
+                .as_ref()
+                .is_some_and(|stamp| stamp.file == Stamp::of(&named).file)),
             Err(Errno::NOENT) => Ok(false),
             Err(error) => Err(error.into()),
         }

@@ -55,8 +55,8 @@ pub use error::{
     TransportErrorKind,
 };
 pub use exchange::{
-    Introspection, IntrospectionRequest, MetadataRequest, RevocationRequest, ServerMetadata, SkipS256Check,
-    TokenRequest, TokenTypeHint,
+    DeviceAuthorizationRequest, DeviceGrant, Introspection, IntrospectionRequest, MetadataRequest,
+    RevocationRequest, ServerMetadata, SkipS256Check, TokenRequest, TokenTypeHint,
 };
 pub use extras::Extras;
 pub use host::{AsyncTransportHost, TransportHost};

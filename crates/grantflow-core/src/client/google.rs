@@ -16,6 +16,9 @@ impl Client {
                 .with_issuer(Issuer::new("https://accounts.google.com")?)
                 .with_authorization_endpoint(Endpoint::new("https://accounts.google.com/o/oauth2/v2/auth")?)
                 .with_revocation_endpoint(Endpoint::new("https://oauth2.googleapis.com/revoke")?)
+                .with_device_authorization_endpoint(Endpoint::new(
+                    "https://oauth2.googleapis.com/device/code",
+                )?)
                 .with_parameter("access_type", "offline")
                 .with_origins([Origin::new("https://*.googleapis.com")?]),
         )

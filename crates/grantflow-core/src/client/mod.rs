@@ -50,6 +50,7 @@ struct Registration {
     token_endpoint: Endpoint,
     revocation_endpoint: Option<Endpoint>,
     introspection_endpoint: Option<Endpoint>,
+    device_authorization_endpoint: Option<Endpoint>,
     redirect_uris: Vec<String>,
     parameters: Vec<(String, String)>,
     origins: Vec<Origin>,
@@ -73,6 +74,7 @@ impl Client {
             token_endpoint,
             revocation_endpoint: None,
             introspection_endpoint: None,
+            device_authorization_endpoint: None,
             redirect_uris: Vec::new(),
             parameters: Vec::new(),
             origins: Vec::new(),
@@ -145,6 +147,13 @@ impl Client {
     #[must_use]
     pub fn with_introspection_endpoint(mut self, endpoint: Endpoint) -> Self {
         self.facts().introspection_endpoint = Some(endpoint);
+        self
+    }
+
+    /// Where a device asks for a code to show (RFC 8628). It is a part of the program, not of a record.
+    #[must_use]
+    pub fn with_device_authorization_endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.facts().device_authorization_endpoint = Some(endpoint);
         self
     }
 
@@ -288,6 +297,18 @@ impl Client {
     /// [`Error::InvalidInput`] if the client has none.
     pub fn introspection_endpoint(&self) -> Result<&Endpoint, Error> {
         known(self.0.introspection_endpoint.as_ref(), "introspection_endpoint")
+    }
+
+    /// Where a device asks for a code to show.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if the client has none.
+    pub fn device_authorization_endpoint(&self) -> Result<&Endpoint, Error> {
+        known(
+            self.0.device_authorization_endpoint.as_ref(),
+            "device_authorization_endpoint",
+        )
     }
 
     /// The check of ID tokens, where there is one.

@@ -81,6 +81,8 @@ pub enum NotAuthorized {
     Refused,
     /// The credentials were revoked; the record is a tombstone.
     Revoked,
+    /// Nobody allowed the login before its code ended ([RFC 8628 section 3.5](https://www.rfc-editor.org/rfc/rfc8628#section-3.5)).
+    NotInTime,
 }
 
 /// What a failed request means for a second try.
@@ -184,6 +186,7 @@ impl fmt::Display for NotAuthorized {
             Self::NoRefreshToken => "the access token ended and cannot be refreshed",
             Self::Refused => "the server refused the stored credentials",
             Self::Revoked => "the stored credentials were revoked",
+            Self::NotInTime => "nobody allowed the login before its code ended",
         })
     }
 }

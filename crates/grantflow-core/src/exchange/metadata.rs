@@ -198,6 +198,9 @@ impl ServerMetadata {
         if let Some(endpoint) = &self.introspection_endpoint {
             client = client.with_introspection_endpoint(endpoint.clone());
         }
+        if let Some(endpoint) = &self.device_authorization_endpoint {
+            client = client.with_device_authorization_endpoint(endpoint.clone());
+        }
         client
     }
 

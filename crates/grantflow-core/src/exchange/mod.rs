@@ -9,6 +9,7 @@
 //!
 //! [RFC 6749 section 5]: https://www.rfc-editor.org/rfc/rfc6749#section-5
 
+mod device_authorization;
 mod introspection;
 mod members;
 mod metadata;
@@ -18,6 +19,8 @@ mod revocation;
 mod token_reply;
 mod token_request;
 
+pub(crate) use device_authorization::named_interval;
+pub use device_authorization::{DeviceAuthorizationRequest, DeviceGrant};
 pub use introspection::{Introspection, IntrospectionRequest};
 pub use metadata::{MetadataRequest, ServerMetadata, SkipS256Check};
 pub use revocation::RevocationRequest;
@@ -27,7 +30,7 @@ use http::header;
 use members::Members;
 
 use crate::error::ReplyProblem;
-use crate::{Cx, Error, Next, Request, Response, Step};
+use crate::{Client, Cx, Error, Next, Request, Response, Scopes, Step};
 
 /// Which kind a token is, so that a server finds it sooner ([RFC 7009 section 2.1], [RFC 7662 section 2.1]).
 ///
@@ -51,6 +54,15 @@ impl TokenTypeHint {
             Self::RefreshToken => "refresh_token",
         }
     }
+}
+
+/// Scopes as the client's provider separates them.
+fn scope_text(client: &Client, scopes: &Scopes) -> String {
+    if client.quirks().comma_scopes {
+        let names: Vec<&str> = scopes.iter().collect();
+        return names.join(",");
+    }
+    scopes.to_string()
 }
 
 /// Sends one request and reads its reply.

@@ -73,20 +73,23 @@ fn is_visible(token: &str) -> bool {
 }
 
 /// A number, or a text that is one (quirk 1), in seconds; clamped to what a clock can bear (quirk 2).
-fn lifetime(members: &Members<'_>) -> Result<Option<Duration>, ReplyProblem> {
-    let Some(value) = members.expires_in() else {
-        return Ok(None);
-    };
+pub(super) fn lifetime(members: &Members<'_>) -> Result<Option<Duration>, ReplyProblem> {
+    let seconds = |value| seconds(value).ok_or(ReplyProblem::Invalid("expires_in"));
+    members.expires_in().map(seconds).transpose()
+}
+
+/// The same of any member; `None` for what is no number.
+pub(super) fn seconds(value: &RawValue) -> Option<Duration> {
     let text = as_text(value);
     let number = text.as_deref().unwrap_or(value.get());
     if let Ok(seconds) = number.parse() {
-        return Ok(Some(Duration::from_secs(seconds).min(LONGEST)));
+        return Some(Duration::from_secs(seconds).min(LONGEST));
     }
     // As JSON writes numbers: Rust's own reader takes words such as "infinity" too, and brings 15 KB of code.
-    let seconds: f64 = serde_json::from_str(number).map_err(|_| ReplyProblem::Invalid("expires_in"))?;
+    let seconds: f64 = serde_json::from_str(number).ok()?;
     // Below zero the token has ended already.
     let seconds = seconds.clamp(0.0, LONGEST.as_secs_f64());
-    Ok(Some(Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST)))
+    Some(Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST))
 }
 
 /// A text or an array of texts (quirk 9), under either name; where none is named, `None`.

@@ -6,7 +6,7 @@
 //! [section 4.4.2]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4.2
 //! [section 4.5]: https://www.rfc-editor.org/rfc/rfc6749#section-4.5
 
-use super::token_reply;
+use super::{scope_text, token_reply};
 use crate::authorization::AuthorizationCode;
 use crate::form::Form;
 use crate::{Client, Cx, Error, Next, Request, Response, Scopes, Secret, Step, Token, TransportError};
@@ -96,6 +96,15 @@ impl TokenRequest {
         Self::new(client, Grant::Extension(grant_type.into(), parameters))
     }
 
+    /// Presents the device code of a [`DeviceGrant`](crate::DeviceGrant) once ([RFC 8628 section 3.4]); the refusals that mean to
+    /// come again are errors here. [`DeviceGrant::poll`](crate::DeviceGrant::poll) comes again.
+    ///
+    /// [RFC 8628 section 3.4]: https://www.rfc-editor.org/rfc/rfc8628#section-3.4
+    #[must_use]
+    pub fn device_code(client: &Client, device_code: Secret) -> Self {
+        Self::extension(client, DEVICE_CODE, [("device_code", device_code)])
+    }
+
     fn new(client: &Client, grant: Grant) -> Self {
         Self {
             client: client.clone(),
@@ -170,7 +179,7 @@ impl TokenRequest {
             }
         }
         if !self.scopes.is_empty() && !matches!(self.grant, Grant::Code(_)) {
-            form.push("scope", &self.scope_text());
+            form.push("scope", &scope_text(&self.client, &self.scopes));
         }
         for resource in &self.resources {
             form.push("resource", resource);
@@ -181,14 +190,6 @@ impl TokenRequest {
             self.client.authentication().apply(&self.client, &mut form, cx)?
         };
         form.post(self.client.token_endpoint(), authorization)
-    }
-
-    fn scope_text(&self) -> String {
-        if self.client.quirks().comma_scopes {
-            let names: Vec<&str> = self.scopes.iter().collect();
-            return names.join(",");
-        }
-        self.scopes.to_string()
     }
 
     /// Reads the reply; `cx` turns `expires_in` into a time ([RFC 6749 section 5]).
@@ -225,3 +226,5 @@ impl TokenRequest {
         })
     }
 }
+
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";

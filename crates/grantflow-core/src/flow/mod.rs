@@ -1,4 +1,4 @@
-//! The flows that need a store: getting an access token, applying it, keeping a login, revoking.
+//! The flows that need a store, or several messages: getting an access token, applying it, keeping a login, revoking, polling.
 
 mod access;
 mod acquire;
@@ -6,6 +6,7 @@ mod authorized;
 mod client_credentials;
 mod discover;
 mod keep;
+mod polling;
 mod refresh;
 mod retry;
 mod revoke;

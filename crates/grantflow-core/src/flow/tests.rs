@@ -4,6 +4,7 @@
 
 mod acquire;
 mod checked;
+mod device;
 mod life;
 mod overtaken;
 

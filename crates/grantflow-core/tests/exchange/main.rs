@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod device;
 mod hostile;
 mod introspection;
 mod metadata;
@@ -46,6 +47,7 @@ fn client() -> Client {
         .with_authorization_endpoint(endpoint("authorize"))
         .with_revocation_endpoint(endpoint("revoke"))
         .with_introspection_endpoint(endpoint("introspect"))
+        .with_device_authorization_endpoint(endpoint("device_authorization"))
 }
 
 fn refresh(client: &Client) -> TokenRequest {

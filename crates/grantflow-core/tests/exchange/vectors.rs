@@ -41,6 +41,16 @@ fn v16_a_refresh_is_that_of_rfc_6749() {
 }
 
 #[test]
+fn v17_a_code_for_a_device_is_asked_for_and_read_as_in_rfc_8628() {
+    check("v17-rfc8628-section-3.2");
+}
+
+#[test]
+fn v18_a_device_code_is_presented_as_in_rfc_8628() {
+    check("v18-rfc8628-section-3.4");
+}
+
+#[test]
 fn v25_metadata_are_asked_for_where_rfc_8414_and_openid_say() {
     check("v25-rfc8414-section-3.1");
 }
@@ -94,13 +104,20 @@ fn check(name: &str) {
                     body(&request)
                 );
             }
+            "device" => super::device::vector(value),
+            "device_code" => {
+                let device_code = Secret::new(text(value, "device_code"));
+                let client = Client::new(text(value, "client_id"), client().token_endpoint().clone());
+                let request = TokenRequest::device_code(&client, device_code);
+                assert_eq!(body(&at(|cx| request.to_http(cx)).unwrap()), text(value, "body"));
+            }
             "base64url" => base64url(value),
             other => panic!("nothing reads {other:?} of {name}"),
         }
     }
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap()
 }
 

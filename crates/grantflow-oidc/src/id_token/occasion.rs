@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{Identity, VerifiedIdToken, text};
 
-/// How an ID token came: for a code, with a refresh, or by itself.
+/// How an ID token came: for a code, on a device, with a refresh, or by itself.
 ///
 /// # Example
 ///
@@ -29,6 +29,8 @@ use super::{Identity, VerifiedIdToken, text};
 pub struct Occasion {
     nonce: Nonce,
     code: Option<Secret>,
+    /// It has just been made.
+    fresh: bool,
     access_token: Option<Secret>,
     before: Option<Identity>,
 }
@@ -51,6 +53,17 @@ impl Occasion {
         Self {
             nonce: code.nonce().cloned().map_or(Nonce::NoneSent, Nonce::Sent),
             code: Some(code.code().clone()),
+            fresh: true,
+            ..Self::alone()
+        }
+    }
+
+    /// It came at the end of a login without a redirect, as on a device (RFC 8628): no nonce was sent, so it must have none.
+    #[must_use]
+    pub fn without_redirect() -> Self {
+        Self {
+            nonce: Nonce::NoneSent,
+            fresh: true,
             ..Self::alone()
         }
     }
@@ -104,6 +117,7 @@ impl Occasion {
         Self {
             nonce: Nonce::Unknown,
             code: None,
+            fresh: false,
             access_token: None,
             before: None,
         }
@@ -141,11 +155,11 @@ impl Occasion {
     }
 
     /// OpenID Connect Core section 3.1.3.7: "The iat Claim can be used to reject tokens that were issued too far away from the current
-    /// time". What comes for a code has just been made.
+    /// time". What comes at the end of a login has just been made.
     fn check_age(&self, claims: &VerifiedClaims, now: Timestamp) -> Result<(), Error> {
         let issued = claims.issued_at().map(NumericDate::unix_seconds);
         let is_old = issued.is_some_and(|issued| issued < now.minus(A_DAY).unix_seconds());
-        if is_old && self.code.is_some() {
+        if is_old && self.fresh {
             return Err(OLD);
         }
         Ok(())

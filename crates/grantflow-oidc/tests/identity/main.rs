@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod client_assertion;
+mod device;
 mod id_token;
 mod keys;
 mod login;

@@ -1,0 +1,135 @@
+//! Asking until the user has answered at another device ([RFC 8628 section 3.5]).
+//!
+//! ```text
+//! PollDue ──Wait(interval)──▶ Send ──▶ ExpectToken ─┬─ granted ─▶ its ID token proven ─▶ Done
+//!    ▲                                              ├─ denied, ended, nonsense ─▶ error
+//!    ├── authorization_pending ─────────────────────┤
+//!    ├── slow_down: + 5 s, or what it names ────────┤
+//!    ├── no reply, server in trouble: doubled ──────┤
+//!    └── Retry-After: not before ───────────────────┘
+//! ```
+//!
+//! What makes the interval longer makes it longer for good.
+//!
+//! [RFC 8628 section 3.5]: https://www.rfc-editor.org/rfc/rfc8628#section-3.5
+
+use std::time::Duration;
+
+use super::retry;
+use crate::error::ErrorCode;
+use crate::exchange::named_interval;
+use crate::{
+    Client, Cx, DeviceGrant, Error, Next, NotAuthorized, Outcome, Response, Scopes, Step, Timestamp, Token,
+    TokenRequest, TransportError,
+};
+
+impl DeviceGrant {
+    /// Asks until the user has answered ([RFC 8628 section 3.5]), at most until the code ends.
+    ///
+    /// With scope `openid`, a client with an [`IdTokenCheck`](crate::IdTokenCheck) is given no token before its ID token has passed.
+    ///
+    /// The flow ends in [`Error::Denied`] if the user said no, in [`NotAuthorized::NotInTime`] if nobody said anything, else in the
+    /// errors of [`TokenRequest::parse`]. A request without an answer, and a server in trouble, end nothing.
+    ///
+    /// [RFC 8628 section 3.5]: https://www.rfc-editor.org/rfc/rfc8628#section-3.5
+    pub fn poll(self) -> Step<Token> {
+        Polling {
+            request: TokenRequest::device_code(&self.client, self.device_code),
+            client: self.client,
+            scopes: self.scopes,
+            interval: self.interval,
+            ends: self.ends,
+        }
+        .flow()
+    }
+}
+
+/// The request that is sent again and again, and until when.
+pub(super) struct Polling {
+    pub(super) request: TokenRequest,
+    pub(super) client: Client,
+    /// What was asked for.
+    pub(super) scopes: Scopes,
+    pub(super) interval: Duration,
+    /// In time since boot.
+    pub(super) ends: Duration,
+}
+
+impl Polling {
+    pub(super) fn flow(self) -> Step<Token> {
+        Step::begin(move |cx| self.wait(None, cx))
+    }
+
+    /// Waits for the interval, and as long as the server asked for.
+    fn wait(self, retry_at: Option<Timestamp>, cx: &mut Cx<'_>) -> Result<Step<Token>, Error> {
+        let pause = self.interval.max(retry::time_until(retry_at, cx.wall()));
+        // There is nothing to wait for when the code will have ended by then.
+        if cx.now().boot.saturating_add(pause) >= self.ends {
+            return Err(NotAuthorized::NotInTime.into());
+        }
+        retry::after(pause, cx, move |cx| self.ask(cx))
+    }
+
+    fn ask(self, cx: &mut Cx<'_>) -> Result<Step<Token>, Error> {
+        // The wait may have been longer than it was to be: the machine slept.
+        if cx.now().boot >= self.ends {
+            return Err(NotAuthorized::NotInTime.into());
+        }
+        let request = self.request.to_http(cx)?;
+        let next = move |reply: Result<Response, TransportError>, cx: &mut Cx<'_>| match reply {
+            Ok(reply) => self.read(&reply, cx),
+            // "On encountering a connection timeout, clients MUST unilaterally reduce their polling frequency before retrying."
+            Err(_) => self.less_often(cx),
+        };
+        Ok(Step::Send(request, Next::new(next)))
+    }
+
+    fn read(mut self, reply: &Response, cx: &mut Cx<'_>) -> Result<Step<Token>, Error> {
+        let error = match self.request.parse(reply, cx) {
+            Ok(token) => return Ok(self.proven(token)),
+            Err(error) => error,
+        };
+        let retry_at = error.retry_at();
+        match &error {
+            Error::Server(refusal) => match refusal.code() {
+                ErrorCode::AuthorizationPending => return self.wait(retry_at, cx),
+                // "the interval MUST be increased by 5 seconds for this and all subsequent requests"; GitHub says to how much.
+                ErrorCode::SlowDown => {
+                    let named = named_interval(reply).filter(|named| *named > self.interval);
+                    self.interval = named.unwrap_or_else(|| self.interval.saturating_add(SLOW_DOWN));
+                    return self.wait(retry_at, cx);
+                }
+                ErrorCode::AccessDenied => return Err(Error::Denied(refusal.clone())),
+                ErrorCode::Other(code) if code == ENTRA_DENIED => return Err(Error::Denied(refusal.clone())),
+                ErrorCode::ExpiredToken => return Err(NotAuthorized::NotInTime.into()),
+                _ => {}
+            },
+            // It may have been the token, which is given once.
+            Error::BadReply(bad) if bad.status().is_success() => return Err(error),
+            _ => {}
+        }
+        match (error.outcome(), retry_at) {
+            (Outcome::Permanent, _) => Err(error),
+            (_, Some(_)) => self.wait(retry_at, cx),
+            (_, None) => self.less_often(cx),
+        }
+    }
+
+    /// "The use of an exponential backoff algorithm to achieve this, such as doubling the polling interval on each such connection
+    /// timeout, is RECOMMENDED."
+    fn less_often(mut self, cx: &mut Cx<'_>) -> Result<Step<Token>, Error> {
+        self.interval = self.interval.saturating_mul(2);
+        self.wait(None, cx)
+    }
+
+    fn proven(self, token: Token) -> Step<Token> {
+        match self.client.id_token_check() {
+            Some(check) if self.scopes.contains("openid") => check.check_without_redirect(token),
+            _ => Step::Done(token),
+        }
+    }
+}
+
+const SLOW_DOWN: Duration = Duration::from_secs(5);
+/// What Microsoft Entra answers for `access_denied`.
+const ENTRA_DENIED: &str = "authorization_declined";

@@ -1,0 +1,253 @@
+//! Polling for the token of a device: when, how often, and when no more.
+
+use std::sync::Arc;
+
+use super::super::scripted::{Scripted, both, client};
+use super::checked::Says;
+use crate::{
+    Client, DeviceAuthorizationRequest, Endpoint, Error, NotAuthorized, Scopes, Secret, Step, Token,
+};
+
+const CODE: &str = r#"{"device_code":"GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eS","user_code":"WDJB-MJHT",
+    "verification_uri":"https://as.example/device","expires_in":1800,"interval":5}"#;
+const PENDING: &str = r#"{"error":"authorization_pending"}"#;
+const SLOW_DOWN: &str = r#"{"error":"slow_down"}"#;
+const GRANTED: &str = r#"{"access_token":"AT1","token_type":"Bearer","expires_in":3600}"#;
+
+fn device() -> Client {
+    let endpoint = Endpoint::new("https://as.example/device_authorization").unwrap();
+    client().with_device_authorization_endpoint(endpoint)
+}
+
+fn login(client: &Client, scopes: &str) -> Step<Token> {
+    DeviceAuthorizationRequest::new(client)
+        .scopes(Scopes::parse(scopes).unwrap())
+        .flow()
+        .and_then(|grant, _| Ok(grant.poll()))
+}
+
+/// The end, and the waits in milliseconds.
+fn played(script: impl Fn() -> Scripted) -> (Result<Token, Error>, Vec<u64>) {
+    let (end, host) = both(script, || login(&device(), "a"));
+    let log = host.log();
+    let waits = log
+        .iter()
+        .filter_map(|line| line.strip_prefix("wait ")?.strip_suffix(" ms"))
+        .map(|millis| millis.parse().unwrap())
+        .collect();
+    (end, waits)
+}
+
+fn code(json: &'static str) -> Scripted {
+    Scripted::default().replies(200, json)
+}
+
+fn not_in_time<T>(end: &Result<T, Error>) -> bool {
+    let is_it = matches!(end, Err(Error::NotAuthorized(NotAuthorized::NotInTime)));
+    is_it
+        && end
+            .as_ref()
+            .is_err_and(|error| error.needs_user() && !error.is_transient())
+}
+
+#[test]
+fn v18_the_code_is_polled_for_as_in_rfc_8628() {
+    let script = || code(CODE).replies(400, PENDING).replies(200, GRANTED);
+    let (token, host) = both(script, || login(&device(), "a"));
+    assert_eq!(token.unwrap().access_token.expose(), "AT1");
+    assert_eq!(
+        host.log(),
+        [
+            "send POST /device_authorization",
+            "wait 5000 ms",
+            "send POST /token",
+            "wait 5000 ms",
+            "send POST /token"
+        ]
+    );
+    let poll = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code\
+                &device_code=GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eS&client_id=cid";
+    assert_eq!(host.bodies(), ["client_id=cid&scope=a", poll, poll]);
+}
+
+#[test]
+fn a_client_with_a_secret_proves_itself_each_time() {
+    let script = || code(CODE).replies(400, PENDING).replies(200, GRANTED);
+    let (_, host) = both(script, || login(&device().with_secret_basic("s3cret"), "a"));
+    assert_eq!(host.authorizations().len(), 3);
+    assert!(host.bodies().iter().all(|body| !body.contains("client_id")));
+}
+
+#[test]
+fn v18_slow_down_adds_five_seconds_to_every_later_poll() {
+    let (end, waits) = played(|| {
+        code(CODE)
+            .replies(400, SLOW_DOWN)
+            .replies(400, PENDING)
+            .replies(400, SLOW_DOWN)
+            .replies(400, PENDING)
+            .replies(200, GRANTED)
+    });
+    assert!(end.is_ok());
+    assert_eq!(waits, [5000, 10_000, 10_000, 15_000, 15_000]);
+}
+
+#[test]
+fn q54_slow_down_may_name_a_longer_interval_and_never_a_shorter() {
+    for (named, then) in [
+        ("12", 12_000),
+        ("\"30\"", 30_000),
+        ("5", 10_000),
+        ("1", 10_000),
+        ("0", 10_000),
+        ("[]", 10_000),
+    ] {
+        let slow_down = format!(r#"{{"error":"slow_down","interval":{named}}}"#);
+        let (end, waits) = played(|| {
+            code(CODE)
+                .replies(200, &slow_down)
+                .replies(400, PENDING)
+                .replies(200, GRANTED)
+        });
+        assert!(end.is_ok());
+        assert_eq!(waits, [5000, then, then], "{named}");
+    }
+}
+
+#[test]
+fn q53_pending_is_pending_under_every_status() {
+    for status in [200, 400, 401, 403, 428] {
+        let (end, waits) = played(|| code(CODE).replies(status, PENDING).replies(200, GRANTED));
+        assert!(end.is_ok(), "{status}");
+        assert_eq!(waits, [5000, 5000], "{status}");
+    }
+}
+
+#[test]
+fn q52_without_an_interval_it_is_five_seconds() {
+    for (interval, first) in [
+        ("", 5000),
+        (r#","interval":null"#, 5000),
+        (r#","interval":0"#, 5000),
+        (r#","interval":"0""#, 5000),
+        (r#","interval":-3"#, 5000),
+        (r#","interval":"soon""#, 5000),
+        (r#","interval":"7""#, 7000),
+        (r#","interval":1"#, 1000),
+        (r#","interval":0.2"#, 1000),
+        (r#","interval":2.5"#, 2500),
+    ] {
+        let json = format!(
+            r#"{{"device_code":"D","user_code":"U","verification_uri":"https://as.example/d","expires_in":60{interval}}}"#
+        );
+        let (end, waits) = played(|| Scripted::default().replies(200, &json).replies(200, GRANTED));
+        assert!(end.is_ok());
+        assert_eq!(waits, [first], "{interval}");
+    }
+}
+
+#[test]
+fn r18_a_lost_reply_doubles_the_interval_for_good() {
+    let (end, waits) = played(|| {
+        code(CODE)
+            .loses_the_reply()
+            .cannot_connect()
+            .replies(400, PENDING)
+            .replies(400, SLOW_DOWN)
+            .replies(200, GRANTED)
+    });
+    assert!(end.is_ok());
+    assert_eq!(waits, [5000, 10_000, 20_000, 20_000, 25_000]);
+}
+
+#[test]
+fn q56_a_server_in_trouble_is_asked_again_when_it_says() {
+    let (end, waits) = played(|| {
+        code(CODE)
+            .replies_later(503, "60")
+            .replies_later(429, "2")
+            .replies(400, PENDING)
+            .replies(502, "")
+            .replies(200, GRANTED)
+    });
+    assert!(end.is_ok());
+    // What it says is for once; where it says nothing, the interval grows for good.
+    assert_eq!(waits, [5000, 60_000, 5000, 5000, 10_000]);
+}
+
+#[test]
+fn the_end_of_the_code_is_the_end_of_polling() {
+    const SHORT: &str =
+        r#"{"device_code":"D","user_code":"U","verification_uri":"https://as.example/d","expires_in":12}"#;
+    let (end, waits) = played(|| code(SHORT).replies(400, PENDING).replies(400, PENDING));
+    assert!(not_in_time(&end), "{end:?}");
+    assert_eq!(waits, [5000, 5000], "and not the two seconds that are left");
+
+    let (end, waits) = played(|| code(SHORT).replies_later(503, "1800"));
+    assert!(not_in_time(&end), "{end:?}");
+    assert_eq!(waits, [5000], "half an hour is later than the end");
+}
+
+#[test]
+fn q55_the_end_of_the_code_may_be_text_and_has_a_usual_value() {
+    for (expires_in, polls) in [(r#""11""#, 2), ("11.9", 2), ("0", 0), ("-7", 0), ("null", 359)] {
+        let json = format!(
+            r#"{{"device_code":"D","user_code":"U","verification_uri":"https://as.example/d","expires_in":{expires_in}}}"#
+        );
+        let (end, waits) = played(|| {
+            let script = Scripted::default().replies(200, &json);
+            (0..polls).fold(script, |script, _| script.replies(400, PENDING))
+        });
+        assert!(not_in_time(&end), "{expires_in}: {end:?}");
+        assert_eq!(waits.len(), polls, "{expires_in}");
+    }
+}
+
+#[test]
+fn what_the_server_says_at_the_end_is_an_error_that_says_who_must_act() {
+    let (end, _) = played(|| code(CODE).replies(400, r#"{"error":"expired_token"}"#));
+    assert!(not_in_time(&end), "{end:?}");
+    for denied in ["access_denied", "authorization_declined"] {
+        let refusal = format!(r#"{{"error":"{denied}","error_description":"Not today."}}"#);
+        let (end, _) = played(|| code(CODE).replies(400, &refusal));
+        let Err(Error::Denied(refusal)) = &end else {
+            panic!("{end:?}");
+        };
+        assert_eq!(refusal.description(), Some("Not today."));
+        assert!(end.is_err_and(|error| error.needs_user()));
+    }
+    for (status, body) in [
+        (400, r#"{"error":"invalid_grant"}"#),
+        (401, r#"{"error":"invalid_client"}"#),
+        (400, "{}"),
+        (302, ""),
+        (200, "<html>"),
+        (200, r#"{"token_type":"Bearer"}"#),
+    ] {
+        // One request, and no more.
+        let (end, waits) = played(|| code(CODE).replies(status, body));
+        assert!(
+            matches!(end, Err(Error::Server(_) | Error::BadReply(_))),
+            "{end:?}"
+        );
+        assert_eq!(waits, [5000], "{body}");
+    }
+}
+
+#[test]
+fn t45_with_openid_no_token_is_given_before_its_id_token_has_passed() {
+    let checking = device().with_id_token_check(Arc::new(Says));
+    let reply = |id_token: &str| format!(r#"{{"access_token":"AT1"{id_token}}}"#);
+    let play = |scopes: &str, id_token: &str| {
+        let json = reply(id_token);
+        both(|| code(CODE).replies(200, &json), || login(&checking, scopes)).0
+    };
+    let token = play("openid a", r#","id_token":"good""#).unwrap();
+    assert_eq!(token.id_token.as_ref().map(Secret::expose), Some("good"));
+    for id_token in ["", r#","id_token":"bad""#] {
+        let end = play("openid a", id_token);
+        assert!(matches!(end, Err(Error::TokenRefused(_))), "{end:?}");
+    }
+    // Who did not ask for one checks none, as with a code.
+    assert!(play("a", r#","id_token":"never""#).is_ok());
+}

@@ -68,7 +68,7 @@ impl Browser {
     ///
     /// [`BrowseError::Page`] if the server showed an error instead, [`BrowseError::Io`] if it could not be reached.
     pub fn approve(&mut self, authorization_url: &str) -> Result<String, BrowseError> {
-        self.visit(authorization_url, "allow")
+        self.visit(authorization_url, &Decision::of("allow"))
     }
 
     /// Like [`Browser::approve`], but denies.
@@ -77,7 +77,37 @@ impl Browser {
     ///
     /// The same.
     pub fn deny(&mut self, authorization_url: &str) -> Result<String, BrowseError> {
-        self.visit(authorization_url, "deny")
+        self.visit(authorization_url, &Decision::of("deny"))
+    }
+
+    /// Opens the page for devices, enters the code that one shows, logs in if asked, allows, and returns what the last page says.
+    ///
+    /// # Errors
+    ///
+    /// [`BrowseError::Page`] if the server showed an error instead, [`BrowseError::Io`] if it could not be reached.
+    pub fn approve_device(&mut self, verification_uri: &str, user_code: &str) -> Result<String, BrowseError> {
+        self.answer_device(verification_uri, user_code, "allow")
+    }
+
+    /// Like [`Browser::approve_device`], but denies.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn deny_device(&mut self, verification_uri: &str, user_code: &str) -> Result<String, BrowseError> {
+        self.answer_device(verification_uri, user_code, "deny")
+    }
+
+    fn answer_device(&mut self, uri: &str, user_code: &str, decision: &str) -> Result<String, BrowseError> {
+        let decided = Decision {
+            decision,
+            user_code: Some(user_code),
+        };
+        match self.visit(uri, &decided) {
+            Err(BrowseError::Page { status: 200, text }) => Ok(text),
+            Err(error) => Err(error),
+            Ok(_) => Err(BrowseError::Location),
+        }
     }
 
     /// Visits a location that [`Browser::approve`] returned, as the browser would have, and returns the status and
@@ -97,7 +127,7 @@ impl Browser {
         Ok((answer.status, answer.body))
     }
 
-    fn visit(&mut self, start: &str, decision: &str) -> Result<String, BrowseError> {
+    fn visit(&mut self, start: &str, decision: &Decision<'_>) -> Result<String, BrowseError> {
         let mut url = parse(start)?;
         let home = url.origin();
         let mut answer = self.send("GET", &url, None)?;
@@ -247,6 +277,21 @@ impl Answer {
     }
 }
 
+/// What the person has in mind.
+struct Decision<'a> {
+    decision: &'a str,
+    user_code: Option<&'a str>,
+}
+
+impl<'a> Decision<'a> {
+    fn of(decision: &'a str) -> Self {
+        Self {
+            decision,
+            user_code: None,
+        }
+    }
+}
+
 /// The form on one of this server's pages.
 struct Form {
     action: String,
@@ -272,18 +317,19 @@ impl Form {
         })
     }
 
-    fn fill(self, user: &str, password: &str, decision: &str) -> String {
+    fn fill(self, user: &str, password: &str, decision: &Decision<'_>) -> String {
         let mut body = form_urlencoded::Serializer::new(String::new());
         for (name, value) in &self.fields {
             let value = match name.as_str() {
                 "username" => user,
                 "password" => password,
+                "user_code" => decision.user_code.unwrap_or(value),
                 _ => value,
             };
             body.append_pair(name, value);
         }
         if self.asks {
-            body.append_pair("decision", decision);
+            body.append_pair("decision", decision.decision);
         }
         body.finish()
     }

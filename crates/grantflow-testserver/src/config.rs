@@ -41,6 +41,8 @@ pub struct Config {
     pub(crate) auto_approve: Option<String>,
     pub(crate) grantable: Option<Vec<String>>,
     pub(crate) refresh_tokens: bool,
+    pub(crate) device_interval: Duration,
+    pub(crate) device_lifetime: Duration,
     pub(crate) clients: Vec<TestClient>,
     pub(crate) service_accounts: Vec<TestServiceAccount>,
 }
@@ -56,6 +58,8 @@ impl Config {
             auto_approve: None,
             grantable: None,
             refresh_tokens: true,
+            device_interval: Duration::from_secs(5),
+            device_lifetime: Duration::from_secs(1800),
             clients: TestClient::defaults(),
             service_accounts: Vec::new(),
         }
@@ -91,7 +95,7 @@ impl Config {
         self
     }
 
-    /// Grants every valid authorization request at once, in the name of this user and without a page.
+    /// Grants every valid authorization request at once, in the name of this user and without a page, those of devices too.
     pub fn auto_approve(mut self, user: impl Into<String>) -> Self {
         self.auto_approve = Some(user.into());
         self
@@ -109,6 +113,18 @@ impl Config {
     /// Issues no refresh tokens.
     pub fn without_refresh_tokens(mut self) -> Self {
         self.refresh_tokens = false;
+        self
+    }
+
+    /// Tells devices to poll no more often than this; whole seconds, five by default. It is enforced.
+    pub fn device_interval(mut self, interval: Duration) -> Self {
+        self.device_interval = interval;
+        self
+    }
+
+    /// How long the codes of a device live; whole seconds, half an hour by default.
+    pub fn device_lifetime(mut self, lifetime: Duration) -> Self {
+        self.device_lifetime = lifetime;
         self
     }
 

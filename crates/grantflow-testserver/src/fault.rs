@@ -72,6 +72,16 @@ pub enum Fault {
     NoScope,
     /// Writes the `token_type` of a token reply in odd case. Changes nothing elsewhere.
     OddTokenType,
+    /// Answers 503 with `Retry-After` in this many seconds, without having done anything.
+    Unavailable(u64),
+    /// Refuses a poll with `slow_down` and names this interval in seconds, without having done anything.
+    SlowDown(u64),
+    /// Answers a poll that is to come again with 200, as GitHub does. Changes nothing elsewhere.
+    PendingAs200,
+    /// Leaves `interval` out of the codes for a device. Changes nothing elsewhere.
+    NoInterval,
+    /// Names the address `verification_url` in the codes for a device, as Google does. Changes nothing elsewhere.
+    VerificationUrl,
     /// Makes the ID token of a token reply wrong in one thing. Changes nothing elsewhere.
     IdToken(IdTokenFlaw),
 }
@@ -136,6 +146,17 @@ impl Fault {
         ("no-state", "leave state out of the authorization response"),
         ("no-scope", "leave scope out of the token reply"),
         ("odd-token-type", "write the token type of the reply in odd case"),
+        ("503=S", "answer 503 with Retry-After: S, nothing done"),
+        (
+            "slow-down=S",
+            "refuse a poll with slow_down and the interval S, nothing done",
+        ),
+        ("pending-200", "answer a poll that is to come again with 200"),
+        ("no-interval", "leave interval out of the codes for a device"),
+        (
+            "verification-url",
+            "name the address verification_url in the codes for a device",
+        ),
         (
             "id-token=FLAW",
             "give out an ID token that is wrong in one thing, see below",
@@ -148,8 +169,10 @@ impl Fault {
         match self {
             Self::WrongState | Self::NoState => endpoint == Endpoint::Authorization,
             Self::IdToken(_) | Self::NoScope | Self::OddTokenType => {
-                matches!(endpoint, Endpoint::Token | Endpoint::Refresh)
+                matches!(endpoint, Endpoint::Token | Endpoint::Refresh | Endpoint::Poll)
             }
+            Self::SlowDown(_) | Self::PendingAs200 => matches!(endpoint, Endpoint::Token | Endpoint::Poll),
+            Self::NoInterval | Self::VerificationUrl => endpoint == Endpoint::Device,
             Self::WrongIssuer | Self::NoIssuer => {
                 matches!(endpoint, Endpoint::Authorization | Endpoint::Metadata)
             }
@@ -166,6 +189,8 @@ impl Fault {
                 | Self::TooManyRequests(_)
                 | Self::Error(_)
                 | Self::Redirect
+                | Self::Unavailable(_)
+                | Self::SlowDown(_)
         )
     }
 
@@ -202,6 +227,10 @@ pub enum Endpoint {
     Token,
     /// `/token`, refreshes only; looked at before [`Endpoint::Token`].
     Refresh,
+    /// `/token`, polls for the login of a device only; looked at before [`Endpoint::Token`].
+    Poll,
+    /// `/device_authorization`.
+    Device,
     /// `/revoke`.
     Revocation,
     /// `/introspect`.
@@ -220,6 +249,8 @@ impl Endpoint {
         ("authorize", Self::Authorization),
         ("token", Self::Token),
         ("refresh", Self::Refresh),
+        ("poll", Self::Poll),
+        ("device", Self::Device),
         ("revoke", Self::Revocation),
         ("introspect", Self::Introspection),
         ("metadata", Self::Metadata),
@@ -295,6 +326,11 @@ impl FromStr for Fault {
             ("no-state", None) => Self::NoState,
             ("no-scope", None) => Self::NoScope,
             ("odd-token-type", None) => Self::OddTokenType,
+            ("503", Some(value)) => Self::Unavailable(number(value)?),
+            ("slow-down", Some(value)) => Self::SlowDown(number(value)?),
+            ("pending-200", None) => Self::PendingAs200,
+            ("no-interval", None) => Self::NoInterval,
+            ("verification-url", None) => Self::VerificationUrl,
             ("id-token", Some(value)) => Self::IdToken(value.parse()?),
             _ => return Err(UnknownName::new(format!("no fault is called {text:?}"))),
         };
@@ -329,6 +365,11 @@ impl fmt::Display for Fault {
             Self::NoState => f.write_str("no-state"),
             Self::NoScope => f.write_str("no-scope"),
             Self::OddTokenType => f.write_str("odd-token-type"),
+            Self::Unavailable(seconds) => write!(f, "503={seconds}"),
+            Self::SlowDown(seconds) => write!(f, "slow-down={seconds}"),
+            Self::PendingAs200 => f.write_str("pending-200"),
+            Self::NoInterval => f.write_str("no-interval"),
+            Self::VerificationUrl => f.write_str("verification-url"),
             Self::IdToken(flaw) => write!(f, "id-token={flaw}"),
         }
     }

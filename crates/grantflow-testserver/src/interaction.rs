@@ -16,25 +16,77 @@
 use url::form_urlencoded;
 
 use crate::authorize::{self, AuthorizationRequest, Problem, Prompt};
+use crate::device;
 use crate::message::{Parameters, Reply};
 use crate::pages;
 use crate::site::Turn;
 use crate::state::{Interaction, Session, random};
 
+/// What a person is asked about.
+pub(crate) enum About {
+    Authorization(Box<AuthorizationRequest>),
+    /// The login of a device, by its device code.
+    Device(String),
+}
+
+impl About {
+    /// The client, and the scopes it asks for.
+    pub(crate) fn asked<'s>(&'s self, turn: &'s Turn<'_>) -> (&'s str, &'s [String]) {
+        match self {
+            Self::Authorization(request) => (&request.target.client, &request.scope),
+            Self::Device(code) => match turn.state.awaited.get(code) {
+                Some(awaited) => (&awaited.client, &awaited.scope),
+                None => ("", &[]),
+            },
+        }
+    }
+
+    pub(crate) fn login_hint(&self) -> Option<&str> {
+        match self {
+            Self::Authorization(request) => request.login_hint.as_deref(),
+            Self::Device(_) => None,
+        }
+    }
+
+    /// Where the browser goes in the end.
+    pub(crate) fn redirect_uri(&self) -> Option<&str> {
+        match self {
+            Self::Authorization(request) => Some(&request.target.redirect_uri),
+            Self::Device(_) => None,
+        }
+    }
+
+    fn wants_login(&self) -> bool {
+        matches!(self, Self::Authorization(request) if request.prompt == Prompt::Login)
+    }
+}
+
 /// Puts a valid request before the person in this browser.
 pub(crate) fn begin(turn: &mut Turn<'_>, request: AuthorizationRequest) -> Reply {
+    if request.prompt == Prompt::None {
+        let (known, user) = known(turn);
+        return answer_without_asking(turn, request, known.as_deref(), user);
+    }
+    ask(turn, About::Authorization(Box::new(request)))
+}
+
+/// The session of this browser, and who is logged in.
+fn known(turn: &Turn<'_>) -> (Option<String>, Option<String>) {
     let known = turn
         .session_cookie()
         .filter(|id| turn.state.sessions.contains_key(*id))
         .map(str::to_owned);
     let user = known.as_ref().and_then(|id| turn.state.sessions[id].user.clone());
-    if request.prompt == Prompt::None {
-        return answer_without_asking(turn, request, known.as_deref(), user);
-    }
+    (known, user)
+}
+
+/// Asks the person, who logs in first if they have not.
+pub(crate) fn ask(turn: &mut Turn<'_>, about: About) -> Reply {
+    let (known, user) = known(turn);
     let session = known
         .clone()
         .unwrap_or_else(|| new_session(turn, Session::default()));
-    let next = if user.is_some() && request.prompt != Prompt::Login {
+    let next = if user.is_some() && !about.wants_login() {
         "/consent"
     } else {
         "/login"
@@ -44,7 +96,7 @@ pub(crate) fn begin(turn: &mut Turn<'_>, request: AuthorizationRequest) -> Reply
         id.clone(),
         Interaction {
             session: session.clone(),
-            request,
+            about,
         },
     );
     let reply = Reply::see_other(location(next, &id));
@@ -80,7 +132,7 @@ fn answer_without_asking(
 
 pub(crate) fn login_page(turn: &mut Turn<'_>) -> Reply {
     match find(turn, &turn.request.query) {
-        Some((id, interaction)) => pages::login(200, &id, &interaction.request, None),
+        Some((id, interaction)) => pages::login(turn, 200, &id, &interaction.about, None),
         None => lost(),
     }
 }
@@ -94,9 +146,10 @@ pub(crate) fn login(turn: &mut Turn<'_>) -> Reply {
     let name = form.value("username").unwrap_or_default().trim();
     if name.is_empty() || form.value("password") != Some(PASSWORD) {
         return pages::login(
+            turn,
             422,
             &id,
-            &interaction.request,
+            &interaction.about,
             Some("That name and password do not fit."),
         );
     }
@@ -124,7 +177,7 @@ pub(crate) fn login(turn: &mut Turn<'_>) -> Reply {
 
 pub(crate) fn consent_page(turn: &mut Turn<'_>) -> Reply {
     match find_with_user(turn, &turn.request.query) {
-        Some((id, interaction, user)) => pages::consent(&id, &interaction.request, user),
+        Some((id, interaction, user)) => pages::consent(turn, &id, &interaction.about, user),
         None => lost(),
     }
 }
@@ -135,11 +188,16 @@ pub(crate) fn consent(turn: &mut Turn<'_>) -> Reply {
         return lost();
     };
     let user = user.to_owned();
-    let Some(Interaction { session, request }) = turn.state.interactions.remove(&id) else {
+    let Some(Interaction { session, about }) = turn.state.interactions.remove(&id) else {
         return lost();
     };
+    let allows = form.value("decision") == Some("allow");
+    let request = match about {
+        About::Authorization(request) => *request,
+        About::Device(code) => return device::answered(turn, &code, user, allows),
+    };
     turn.note.client_id = Some(request.target.client.clone());
-    if form.value("decision") != Some("allow") {
+    if !allows {
         turn.state.stats.denials += 1;
         return authorize::refuse(
             turn,

@@ -1,7 +1,7 @@
 //! An OAuth 2.0 authorization server on loopback for tests and demos, with faults on demand.
 //!
 //! Real clients log in to it over real HTTP: login and consent pages, authorization codes with mandatory PKCE,
-//! refresh tokens that rotate, ID tokens, revocation, introspection, metadata, and a protected API. What makes it a test
+//! refresh tokens that rotate, codes for devices, ID tokens, revocation, introspection, metadata, and a protected API. What makes it a test
 //! server is the rest: it loses replies after it has acted on them, it is slow, it talks nonsense when told to, its
 //! clock can be pushed, and it counts everything.
 //!
@@ -13,11 +13,11 @@
 //! - [`Stats`] and [`LoggedRequest`]s to assert on.
 //! - [`Browser`]: the person who logs in and consents.
 //!
-//! Endpoints are `/authorize`, `/token`, `/revoke`, `/introspect`, `/userinfo`, `/jwks`, `/api/me`, `/api/echo` and the two
+//! Endpoints are `/authorize`, `/device_authorization` with its page `/device`, `/token`, `/revoke`, `/introspect`, `/userinfo`, `/jwks`, `/api/me`, `/api/echo` and the two
 //! metadata documents under `/.well-known/`. [`TestClient::defaults`] lists the clients that are registered from
 //! the start.
 //!
-//! Access tokens begin `gft_at_`, refresh tokens `gft_rt_` and codes `gft_ac_`, so that `grep` finds any that leaked.
+//! Access tokens begin `gft_at_`, refresh tokens `gft_rt_`, codes `gft_ac_` and device codes `gft_dc_`, so that `grep` finds any that leaked.
 //!
 //! # Out of scope
 //!
@@ -66,6 +66,7 @@ mod client;
 mod client_assertion;
 mod client_auth;
 mod config;
+mod device;
 mod fault;
 mod flaw;
 mod id_token;

@@ -56,6 +56,10 @@ struct Arguments {
     #[arg(long, value_name = "USER")]
     auto_approve: Option<String>,
 
+    /// Seconds that devices have to wait between polls
+    #[arg(long, value_name = "S", default_value = "5", value_parser = seconds)]
+    device_interval: Duration,
+
     /// Register a public client with this redirect URI; more than one for the same id add up
     #[arg(long, value_name = "ID=URI", value_parser = client)]
     client: Vec<(String, String)>,
@@ -74,7 +78,8 @@ fn run(arguments: Arguments) -> io::Result<()> {
         .port(arguments.port)
         .rotate(arguments.rotate)
         .expires_in(expires_in)
-        .delay(arguments.delay);
+        .delay(arguments.delay)
+        .device_interval(arguments.device_interval);
     if let Some(user) = arguments.auto_approve {
         config = config.auto_approve(user);
     }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::assertion;
 use crate::authorize::WRONG_ISSUER;
+use crate::device;
 use crate::fault::Fault;
 use crate::message::Reply;
 use crate::site::Turn;
@@ -42,10 +43,11 @@ fn document(turn: &Turn<'_>) -> Value {
         "token_endpoint": format!("{issuer}/token"),
         "revocation_endpoint": format!("{issuer}/revoke"),
         "introspection_endpoint": format!("{issuer}/introspect"),
+        "device_authorization_endpoint": format!("{issuer}/device_authorization"),
         "userinfo_endpoint": format!("{issuer}/userinfo"),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token", assertion::GRANT_TYPE],
+        "grant_types_supported": ["authorization_code", "refresh_token", assertion::GRANT_TYPE, device::GRANT_TYPE],
         "code_challenge_methods_supported": ["S256"],
         "jwks_uri": format!("{issuer}/jwks"),
         "token_endpoint_auth_methods_supported": everyone,

@@ -12,18 +12,18 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use url::{Host, Url};
 
-use crate::authorize::AuthorizationRequest;
-use crate::interaction::PASSWORD;
+use crate::interaction::{About, PASSWORD};
 use crate::message::Reply;
 use crate::site::Turn;
 
 pub(crate) fn login(
+    turn: &Turn<'_>,
     status: u16,
     interaction: &str,
-    request: &AuthorizationRequest,
+    about: &About,
     problem: Option<&str>,
 ) -> Reply {
-    let problem = problem.map(|text| format!("<p class=\"problem\" role=\"alert\">{}</p>", escape(text)));
+    let problem = alert(problem);
     let main = format!(
         r#"<h1>Log in</h1>
 <p>to continue to <b>{client}</b></p>
@@ -35,17 +35,50 @@ pub(crate) fn login(
 <button>Log in</button>
 </form>
 <p class="hint">This is a test server: any name will do, and everybody's password is <code>{PASSWORD}</code>.</p>"#,
-        client = escape(&request.target.client),
-        problem = problem.unwrap_or_default(),
+        client = escape(about.asked(turn).0),
         interaction = escape(interaction),
-        user = escape(request.login_hint.as_deref().unwrap_or("ann")),
+        user = escape(about.login_hint().unwrap_or("ann")),
     );
-    page(status, "Log in", &main, Some(&request.target.redirect_uri))
+    page(status, "Log in", &main, about.redirect_uri())
 }
 
-pub(crate) fn consent(interaction: &str, request: &AuthorizationRequest, user: &str) -> Reply {
-    let scopes: String = request
-        .scope
+fn alert(problem: Option<&str>) -> String {
+    let alert = |text| format!("<p class=\"problem\" role=\"alert\">{}</p>", escape(text));
+    problem.map(alert).unwrap_or_default()
+}
+
+/// Where a person enters the code that a device shows. One that is in the address already is shown too, to be compared
+/// (RFC 8628 section 3.3.1).
+pub(crate) fn user_code(status: u16, code: Option<&str>, problem: Option<&str>) -> Reply {
+    let main = format!(
+        r#"<h1>Connect a device</h1>
+<p>Enter the code that the device shows. Do not go on unless it is your device.</p>
+{problem}
+<form method="post" action="/device">
+<label>Code <input name="user_code" value="{code}" autocomplete="off" autofocus required></label>
+<button>Continue</button>
+</form>"#,
+        problem = alert(problem),
+        code = escape(code.unwrap_or_default()),
+    );
+    page(status, "Connect a device", &main, None)
+}
+
+pub(crate) fn device_answered(allows: bool) -> Reply {
+    let (title, text) = match allows {
+        true => (
+            "Device connected",
+            "You can close this page and return to the device.",
+        ),
+        false => ("Access denied", "The device was given nothing."),
+    };
+    let main = format!("<h1>{title}</h1>\n<p>{text}</p>");
+    page(200, title, &main, None)
+}
+
+pub(crate) fn consent(turn: &Turn<'_>, interaction: &str, about: &About, user: &str) -> Reply {
+    let (client, scope) = about.asked(turn);
+    let scopes: String = scope
         .iter()
         .map(|scope| format!("<li><code>{}</code></li>", escape(scope)))
         .collect();
@@ -54,6 +87,11 @@ pub(crate) fn consent(interaction: &str, request: &AuthorizationRequest, user: &
     } else {
         format!("<p>It asks for:</p>\n<ul>{scopes}</ul>")
     };
+    let end = about.redirect_uri().map(|uri| {
+        let uri = escape(uri);
+        format!("<p class=\"hint\">Either way you return to <code>{uri}</code>.</p>")
+    });
+    let end = end.unwrap_or_default();
     let main = format!(
         r#"<h1>Allow <b>{client}</b>?</h1>
 <p>You are logged in as <b>{user}</b>.</p>
@@ -65,13 +103,12 @@ pub(crate) fn consent(interaction: &str, request: &AuthorizationRequest, user: &
 <button name="decision" value="deny" class="second">Deny</button>
 </div>
 </form>
-<p class="hint">Either way you return to <code>{redirect_uri}</code>.</p>"#,
-        client = escape(&request.target.client),
+{end}"#,
+        client = escape(client),
         user = escape(user),
         interaction = escape(interaction),
-        redirect_uri = escape(&request.target.redirect_uri),
     );
-    page(200, "Allow access?", &main, Some(&request.target.redirect_uri))
+    page(200, "Allow access?", &main, about.redirect_uri())
 }
 
 /// An error that must not go to the client.

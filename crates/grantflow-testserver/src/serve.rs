@@ -118,7 +118,7 @@ fn take_fault(site: &Site, inbound: &Inbound) -> Option<Fault> {
     let endpoint = site::endpoint(inbound)?;
     let mut state = site.state();
     let mut fault = state.faults.take(endpoint);
-    if fault.is_none() && endpoint == Endpoint::Refresh {
+    if fault.is_none() && matches!(endpoint, Endpoint::Refresh | Endpoint::Poll) {
         fault = state.faults.take(Endpoint::Token);
     }
     state.stats.faults += u64::from(fault.is_some());
@@ -157,7 +157,10 @@ fn carry_out(site: &Site, inbound: &Inbound, connection: u64, fault: Option<Faul
     if endpoint == Some(Endpoint::Api) && note.status == Some(401) {
         state.stats.api_unauthorized += 1;
     }
-    let is_token = matches!(endpoint, Some(Endpoint::Token | Endpoint::Refresh));
+    let is_token = matches!(
+        endpoint,
+        Some(Endpoint::Token | Endpoint::Refresh | Endpoint::Poll)
+    );
     let delay = if is_token { state.delay } else { Duration::ZERO };
     let wait = match fault {
         Some(Fault::Delay(more)) => Wait::For(delay.saturating_add(more)),
@@ -212,11 +215,11 @@ fn count(stats: &mut Stats, endpoint: Option<Endpoint>) {
     stats.requests += 1;
     match endpoint {
         Some(Endpoint::Authorization) => stats.authorization_requests += 1,
-        Some(Endpoint::Token | Endpoint::Refresh) => stats.token_requests += 1,
+        Some(Endpoint::Token | Endpoint::Refresh | Endpoint::Poll) => stats.token_requests += 1,
         Some(Endpoint::Metadata) => stats.metadata_requests += 1,
         Some(Endpoint::Api) => stats.api_requests += 1,
         Some(Endpoint::Keys) => stats.key_requests += 1,
-        Some(Endpoint::Revocation | Endpoint::Introspection) | None => {}
+        Some(Endpoint::Device | Endpoint::Revocation | Endpoint::Introspection) | None => {}
     }
 }
 
@@ -244,6 +247,10 @@ fn instead(fault: &Fault, endpoint: Option<Endpoint>, clock: &Clock) -> Option<R
             let status = if code == "invalid_client" { 401 } else { 400 };
             Reply::oauth_error(status, code, "a fault that was asked for")
         }
+        Fault::Unavailable(seconds) => trouble(503).header("retry-after", seconds.to_string()),
+        Fault::SlowDown(seconds) => {
+            Reply::json(400, &json!({ "error": "slow_down", "interval": seconds })).no_store()
+        }
         Fault::Redirect => Reply::new(307).header("location", "/elsewhere"),
         _ => return None,
     };
@@ -255,6 +262,7 @@ fn spoil(fault: Option<&Fault>, mut reply: Reply) -> Option<Reply> {
     match fault {
         Some(Fault::DropAfterCommit) => return None,
         Some(Fault::StatusAfterCommit(code)) => return Some(trouble(*code)),
+        Some(Fault::PendingAs200) if reply.status == 400 => reply.status = 200,
         Some(Fault::Html) => return Some(trouble(200)),
         Some(Fault::Empty) => reply.body = Content::Bytes(Vec::new()),
         Some(Fault::Malformed) => {

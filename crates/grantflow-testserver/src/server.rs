@@ -141,6 +141,24 @@ impl TestServer {
     pub fn deny(&self, authorization_url: &str) -> Result<String, BrowseError> {
         self.browser().deny(authorization_url)
     }
+
+    /// Enters the code that a device shows, logs in as `ann`, allows, and returns what the last page says.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn approve_device(&self, user_code: &str) -> Result<String, BrowseError> {
+        self.browser().approve_device(&self.url("/device"), user_code)
+    }
+
+    /// Like [`TestServer::approve_device`], but denies.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn deny_device(&self, user_code: &str) -> Result<String, BrowseError> {
+        self.browser().deny_device(&self.url("/device"), user_code)
+    }
 }
 
 /// What the server saw.

@@ -11,7 +11,7 @@ use crate::fault::{Endpoint, Fault};
 use crate::message::{Inbound, Reply};
 use crate::state::State;
 use crate::stats::LoggedRequest;
-use crate::{api, authorize, interaction, introspect, keys, metadata, pages, revoke, token};
+use crate::{api, authorize, device, interaction, introspect, keys, metadata, pages, revoke, token};
 
 /// A server, shared by its thread and its handle.
 pub(crate) struct Site {
@@ -81,7 +81,9 @@ pub(crate) fn endpoint(request: &Inbound) -> Option<Endpoint> {
     let endpoint = match request.path.as_str() {
         "/authorize" => Endpoint::Authorization,
         "/token" if request.form.value("grant_type") == Some("refresh_token") => Endpoint::Refresh,
+        "/token" if request.form.value("grant_type") == Some(device::GRANT_TYPE) => Endpoint::Poll,
         "/token" => Endpoint::Token,
+        "/device_authorization" => Endpoint::Device,
         "/revoke" => Endpoint::Revocation,
         "/introspect" => Endpoint::Introspection,
         "/.well-known/oauth-authorization-server" | "/.well-known/openid-configuration" => Endpoint::Metadata,
@@ -106,6 +108,9 @@ pub(crate) fn route(turn: &mut Turn<'_>) -> Reply {
         ("/login", _) => (&["GET", "POST"], interaction::login_page),
         ("/consent", "POST") => (&["GET", "POST"], interaction::consent),
         ("/consent", _) => (&["GET", "POST"], interaction::consent_page),
+        ("/device_authorization", _) => (&["POST"], device::authorize),
+        ("/device", "POST") => (&["GET", "POST"], device::enter),
+        ("/device", _) => (&["GET", "POST"], device::page),
         ("/token", _) => (&["POST"], token::token),
         ("/revoke", _) => (&["POST"], revoke::revoke),
         ("/introspect", _) => (&["POST"], introspect::introspect),

@@ -14,6 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::authorize::AuthorizationRequest;
 use crate::config::{Config, ExpiresIn, Rotation};
 use crate::fault::{Endpoint, Fault};
+use crate::interaction::About;
 use crate::keys::Keys;
 use crate::stats::{LoggedRequest, Stats};
 
@@ -30,6 +31,8 @@ pub(crate) struct State {
     pub(crate) sessions: HashMap<String, Session>,
     pub(crate) interactions: HashMap<String, Interaction>,
     pub(crate) codes: HashMap<String, Code>,
+    /// By the code that is polled for.
+    pub(crate) awaited: HashMap<String, Awaited>,
     pub(crate) grants: Vec<Grant>,
     pub(crate) access_tokens: HashMap<String, AccessToken>,
     pub(crate) refresh_tokens: HashMap<String, RefreshToken>,
@@ -55,6 +58,7 @@ impl State {
             sessions: HashMap::new(),
             interactions: HashMap::new(),
             codes: HashMap::new(),
+            awaited: HashMap::new(),
             grants: Vec::new(),
             access_tokens: HashMap::new(),
             refresh_tokens: HashMap::new(),
@@ -223,7 +227,30 @@ pub(crate) struct Session {
 /// An authorization request that waits for a person, bound to the browser that brought it.
 pub(crate) struct Interaction {
     pub(crate) session: String,
-    pub(crate) request: AuthorizationRequest,
+    pub(crate) about: About,
+}
+
+/// A login that a client polls for.
+pub(crate) struct Awaited {
+    pub(crate) client: String,
+    pub(crate) scope: Vec<String>,
+    /// What the person enters.
+    pub(crate) user_code: String,
+    pub(crate) expires_at: Duration,
+    pub(crate) interval: Duration,
+    pub(crate) polled_at: Option<Duration>,
+    pub(crate) answer: Answer,
+}
+
+/// What the person said.
+#[derive(PartialEq, Eq)]
+pub(crate) enum Answer {
+    None,
+    /// The user who did.
+    Allowed(String),
+    Denied,
+    /// It was allowed, and the tokens were fetched.
+    Spent,
 }
 
 /// An authorization code.

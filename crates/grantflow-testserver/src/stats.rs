@@ -42,6 +42,12 @@ pub struct Stats {
     pub assertions: u64,
     /// Assertions by which clients proved themselves.
     pub client_assertions: u64,
+    /// Requests of devices that were given codes.
+    pub device_authorizations: u64,
+    /// Polls for the login of a device, those spared by a [`Fault`](crate::Fault) not included.
+    pub polls: u64,
+    /// Those of them that came too early.
+    pub early_polls: u64,
     /// Codes that came a second time; the tokens issued from them were revoked.
     pub code_replays: u64,
     /// Refreshes carried out, those inside the grace period included.
@@ -52,7 +58,7 @@ pub struct Stats {
     pub refresh_replays: u64,
     /// Families of tokens revoked because of a replayed code or refresh token.
     pub families_revoked: u64,
-    /// Refusals by the token endpoint, those by a [`Fault`](crate::Fault) not included.
+    /// Refusals by the token endpoint, those by a [`Fault`](crate::Fault) and those that mean to poll again not included.
     pub token_errors: u64,
     /// Requests to the revocation endpoint that were answered 200.
     pub revocations: u64,

@@ -23,6 +23,7 @@ use crate::authorize::scope_list;
 use crate::client::TestClient;
 use crate::client_auth::{Refusal, authenticate};
 use crate::config::{ExpiresIn, Rotation};
+use crate::device;
 use crate::fault::Fault;
 use crate::id_token::{Login, With, id_token};
 use crate::message::Reply;
@@ -38,9 +39,13 @@ pub(crate) fn token(turn: &mut Turn<'_>) -> Reply {
     let result = authenticate(turn).and_then(|client| match inbound.form.value("grant_type") {
         Some("authorization_code") => exchange(turn, client),
         Some("refresh_token") => refresh(turn, client),
+        Some(device::GRANT_TYPE) => {
+            let missing = Refusal::new("invalid_request", "device_code is missing");
+            device::poll(turn, client, inbound.form.value("device_code").ok_or(missing)?)
+        }
         Some(_) => Err(Refusal::new(
             "unsupported_grant_type",
-            "only authorization_code, refresh_token and signed assertions",
+            "only authorization_code, refresh_token, device_code and signed assertions",
         )),
         None => Err(Refusal::new("invalid_request", "grant_type is missing")),
     });
@@ -52,7 +57,8 @@ fn answer(turn: &mut Turn<'_>, result: Result<Value, Refusal>) -> Reply {
     let reply = match result {
         Ok(value) => Reply::json(200, &value).no_store(),
         Err(refusal) => {
-            turn.state.stats.token_errors += 1;
+            let is_an_answer = matches!(refusal.code, "authorization_pending" | "slow_down");
+            turn.state.stats.token_errors += u64::from(!is_an_answer);
             refusal.into_reply(turn)
         }
     };

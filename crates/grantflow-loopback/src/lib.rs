@@ -4,6 +4,7 @@
 //!
 //! - [`Receiver`]: listens on 127.0.0.1 or `[::1]` for the redirect of one login, whatever else knocks
 //! - [`run_flow`], [`run_flow_with`]: stored credentials if they serve, else a login from browser to store
+//! - [`device_flow`], [`device_flow_with`]: the same with a code to enter at another device, where no browser can be used
 //! - [`Prompt`]: how a login talks to the user; [`TerminalPrompt`] does so at a terminal
 //! - [`Environment`]: whether a browser can be opened, and which
 //! - [`Visible`]: other people's text, fit for a terminal
@@ -12,11 +13,11 @@
 //!
 //! - rules of OAuth: `grantflow-core`
 //! - transports and stores: they are passed in
-//! - logins of web applications, and devices without a browser
+//! - logins of web applications
 //!
 //! # Features
 //!
-//! - `terminal` (default): [`TerminalPrompt`] and [`run_flow`]
+//! - `terminal` (default): [`TerminalPrompt`], [`run_flow`] and [`device_flow`]
 //! - `clap`: `LoginArgs`, the flags of a login
 //!
 //! # Example
@@ -67,9 +68,9 @@ pub use args::{LoggingLevel, LoginArgs};
 pub use browser::{Environment, NoBrowser};
 pub use error::{ListenError, LoginError, OtherRecord};
 pub use host::LoopbackHost;
+pub use login::{LoginOptions, device_flow_with, run_flow_with};
 #[cfg(feature = "terminal")]
-pub use login::run_flow;
-pub use login::{LoginOptions, run_flow_with};
+pub use login::{device_flow, run_flow};
 pub use prompt::{Answers, Message, Paste, Prompt};
 pub use receiver::{Receiver, ReceiverOptions};
 #[cfg(feature = "terminal")]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, sync_channel};
 
 use grantflow_core::error::ServerError;
-use grantflow_core::{AuthorizationUrl, Scopes, Secret};
+use grantflow_core::{AuthorizationUrl, DeviceGrant, Scopes, Secret};
 
 use crate::NoBrowser;
 use crate::login::Event;
@@ -46,6 +46,9 @@ pub enum Message<'a> {
         /// Whether and how the address of the end can be pasted.
         paste: Paste,
     },
+    /// The user has to enter a code at another device: its [`user_code`](DeviceGrant::user_code), at its
+    /// [`verification_uri`](DeviceGrant::verification_uri).
+    EnterCode(&'a DeviceGrant),
     /// What was pasted is not the address at which this login ended; another try is welcome.
     NotTheRedirect,
     /// The server refused, or the user did.

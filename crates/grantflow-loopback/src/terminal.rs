@@ -67,6 +67,20 @@ fn text(message: &Message<'_>, can_paste: bool) -> String {
             let url = Visible(url.as_str());
             writeln!(text, "{why}To log in, go to:\n\n    {url}\n\n{end}")
         }
+        Message::EnterCode(grant) => {
+            let (url, host) = (grant.verification_uri(), grant.verification_host());
+            let minutes = grant.lifetime().as_secs().div_ceil(60);
+            let time = match minutes {
+                ..=1 => "a minute".to_owned(),
+                minutes => format!("{minutes} minutes"),
+            };
+            let (url, host, code) = (Visible(url), Visible(host), Visible(grant.user_code()));
+            writeln!(
+                text,
+                "To log in, take any browser and go to:\n\n    {url}\n\n\
+                 It is at {host}. Enter this code there, within {time}:\n\n    {code}\n"
+            )
+        }
         Message::NotTheRedirect => writeln!(
             text,
             "That is not where this login ended. Paste the whole address, from \"http://\" on:"
@@ -155,3 +169,60 @@ fn goes_on(answers: &Answers, line: &mut Vec<u8>) -> bool {
 
 #[cfg(unix)]
 const LONGEST: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use grantflow_core::{Body, Client, Cx, DeviceAuthorizationRequest, DeviceGrant, Endpoint, Now};
+
+    use super::*;
+
+    fn grant(user_code: &str, expires_in: u32) -> DeviceGrant {
+        let endpoint = |path: &str| Endpoint::new(format!("https://as.example/{path}")).unwrap();
+        let client =
+            Client::new("cid", endpoint("token")).with_device_authorization_endpoint(endpoint("device"));
+        let json = format!(
+            r#"{{"device_code":"D","user_code":"{user_code}","verification_uri":"https://login.as.example/a/long/way","expires_in":{expires_in}}}"#
+        );
+        let reply = http_reply(json);
+        let mut no_entropy = |_: &mut [u8]| Ok(());
+        let cx = Cx::new(Now::default(), &mut no_entropy);
+        DeviceAuthorizationRequest::new(&client)
+            .parse(&reply, &cx)
+            .unwrap()
+    }
+
+    fn http_reply(json: String) -> grantflow_core::Response {
+        let mut reply = grantflow_core::Response::new(Body::from(json));
+        let json = "application/json".parse().unwrap();
+        reply.headers_mut().insert("content-type", json);
+        reply
+    }
+
+    #[test]
+    fn a_code_is_shown_with_its_address_its_host_and_its_time() {
+        for (seconds, time) in [
+            (1800, "30 minutes"),
+            (61, "2 minutes"),
+            (60, "a minute"),
+            (0, "a minute"),
+        ] {
+            assert_eq!(
+                text(&Message::EnterCode(&grant("WDJB-MJHT", seconds)), true),
+                format!(
+                    "To log in, take any browser and go to:\n\n    https://login.as.example/a/long/way\n\n\
+                     It is at login.as.example. Enter this code there, within {time}:\n\n    WDJB-MJHT\n\n"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn t26_a_code_that_deceives_its_reader_is_shown_as_it_is() {
+        let text = text(&Message::EnterCode(&grant("A\u{202e}B\u{200b}", 60)), true);
+        assert!(
+            text.contains(r"A\u{202e}B\u{200b}") && !text.contains(['\u{202e}', '\u{200b}']),
+            "{text}"
+        );
+    }
+}

@@ -48,6 +48,49 @@ pub fn run_flow_with<S: TryInto<Scopes, Error: Into<Error>>>(
     grantflow_loopback::run_flow_with(client, scopes, store, UreqTransport::new()?, options, prompt)
 }
 
+/// Gives the stored credentials of `client` for `scopes` if they serve; else shows a code at the terminal, which the user enters in a
+/// browser of any other device, and stores what is granted ([RFC 8628](https://www.rfc-editor.org/rfc/rfc8628)).
+///
+/// [`device_flow_with`] takes another prompt and options; in an async program, show the
+/// [`DeviceGrant`](crate::DeviceGrant) of a [`DeviceAuthorizationRequest`](crate::DeviceAuthorizationRequest), and drive its `poll`.
+///
+/// # Errors
+///
+/// Why there are no credentials: see [`loopback::device_flow_with`](crate::loopback::device_flow_with).
+///
+/// # Example
+///
+/// ```no_run
+/// use grantflow::prelude::*;
+///
+/// let client = grantflow::discover("https://server.example.com")?.client("television");
+/// let credentials = grantflow::device_flow(&client, "openid", FileStore::new("credentials.json"))?;
+/// # let _ = credentials;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn device_flow<S: TryInto<Scopes, Error: Into<Error>>>(
+    client: &Client,
+    scopes: S,
+    store: impl Store + 'static,
+) -> Result<blocking::Credentials, LoginError> {
+    grantflow_loopback::device_flow(client, scopes, store, UreqTransport::new()?)
+}
+
+/// [`device_flow`] with options and another way to talk to the user.
+///
+/// # Errors
+///
+/// See [`loopback::device_flow_with`](crate::loopback::device_flow_with).
+pub fn device_flow_with<S: TryInto<Scopes, Error: Into<Error>>>(
+    client: &Client,
+    scopes: S,
+    store: impl Store + 'static,
+    options: &LoginOptions,
+    prompt: &dyn Prompt,
+) -> Result<blocking::Credentials, LoginError> {
+    grantflow_loopback::device_flow_with(client, scopes, store, UreqTransport::new()?, options, prompt)
+}
+
 /// The metadata of an authorization server by its name; `http` is taken on a loopback literal only.
 ///
 /// # Errors

@@ -4,7 +4,7 @@
 //!
 //! - everything of `grantflow-core` at the root of this crate
 //! - adapters and stores behind features: [`ureq`], [`reqwest`], [`loopback`], [`store`]
-//! - [`run_flow`]: the login of an installed application in one call
+//! - [`run_flow`]: the login of an installed application in one call; [`device_flow`]: that of a device
 //!
 //! # Out of scope
 //!
@@ -20,7 +20,7 @@ mod with_files;
 pub use files::client_from_file;
 pub use grantflow_core::*;
 #[cfg(all(feature = "loopback", feature = "ureq"))]
-pub use installed::{discover, run_flow, run_flow_with};
+pub use installed::{device_flow, device_flow_with, discover, run_flow, run_flow_with};
 pub use with_files::WithFiles;
 
 /// Keys and signed tokens (features `oidc`, `google`).

@@ -137,6 +137,7 @@ impl DeviceAuthorizationRequest {
                 .flatten()
                 .filter(|address| self.can_be_shown(address))
                 .map(Secret::new),
+            lifetime,
             expires_at: cx.wall().plus(lifetime),
             ends: cx.now().boot.saturating_add(lifetime),
             interval: interval(members.other("interval")).unwrap_or(USUAL_INTERVAL),
@@ -181,6 +182,7 @@ pub struct DeviceGrant {
     user_code: Secret,
     verification_uri: String,
     verification_uri_complete: Option<Secret>,
+    lifetime: Duration,
     expires_at: Timestamp,
     /// The end in time since boot, which nobody sets.
     pub(crate) ends: Duration,
@@ -210,7 +212,20 @@ impl DeviceGrant {
         self.verification_uri_complete.as_ref().map(Secret::expose)
     }
 
-    /// When the codes end; half an hour from the reply where the server did not say.
+    /// The host of [`verification_uri`](Self::verification_uri), with its port if it has one: what a user can tell a server by.
+    #[must_use]
+    pub fn verification_host(&self) -> &str {
+        let (_, rest) = self.verification_uri.split_once("://").unwrap_or_default();
+        rest.split(['/', '?', '#']).next().unwrap_or_default()
+    }
+
+    /// How long the codes live, from the reply on; half an hour where the server did not say.
+    #[must_use]
+    pub fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    /// When the codes end.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         self.expires_at

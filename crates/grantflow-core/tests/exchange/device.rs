@@ -37,6 +37,8 @@ pub(super) fn vector(value: &Value) {
         grant.verification_uri_complete(),
         Some(text(example, "verification_uri_complete"))
     );
+    assert_eq!(grant.verification_host(), "example.com");
+    assert_eq!(grant.lifetime(), Duration::from_secs(1800));
     assert_eq!(grant.expires_at(), Timestamp::from_unix_seconds(NOW + 1800));
     assert_eq!(grant.interval(), Duration::from_secs(5));
     assert_eq!(grant.requested_scopes().to_string(), "example_scope");
@@ -142,7 +144,14 @@ fn an_address_on_loopback_may_be_http_where_the_server_is() {
         let json = with(&format!(r#""user_code":"U","verification_uri":"{address}""#));
         at(|cx| DeviceAuthorizationRequest::new(&client).parse(&reply(200, JSON, json), cx))
     };
-    assert!(parse("http://127.0.0.1:8080/device").is_ok());
+    let hosts = [
+        "http://127.0.0.1:8080/device",
+        "http://127.0.0.1:8080?a=b",
+        "http://127.0.0.1:8080#/a",
+    ];
+    for address in hosts {
+        assert_eq!(parse(address).unwrap().verification_host(), "127.0.0.1:8080");
+    }
     assert!(parse("http://as.example/device").is_err());
 }
 

@@ -15,17 +15,21 @@
 //! [RFC 8252 section 4.1]: https://www.rfc-editor.org/rfc/rfc8252#section-4.1
 
 mod conversation;
+mod device;
 mod options;
 mod stored;
 
 use grantflow_core::error::StoreErrorKind;
 use grantflow_core::{
-    AuthorizationRequest, Client, Cx, Error, Key, Provenance, Record, Scopes, Store, Timestamp, TokenRequest,
-    Transport, TransportHost, blocking, flow, run,
+    AuthorizationRequest, Client, Cx, Error, Key, Provenance, Record, Scopes, Store, Timestamp, Token,
+    TokenRequest, Transport, TransportHost, blocking, flow, run,
 };
 
 pub(crate) use conversation::Event;
 use conversation::{Conversation, converse};
+#[cfg(feature = "terminal")]
+pub use device::device_flow;
+pub use device::device_flow_with;
 pub use options::LoginOptions;
 use stored::{Stored, look_up};
 
@@ -89,6 +93,27 @@ pub fn run_flow_with<S: TryInto<Scopes, Error: Into<Error>>>(
     prompt: &dyn Prompt,
 ) -> Result<blocking::Credentials, LoginError> {
     let scopes = scopes.try_into().map_err(Into::into)?;
+    stored_or(
+        |login, key, old| login.ask(key, old),
+        client,
+        scopes,
+        store,
+        transport,
+        options,
+        prompt,
+    )
+}
+
+/// The stored credentials if they serve, else those of a login of this kind.
+fn stored_or(
+    log_in: fn(&Login<'_>, Key, Option<Key>) -> Result<Key, LoginError>,
+    client: &Client,
+    scopes: Scopes,
+    store: impl Store + 'static,
+    transport: impl Transport + 'static,
+    options: &LoginOptions,
+    prompt: &dyn Prompt,
+) -> Result<blocking::Credentials, LoginError> {
     let wanted = options.key(client, scopes);
     let login = Login {
         client,
@@ -103,7 +128,7 @@ pub fn run_flow_with<S: TryInto<Scopes, Error: Into<Error>>>(
             let key = wanted.with_scopes(scopes);
             // Nobody is asked for a consent that could not be stored: a lock is had only where a save could be made.
             drop(store.lock_for_login(&key, flow::LOCK_PATIENCE)?);
-            login.ask(key, instead_of)?
+            log_in(&login, key, instead_of)?
         }
     };
     Ok(blocking::Credentials::new(key, store, transport))
@@ -164,10 +189,22 @@ impl Login<'_> {
             self.prompt.say(&Message::Refused(refusal));
         }
 
-        let host = TransportHost::new(self.transport).with_store(self.store);
+        let host = TransportHost::new(self.transport);
         let exchange = TokenRequest::authorization_code(self.client, code?);
         let token = run(exchange.flow(), &host)?;
-        let provenance = Provenance::new("authorization_code", self.wall());
+        self.keep(token, "authorization_code", key, instead_of)
+    }
+
+    /// Stores what was granted.
+    fn keep(
+        &self,
+        token: Token,
+        source: &'static str,
+        key: Key,
+        instead_of: Option<Key>,
+    ) -> Result<Key, LoginError> {
+        let host = TransportHost::new(self.transport).with_store(self.store);
+        let provenance = Provenance::new(source, self.wall());
         let record = Record::new(key, self.client.clone(), token, provenance);
         let wanted = record.key().clone();
         let record =

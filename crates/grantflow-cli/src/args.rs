@@ -73,7 +73,8 @@ pub(crate) enum Command {
     /// --client-id). Stored credentials that serve are kept, and nobody is asked twice; more scopes are added to those that were
     /// granted before. To log in afresh, run `grantflow revoke` first.
     ///
-    /// The browser is $BROWSER where that is set, else the default one. Without a browser the address to open is printed.
+    /// The browser is $BROWSER where that is set, else the default one. Without a browser the address to open is printed; with
+    /// --device it may be one of another device.
     Login(Box<Login>),
     /// Print an access token, refreshed first if it has to be
     #[command(after_help = TOKEN_EXAMPLES, mut_arg("scopes", several_scopes))]
@@ -183,6 +184,12 @@ pub(crate) struct Login {
     /// Scopes to ask for; may be repeated
     #[arg(long = "scope", value_name = "SCOPE", num_args = 1..)]
     pub(crate) scopes: Vec<String>,
+
+    /// Show a code to enter in a browser of another device, instead of opening one here
+    ///
+    /// For machines without a browser. The server has to give such codes (RFC 8628), and the client to be registered for them.
+    #[arg(long, conflicts_with_all = ["redirect_uri", "host", "ports", "old_ports", "no_local_server"])]
+    pub(crate) device: bool,
 
     /// The redirect address that is registered, where the server wants a path: `http://127.0.0.1/cb`; its port is replaced
     #[arg(long, value_name = "URL", value_parser = redirect_uri)]
@@ -324,6 +331,7 @@ const LOGIN_EXAMPLES: &str = "Examples:
   grantflow login --issuer https://gitlab.com --client-id ID --scope read_user \\
       --redirect-uri http://127.0.0.1/callback --origin https://gitlab.com
   grantflow login --client-secrets client_secrets.json --scope openid --account work
+  grantflow login --client-secrets tv_client.json --scope openid --device
   grantflow login --client-secrets client_secrets.json --scope openid \\
       --store multistore+sealed:credentials --sealing-key keyring:my-tool/key";
 

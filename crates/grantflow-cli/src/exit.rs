@@ -190,6 +190,9 @@ fn hint(error: &Error, code: u8) -> Option<String> {
             "this server revokes nothing: end the access in your account there, and run `grantflow revoke --local` to delete the credentials here"
                 .to_owned()
         }
+        Error::InvalidInput(input) if input.what() == "device_authorization_endpoint" => {
+            "where the server gives codes to devices, its metadata say so: name it by --issuer and the client by --client-id".to_owned()
+        }
         Error::BadReply(reply) => match (reply.problem(), reply.named()) {
             (ReplyProblem::Issuer, Some(issuer)) => {
                 format!("if that is the server that is meant, name it so: --issuer {}", quoted(issuer))

@@ -122,7 +122,26 @@ pub(crate) fn watch_home(home: &Path) {
 
 /// The transport of the command: from an interrupt on no POST leaves through it.
 #[derive(Clone, Debug)]
-pub(crate) struct Watched(pub(crate) UreqTransport);
+pub(crate) struct Watched {
+    transport: UreqTransport,
+    /// Whether nothing is owed while a flow waits.
+    polls: bool,
+}
+
+impl Watched {
+    pub(crate) fn new(transport: UreqTransport) -> Self {
+        Self {
+            transport,
+            polls: false,
+        }
+    }
+
+    /// The transport of a flow that waits between polls alone: then the last reply has come, and brought nothing.
+    pub(crate) fn between_polls(mut self) -> Self {
+        self.polls = true;
+        self
+    }
+}
 
 impl Transport for Watched {
     fn send(&self, request: Request) -> Result<Response, TransportError> {
@@ -135,27 +154,30 @@ impl Transport for Watched {
             }
             state.owed = true;
         }
-        self.0.send(request)
+        self.transport.send(request)
     }
 
     fn sleep(&self, pause: Duration) {
-        self.0.sleep(pause);
+        if self.polls {
+            settled();
+        }
+        self.transport.sleep(pause);
     }
 
     fn spawn(&self, job: Job) -> Result<(), Job> {
-        self.0.spawn(job)
+        self.transport.spawn(job)
     }
 
     fn now(&self) -> Now {
-        self.0.now()
+        self.transport.now()
     }
 
     fn ticks(&self) -> Ticks {
-        self.0.ticks()
+        self.transport.ticks()
     }
 
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
-        self.0.fill(bytes)
+        self.transport.fill(bytes)
     }
 }
 

@@ -6,7 +6,9 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use grantflow::loopback::{Answers, LoginError, Message, Paste, Prompt, TerminalPrompt, run_flow_with};
+use grantflow::loopback::{
+    Answers, LoginError, Message, Paste, Prompt, TerminalPrompt, device_flow_with, run_flow_with,
+};
 use grantflow::{
     Authentication, Change, Client, Key, Origin, Record, Scopes, Secret, Store, StoreErrorKind,
     TransportHost, flow, run,
@@ -18,7 +20,7 @@ use crate::aside::Aside;
 use crate::exit::{DENIED, FAILED, Failure, LOGIN_NEEDED, USAGE};
 use crate::output::{describe, lines, note, result, spinner, while_waiting};
 use crate::session::Session;
-use crate::{guard, logging};
+use crate::{guard, logging, qr};
 
 /// Larger than any file that a provider offers.
 const LARGEST_FILE: u64 = 1024 * 1024;
@@ -44,18 +46,21 @@ pub(crate) fn login(args: &Args, login: &Login) -> Result<(), Failure> {
     let aside = Aside::before(&session);
     let prompt = Conversation::default();
     let client = client.with_origins(origins.iter().cloned());
-    let asked = run_flow_with(
-        &client,
-        scopes,
-        Arc::clone(&session.store),
-        session.transport.clone(),
-        &login
-            .receiver
-            .options()
-            .account(&login.account)
-            .label(&login.label),
-        &prompt,
-    );
+    let options = login.receiver.options();
+    let options = options.account(&login.account).label(&login.label);
+    let (store, transport) = (Arc::clone(&session.store), session.transport.clone());
+    let asked = if login.device {
+        device_flow_with(
+            &client,
+            scopes,
+            store,
+            transport.between_polls(),
+            &options,
+            &prompt,
+        )
+    } else {
+        run_flow_with(&client, scopes, store, transport, &options, &prompt)
+    };
     prompt.end();
     guard::settled();
     let asked = asked.map_err(|error| prompt.explain(error.into()))?;
@@ -273,9 +278,16 @@ impl Prompt for Conversation {
         }
         self.terminal.say(message);
         // Where the user may have to type, nothing turns.
-        if matches!(message, Message::Opened { .. }) {
-            self.spinner.replace(Some(spinner("waiting for the browser")));
-        }
+        let waiting = match message {
+            Message::Opened { .. } => "waiting for the browser",
+            Message::EnterCode(grant) => {
+                let address = grant.verification_uri_complete();
+                qr::show(address.unwrap_or_else(|| grant.verification_uri()));
+                "waiting until the code is entered"
+            }
+            _ => return,
+        };
+        self.spinner.replace(Some(spinner(waiting)));
     }
 
     fn paste(&self, answers: Answers, paste: Paste) {

@@ -20,6 +20,7 @@ mod output;
 mod patience;
 mod place;
 mod privacy;
+mod qr;
 mod record;
 mod reseal;
 mod select;

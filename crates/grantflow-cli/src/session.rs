@@ -151,7 +151,7 @@ pub(crate) fn transport(ca_file: Option<&Path>) -> Result<Watched, Failure> {
         builder = builder.ca_file(file);
     }
     match (builder.build(), ca_file) {
-        (Ok(transport), _) => Ok(Watched(transport)),
+        (Ok(transport), _) => Ok(Watched::new(transport)),
         (Err(Error::Transport(error)), Some(file)) => {
             let why = error
                 .source()

@@ -81,7 +81,7 @@ fn with_grantflow(file: &Path, lines: &Receiver<()>) -> Result<Got, Failure> {
     let key = store.keys()?.pop().ok_or_else(|| failed("nothing is stored"))?;
     let refreshed = Arc::new(AtomicBool::new(false));
     let noted = Arc::clone(&refreshed);
-    let transport = Watched(UreqTransport::new()?);
+    let transport = Watched::new(UreqTransport::new()?);
     let credentials = Credentials::new(key, store, transport).with_observer(move |_: &Key, event: &Event| {
         if matches!(event, Event::RefreshSucceeded { .. }) {
             noted.store(true, Ordering::Relaxed);

@@ -8,6 +8,7 @@ mod consent;
 #[cfg(unix)]
 mod curl;
 mod demo;
+mod device;
 #[cfg(target_os = "linux")]
 mod disk;
 mod doctor;

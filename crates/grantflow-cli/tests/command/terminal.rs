@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::support::{PATIENCE, contains};
 
@@ -18,12 +19,24 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     /// Starts the command with this as its standard error.
-    pub(crate) fn start(mut command: Command) -> (Self, Child) {
+    pub(crate) fn start(command: Command) -> (Self, Child) {
+        Self::start_sized(command, (0, 0))
+    }
+
+    /// The same with so many columns and rows.
+    pub(crate) fn start_sized(mut command: Command, (columns, rows): (u16, u16)) -> (Self, Child) {
         let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&terminal).unwrap();
         unlockpt(&terminal).unwrap();
         let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
         let other_end = File::options().read(true).write(true).open(name).unwrap();
+        let size = Winsize {
+            ws_col: columns,
+            ws_row: rows,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&terminal, size).unwrap();
         let child = command.env("TERM", "xterm").stderr(other_end).spawn().unwrap();
         // The end of the terminal that the command holds has no other owner, so that reading ends with the command.
         drop(command);
@@ -65,6 +78,11 @@ impl Terminal {
 pub(crate) struct Drawn(String);
 
 impl Drawn {
+    /// All of it, in the order it came.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+
     /// The lines as they stand there, the last of them that with the cursor; and whether the cursor can be seen.
     #[track_caller]
     pub(crate) fn screen(&self) -> (Vec<String>, bool) {

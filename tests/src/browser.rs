@@ -88,6 +88,38 @@ impl Browser {
         panic!("the server showed more than {MOST_PAGES} pages");
     }
 
+    /// Opens the page for devices, enters the code, logs in, answers the consent, and returns the text of the page where that ends.
+    ///
+    /// # Panics
+    ///
+    /// If it never ends.
+    #[track_caller]
+    pub fn connect_device(&mut self, url: &str, user_code: &str) -> String {
+        let mut url = parse(url);
+        let (mut form, mut aborted) = (None, false);
+        for _ in 0..MOST_PAGES {
+            let reply = self.exchange(&url, form.take());
+            if let Some(next) = reply.location {
+                url = next;
+                continue;
+            }
+            if let Some(abort) = abort_link(&reply.body).filter(|_| self.denies) {
+                url = join(&url, &abort);
+                aborted = true;
+                continue;
+            }
+            match Form::first(&reply.body).filter(|_| !aborted) {
+                Some(mut page) => {
+                    url = join(&url, &page.action);
+                    page.enter("user_code", user_code);
+                    form = Some(page.fill(&self.user, self.denies));
+                }
+                None => return visible(&reply.body),
+            }
+        }
+        panic!("the server showed more than {MOST_PAGES} pages");
+    }
+
     /// Does all of it: authorizes and follows the redirect to the application's page.
     ///
     /// # Panics

@@ -40,6 +40,14 @@ impl Form {
         Some(form)
     }
 
+    /// Enters a text where there is a field for it that is empty.
+    pub fn enter(&mut self, name: &str, text: &str) {
+        let mut fields = self.inputs.iter_mut();
+        if let Some((_, value)) = fields.find(|(known, value)| known == name && value.is_empty()) {
+            text.clone_into(value);
+        }
+    }
+
     /// The body that a person sends: their name and a password where one is asked for, and the button that allows or denies.
     #[must_use]
     pub fn fill(&self, user: &str, denies: bool) -> String {

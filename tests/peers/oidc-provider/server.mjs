@@ -10,7 +10,7 @@
 //   web_redirect_uris    addresses of the client `web`
 //   signing_keys         the public keys of the client `signing`, as JWKs
 //
-// Clients:
+// Clients, of which `native` and `confidential` may log in on devices too:
 //   native        public, any port of 127.0.0.1, [::1] and localhost
 //   confidential  client_secret_basic; its secret is another one if it is not form-encoded
 //   web           client_secret_post, as Google's web clients do
@@ -52,6 +52,7 @@ const code = {
 };
 const native = {
   ...code,
+  grant_types: [...code.grant_types, 'urn:ietf:params:oauth:grant-type:device_code'],
   application_type: 'native',
   redirect_uris: ['http://127.0.0.1/cb', 'http://[::1]/cb', 'http://localhost/cb'],
 };
@@ -98,6 +99,7 @@ const configuration = {
   ttl: {
     AccessToken: options.access_token_ttl ?? 3600,
     AuthorizationCode: 60,
+    DeviceCode: 600,
     Grant: 3600,
     IdToken: 300,
     Interaction: 300,
@@ -106,6 +108,7 @@ const configuration = {
   },
   features: {
     devInteractions: { enabled: true },
+    deviceFlow: { enabled: true },
     introspection: { enabled: true },
     revocation: { enabled: true },
   },

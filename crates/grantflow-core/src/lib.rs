@@ -55,7 +55,7 @@ pub use error::{
     TransportErrorKind,
 };
 pub use exchange::{
-    DeviceAuthorizationRequest, DeviceGrant, Introspection, IntrospectionRequest, MetadataRequest,
+    Challenge, DeviceAuthorizationRequest, DeviceGrant, Introspection, IntrospectionRequest, MetadataRequest,
     RevocationRequest, ServerMetadata, SkipS256Check, TokenRequest, TokenTypeHint,
 };
 pub use extras::Extras;

@@ -6,19 +6,22 @@ mod jws_verify;
 mod key_read;
 mod retry_after;
 mod store_open;
+mod www_authenticate;
 
 pub use jws_verify::jws_verify;
 pub use key_read::key_read;
 pub use retry_after::retry_after;
 pub use store_open::store_open;
+pub use www_authenticate::www_authenticate;
 
 /// A target by its name, which is that of its corpus too.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 5] = [
     ("jws_verify", jws_verify),
     ("key_read", key_read),
     ("store_open", store_open),
     ("retry_after", retry_after),
+    ("www_authenticate", www_authenticate),
 ];

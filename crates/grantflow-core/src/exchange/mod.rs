@@ -9,6 +9,7 @@
 //!
 //! [RFC 6749 section 5]: https://www.rfc-editor.org/rfc/rfc6749#section-5
 
+mod challenge;
 mod device_authorization;
 mod introspection;
 mod members;
@@ -19,6 +20,7 @@ mod revocation;
 mod token_reply;
 mod token_request;
 
+pub use challenge::Challenge;
 pub(crate) use device_authorization::named_interval;
 pub use device_authorization::{DeviceAuthorizationRequest, DeviceGrant};
 pub use introspection::{Introspection, IntrospectionRequest};

@@ -81,7 +81,7 @@ impl Random {
     /// An input of the corpus with a few changes: a byte, a piece cut out or doubled, a piece of another input, a word of JSON
     /// or of a header.
     fn mutation(&mut self, corpus: &[Vec<u8>]) -> Vec<u8> {
-        const WORDS: [&str; 14] = [
+        const WORDS: [&str; 18] = [
             "null",
             "\"\"",
             "[]",
@@ -96,6 +96,10 @@ impl Random {
             "\"http://x\"",
             "Sun, 06 Nov 1994 08:49:37 GMT",
             "3600",
+            "Bearer ",
+            ", scope=",
+            "=\"",
+            "\\\"",
         ];
         let mut input = corpus[self.below(corpus.len())].clone();
         for _ in 0..=self.below(6) {

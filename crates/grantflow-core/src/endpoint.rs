@@ -46,6 +46,21 @@ impl Endpoint {
         Self::check(address.into(), Http::OnLoopback)
     }
 
+    /// Takes what [`allow_http_for_loopback`](Self::allow_http_for_loopback) takes, and `http` on the name `localhost`, as servers under
+    /// development have it. RFC 6761 section 6.3 says that the name is this machine; a resolver that says otherwise is believed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] for anything else.
+    pub fn allow_http_for_localhost(address: impl Into<String>) -> Result<Self, Error> {
+        Self::check(address.into(), Http::OnLocalhost)
+    }
+
+    /// Takes an address that another names: plain http as far as the one who names it is spoken to so, and never from an https one.
+    pub(crate) fn named_by(address: impl Into<String>, place: &str) -> Result<Self, Error> {
+        Self::check(address.into(), Http::of(place))
+    }
+
     fn check(address: String, http: Http) -> Result<Self, Error> {
         check(&address, http)?;
         Ok(Self(address))
@@ -107,6 +122,21 @@ impl Issuer {
         Self::check(name.into(), Http::OnLoopback)
     }
 
+    /// Takes what [`allow_http_for_loopback`](Self::allow_http_for_loopback) takes, and `http` on the name `localhost`; see
+    /// [`Endpoint::allow_http_for_localhost`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] for anything else.
+    pub fn allow_http_for_localhost(name: impl Into<String>) -> Result<Self, Error> {
+        Self::check(name.into(), Http::OnLocalhost)
+    }
+
+    /// Takes a name that another gives, with plain http as [`Endpoint::named_by`] takes it.
+    pub(crate) fn named_by(name: impl Into<String>, place: &str) -> Result<Self, Error> {
+        Self::check(name.into(), Http::of(place))
+    }
+
     fn check(name: String, http: Http) -> Result<Self, Error> {
         check(&name, http)?;
         if name.contains('?') {
@@ -162,7 +192,12 @@ impl Origin {
     ///
     /// [`Error::InvalidInput`] for anything else.
     pub fn new(origin: &str) -> Result<Self, Error> {
-        Self::plain(origin).map_or_else(|| Self::checked(origin), Ok)
+        Self::plain(origin).map_or_else(|| Self::checked(origin, Http::OnLoopback), Ok)
+    }
+
+    /// An origin of a record: checked when the record was made, `localhost` included.
+    pub(crate) fn recorded(origin: &str) -> Result<Self, Error> {
+        Self::plain(origin).map_or_else(|| Self::checked(origin, Http::OnLocalhost), Ok)
     }
 
     /// An origin as most are: https, a name, no port. It is read from each record.
@@ -183,7 +218,7 @@ impl Origin {
         })
     }
 
-    fn checked(origin: &str) -> Result<Self, Error> {
+    fn checked(origin: &str, http: Http) -> Result<Self, Error> {
         let wildcard = origin
             .split_once(':')
             .and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//*.")?)));
@@ -192,7 +227,7 @@ impl Origin {
             Some(_) => return Err(InvalidInput::new("origin", "covers a whole top-level domain").into()),
             None => (Cow::Borrowed(origin), false),
         };
-        let uri = checked_uri(&plain, Http::OnLoopback)?;
+        let uri = checked_uri(&plain, http)?;
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
             return Err(InvalidInput::new("origin", "has a path or a query").into());
         }
@@ -275,10 +310,28 @@ pub(crate) fn is_loopback_literal(host: &str) -> bool {
     bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Http {
     Refused,
     OnLoopback,
+    OnLocalhost,
+}
+
+impl Http {
+    /// How far plain http is taken from one who is at this address.
+    fn of(place: &str) -> Self {
+        let levels = [Self::Refused, Self::OnLoopback, Self::OnLocalhost];
+        let needed = levels.into_iter().find(|http| check(place, *http).is_ok());
+        needed.unwrap_or(Self::Refused)
+    }
+
+    fn takes(self, host: &str) -> bool {
+        match self {
+            Self::Refused => false,
+            Self::OnLoopback => is_loopback_literal(host),
+            Self::OnLocalhost => is_loopback_literal(host) || host.eq_ignore_ascii_case("localhost"),
+        }
+    }
 }
 
 fn check(address: &str, http: Http) -> Result<(), Error> {
@@ -339,7 +392,7 @@ fn checked_uri(address: &str, http: Http) -> Result<Uri, Error> {
     }
     match uri.scheme_str() {
         Some("https") => Ok(uri),
-        Some("http") if http == Http::OnLoopback && is_loopback_literal(host) => Ok(uri),
+        Some("http") if http.takes(host) => Ok(uri),
         Some("http") => bad("is not https (http is taken on a loopback literal, when asked for)"),
         _ => bad("is not https"),
     }
@@ -437,6 +490,40 @@ mod tests {
         }
     }
 
+    #[test]
+    fn t29_plain_http_on_localhost_is_taken_by_its_own_name_only() {
+        for address in [
+            "http://localhost/",
+            "http://LOCALHOST:8080/t",
+            "http://127.0.0.1/",
+        ] {
+            assert!(Endpoint::allow_http_for_localhost(address).is_ok(), "{address}");
+        }
+        for address in [
+            "http://localhost.example/",
+            "http://xlocalhost/",
+            "http://localhost./",
+            "http://u@localhost/",
+            "http://10.0.0.1/",
+        ] {
+            assert!(Endpoint::allow_http_for_localhost(address).is_err(), "{address}");
+        }
+        assert!(Origin::new("http://localhost:1").is_err() && Origin::recorded("http://localhost:1").is_ok());
+    }
+
+    #[test]
+    fn t29_whoever_is_spoken_to_by_https_names_no_plain_http() {
+        let taken = |place: &str| {
+            ["http://127.0.0.1/x", "http://localhost/x", "https://x.example/x"]
+                .map(|address| Endpoint::named_by(address, place).is_ok())
+        };
+        assert_eq!(taken("https://server.example"), [false, false, true]);
+        assert_eq!(taken("https://127.0.0.1:8443/"), [false, false, true]);
+        assert_eq!(taken("http://127.0.0.1:8080"), [true, false, true]);
+        assert_eq!(taken("http://localhost:8080"), [true, true, true]);
+        assert!(Endpoint::named_by("http://server.example/x", "http://localhost").is_err());
+    }
+
     proptest::proptest! {
         #[test]
         fn what_is_let_through_at_a_glance_passes_the_whole_check(address in "(https?://|HTTPS://|)[a-z0-9.:@A-Z-]{0,12}[/a-z?#%.~]{0,12}") {
@@ -446,7 +533,7 @@ mod tests {
         #[test]
         fn an_origin_read_at_a_glance_is_the_one_that_the_whole_check_gives(origin in "(https?://|HTTPS://|)(\\*\\.|)[a-z0-9.:@A-Z*-]{0,12}/?") {
             if let Some(plain) = Origin::plain(&origin) {
-                proptest::prop_assert_eq!(Some(plain), Origin::checked(&origin).ok());
+                proptest::prop_assert_eq!(Some(plain), Origin::checked(&origin, Http::OnLoopback).ok());
             }
         }
     }
@@ -456,7 +543,11 @@ mod tests {
         assert!(is_plain("https://oauth2.googleapis.com/token"));
         assert!(is_plain("https://accounts.google.com"));
         for origin in ["https://*.googleapis.com", "https://api.example.com"] {
-            assert_eq!(Origin::plain(origin), Origin::checked(origin).ok(), "{origin}");
+            assert_eq!(
+                Origin::plain(origin),
+                Origin::checked(origin, Http::OnLoopback).ok(),
+                "{origin}"
+            );
             assert!(Origin::plain(origin).is_some(), "{origin}");
         }
         for other in [

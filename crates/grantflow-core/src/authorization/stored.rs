@@ -102,7 +102,7 @@ impl Wire<'_> {
     fn into_pending(self) -> Option<PendingAuthorization> {
         check_redirect_uri(&self.redirect_uri).ok()?;
         let issuer = match self.issuer {
-            Some(issuer) => Some(Issuer::allow_http_for_loopback(issuer).ok()?),
+            Some(issuer) => Some(Issuer::allow_http_for_localhost(issuer).ok()?),
             None => None,
         };
         let pending = PendingAuthorization {
@@ -112,7 +112,7 @@ impl Wire<'_> {
             issuer,
             iss_promised: self.iss_promised,
             client_id: self.client_id.into_owned(),
-            token_endpoint: Endpoint::allow_http_for_loopback(self.token_endpoint).ok()?,
+            token_endpoint: Endpoint::allow_http_for_localhost(self.token_endpoint).ok()?,
             redirect_uri: self.redirect_uri.into_owned(),
             scopes: Scopes::try_from(self.scopes).ok()?,
             resources: self.resources.into_iter().map(Cow::into_owned).collect(),

@@ -13,6 +13,7 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::Scopes;
 use crate::error::ReplyProblem;
 
 /// The members of an object, none of them twice; they borrow from the reply.
@@ -149,6 +150,20 @@ pub(crate) fn as_text(value: &RawValue) -> Option<Cow<'_, str>> {
 pub(crate) fn as_texts(value: &RawValue) -> Option<Vec<Cow<'_, str>>> {
     let values: Vec<&RawValue> = serde_json::from_str(value.get()).ok()?;
     values.into_iter().map(as_text).collect()
+}
+
+/// A list of names; what is none is passed over, where nothing depends on it but convenience.
+pub(super) fn texts(member: Member<'_>) -> Option<Vec<String>> {
+    let texts = as_texts(member?)?;
+    Some(texts.into_iter().map(Cow::into_owned).collect())
+}
+
+/// A list of scopes, without names that no scope may have.
+pub(super) fn scopes(member: Member<'_>) -> Option<Scopes> {
+    let list = member.filter(|list| list.get().len() <= LONGEST_SCOPES)?;
+    let names = as_texts(list)?.into_iter();
+    let sound = names.filter(|name| Scopes::parse(name).is_ok_and(|scopes| scopes.len() == 1));
+    Scopes::try_from(sound.collect::<Vec<_>>()).ok()
 }
 
 /// Whether no object within repeats a member and none is nested too deep.
@@ -321,6 +336,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
     }
 }
 
+/// More than any server lists, and little enough to compare each name with each other.
+const LONGEST_SCOPES: usize = 32 << 10;
 /// JSON's own four, RFC 8259 section 2.
 const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 /// More nesting than this is no reply of any protocol here, and an attack on readers that recurse.

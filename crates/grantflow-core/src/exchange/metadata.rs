@@ -8,10 +8,10 @@
 
 use http::{HeaderValue, Method, StatusCode, header};
 
-use super::members::{Member, Members, as_text, as_texts};
-use super::{object, refusal, send};
+use super::members::{Member, Members, as_text, as_texts, scopes, texts};
+use super::{object, refusal, send, well_known};
 use crate::error::{InvalidInput, ReplyProblem};
-use crate::{Body, Client, Cx, Endpoint, Error, Issuer, Request, Response, Secret, Step};
+use crate::{Body, Client, Cx, Endpoint, Error, Issuer, Request, Response, Scopes, Secret, Step};
 
 /// A request for the metadata of a server, and how to read the reply.
 ///
@@ -39,15 +39,29 @@ use crate::{Body, Client, Cx, Endpoint, Error, Issuer, Request, Response, Secret
 pub struct MetadataRequest {
     issuer: Issuer,
     place: Place,
-    skips_s256_check: bool,
+    s256: S256,
+    is_origin: bool,
+}
+
+/// What a server has to say of PKCE.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum S256 {
+    /// If it lists methods, `S256` is among them.
+    IfListed,
+    /// It lists methods, and `S256` is among them.
+    Listed,
+    /// Whatever it says.
+    Skipped,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Place {
     /// RFC 8414 section 3.1: between the host and the path.
-    BeforePath,
+    OAuth,
+    /// The same with the name of OpenID Connect, RFC 8414 section 5.
+    OpenidBefore,
     /// OpenID Connect Discovery section 4: behind the path.
-    BehindPath,
+    OpenidBehind,
 }
 
 impl MetadataRequest {
@@ -56,11 +70,7 @@ impl MetadataRequest {
     /// [RFC 8414 section 3.1]: https://www.rfc-editor.org/rfc/rfc8414#section-3.1
     #[must_use]
     pub fn new(issuer: &Issuer) -> Self {
-        Self {
-            issuer: issuer.clone(),
-            place: Place::BeforePath,
-            skips_s256_check: false,
-        }
+        Self::at(issuer, Place::OAuth)
     }
 
     /// Asks at `/.well-known/openid-configuration` ([OpenID Connect Discovery section 4]).
@@ -68,11 +78,33 @@ impl MetadataRequest {
     /// [OpenID Connect Discovery section 4]: https://openid.net/specs/openid-connect-discovery-1_0.html
     #[must_use]
     pub fn openid(issuer: &Issuer) -> Self {
+        Self::at(issuer, Place::OpenidBehind)
+    }
+
+    /// Asks at `/.well-known/openid-configuration` before the issuer's path ([RFC 8414 section 5]): the place of one that has no path
+    /// is that of [`openid`](Self::openid) too.
+    ///
+    /// [RFC 8414 section 5]: https://www.rfc-editor.org/rfc/rfc8414#section-5
+    #[must_use]
+    pub fn openid_before_path(issuer: &Issuer) -> Self {
+        Self::at(issuer, Place::OpenidBefore)
+    }
+
+    fn at(issuer: &Issuer, place: Place) -> Self {
         Self {
             issuer: issuer.clone(),
-            place: Place::BehindPath,
-            skips_s256_check: false,
+            place,
+            s256: S256::IfListed,
+            is_origin: false,
         }
+    }
+
+    /// Refuses a server, too, that lists no code challenge methods at all: so the Model Context Protocol demands it, since nothing else
+    /// tells whether a server looks at the challenge.
+    #[must_use]
+    pub fn requiring_s256(mut self) -> Self {
+        self.s256 = S256::Listed;
+        self
     }
 
     /// Takes a server, too, that lists code challenge methods and not `S256` ([RFC 8414 section 2]): one whose list is known to be
@@ -90,7 +122,7 @@ impl MetadataRequest {
     /// [RFC 8414 section 2]: https://www.rfc-editor.org/rfc/rfc8414#section-2
     #[must_use]
     pub fn with_s256_check(mut self, _: SkipS256Check) -> Self {
-        self.skips_s256_check = true;
+        self.s256 = S256::Skipped;
         self
     }
 
@@ -112,15 +144,10 @@ impl MetadataRequest {
         // RFC 8414 section 3.1: "any terminating "/" MUST be removed".
         let name = self.issuer.as_str();
         let name = name.strip_suffix('/').unwrap_or(name);
-        let host = name.find("://").map_or(0, |scheme| scheme + 3);
-        let path = name
-            .get(host..)
-            .and_then(|rest| rest.find('/'))
-            .map(|at| host + at);
-        let (host, path) = name.split_at(path.unwrap_or(name.len()));
         match self.place {
-            Place::BeforePath => format!("{host}/.well-known/oauth-authorization-server{path}"),
-            Place::BehindPath => format!("{host}{path}/.well-known/openid-configuration"),
+            Place::OAuth => well_known::before_path(name, "oauth-authorization-server"),
+            Place::OpenidBefore => well_known::before_path(name, OPENID),
+            Place::OpenidBehind => format!("{name}/.well-known/{OPENID}"),
         }
     }
 
@@ -178,8 +205,13 @@ pub struct ServerMetadata {
     introspection_endpoint: Option<Endpoint>,
     device_authorization_endpoint: Option<Endpoint>,
     jwks_uri: Option<Endpoint>,
+    registration_endpoint: Option<Endpoint>,
     iss_promised: bool,
-    secret_by_post: bool,
+    s256_listed: bool,
+    client_id_documents: bool,
+    scopes_supported: Option<Scopes>,
+    authentication_methods: Option<Vec<String>>,
+    grant_types: Option<Vec<String>>,
 }
 
 impl ServerMetadata {
@@ -211,7 +243,8 @@ impl ServerMetadata {
     #[must_use]
     pub fn confidential_client(&self, client_id: impl Into<String>, secret: impl Into<Secret>) -> Client {
         let client = self.client(client_id);
-        if self.secret_by_post {
+        let takes = |name| self.listed_authentication(name) == Some(true);
+        if takes("client_secret_post") && !takes("client_secret_basic") {
             client.with_secret_post(secret)
         } else {
             client.with_secret_basic(secret)
@@ -260,6 +293,49 @@ impl ServerMetadata {
         self.jwks_uri.as_ref()
     }
 
+    /// Where clients register themselves ([RFC 7591 section 3](https://www.rfc-editor.org/rfc/rfc7591#section-3)).
+    #[must_use]
+    pub fn registration_endpoint(&self) -> Option<&Endpoint> {
+        self.registration_endpoint.as_ref()
+    }
+
+    /// The scopes that the server names; it may know others. Names that no scope may have are left out.
+    #[must_use]
+    pub fn scopes_supported(&self) -> Option<&Scopes> {
+        self.scopes_supported.as_ref()
+    }
+
+    /// How clients may authenticate to the token endpoint, by the registered names.
+    #[must_use]
+    pub fn token_endpoint_auth_methods_supported(&self) -> Option<&[String]> {
+        self.authentication_methods.as_deref()
+    }
+
+    /// Whether this way to authenticate is listed; `None` where the server lists none.
+    pub(crate) fn listed_authentication(&self, name: &str) -> Option<bool> {
+        let methods = self.authentication_methods.as_ref()?;
+        Some(methods.iter().any(|method| method == name))
+    }
+
+    /// The types of grants that the server knows, by the registered names.
+    #[must_use]
+    pub fn grant_types_supported(&self) -> Option<&[String]> {
+        self.grant_types.as_deref()
+    }
+
+    /// Whether a client id may be the address of a document about the client
+    /// ([draft-ietf-oauth-client-id-metadata-document](https://datatracker.ietf.org/doc/draft-ietf-oauth-client-id-metadata-document/)).
+    #[must_use]
+    pub fn client_id_metadata_document_supported(&self) -> bool {
+        self.client_id_documents
+    }
+
+    /// Whether the server lists code challenge methods and `S256` is among them.
+    #[must_use]
+    pub fn s256_listed(&self) -> bool {
+        self.s256_listed
+    }
+
     /// Whether the server promises `iss` in every redirect ([RFC 9207 section 3]).
     ///
     /// [RFC 9207 section 3]: https://www.rfc-editor.org/rfc/rfc9207#section-3
@@ -270,17 +346,30 @@ impl ServerMetadata {
 }
 
 fn read(request: &MetadataRequest, members: &Members<'_>) -> Result<ServerMetadata, ReplyProblem> {
-    let issuer = &request.issuer;
     let name = members.other("issuer").ok_or(ReplyProblem::Missing("issuer"))?;
+    let name = as_text(name).ok_or(ReplyProblem::Invalid("issuer"))?;
     // RFC 8414 section 3.3: "MUST be identical". No normal forms: two names that look alike are two servers.
-    if as_text(name).ok_or(ReplyProblem::Invalid("issuer"))? != issuer.as_str() {
-        return Err(ReplyProblem::Issuer);
+    let issuer = &if name == request.issuer.as_str() {
+        request.issuer.clone()
+    } else {
+        let named = Issuer::named_by(&*name, request.issuer.as_str()).map_err(|_| ReplyProblem::Issuer)?;
+        let same = well_known::split(named.as_str()).0 == well_known::split(request.issuer.as_str()).0;
+        if !(request.is_origin && same) {
+            return Err(ReplyProblem::Issuer);
+        }
+        named
+    };
+    let methods = members.other(CHALLENGE_METHODS);
+    if methods.is_none() && request.s256 == S256::Listed {
+        return Err(ReplyProblem::Missing(CHALLENGE_METHODS));
     }
-    if let Some(methods) = members.other("code_challenge_methods_supported") {
-        let invalid = ReplyProblem::Invalid("code_challenge_methods_supported");
+    let mut s256_listed = false;
+    if let Some(methods) = methods {
+        let invalid = ReplyProblem::Invalid(CHALLENGE_METHODS);
         // A server that lists methods and not this one would take a login without the protection of PKCE.
         let methods = as_texts(methods).ok_or(invalid)?;
-        if !request.skips_s256_check && !methods.iter().any(|method| method == "S256") {
+        s256_listed = methods.iter().any(|method| method == "S256");
+        if request.s256 != S256::Skipped && !s256_listed {
             return Err(invalid);
         }
     }
@@ -299,10 +388,14 @@ fn read(request: &MetadataRequest, members: &Members<'_>) -> Result<ServerMetada
             // Read as false, it would switch a check off.
             Some(_) => return Err(ReplyProblem::Invalid(ISS_PROMISED)),
         },
-        secret_by_post: members.other(METHODS).and_then(as_texts).is_some_and(|methods| {
-            let takes = |name: &str| methods.iter().any(|method| method == name);
-            takes("client_secret_post") && !takes("client_secret_basic")
-        }),
+        registration_endpoint: endpoint("registration_endpoint")?,
+        s256_listed,
+        client_id_documents: members
+            .other("client_id_metadata_document_supported")
+            .is_some_and(|value| value.get() == "true"),
+        scopes_supported: scopes(members.other("scopes_supported")),
+        authentication_methods: texts(members.other("token_endpoint_auth_methods_supported")),
+        grant_types: texts(members.other("grant_types_supported")),
     })
 }
 
@@ -313,20 +406,16 @@ fn named(members: &Members<'_>) -> Option<Issuer> {
     issuer?.ok()
 }
 
-/// Plain http is for servers that are themselves on a loopback literal. `None` for what is no such address.
+/// Plain http is for servers that are themselves spoken to so. `None` for what is no such address.
 fn endpoint(member: Member<'_>, issuer: &Issuer) -> Option<Option<Endpoint>> {
     let Some(value) = member else { return Some(None) };
     let address = as_text(value)?.into_owned();
-    let endpoint = if Issuer::new(issuer.as_str()).is_ok() {
-        Endpoint::new(address)
-    } else {
-        Endpoint::allow_http_for_loopback(address)
-    };
-    endpoint.ok().map(Some)
+    Endpoint::named_by(address, issuer.as_str()).ok().map(Some)
 }
 
 /// The most that an error says of a name.
 const LONGEST_SHOWN: usize = 512;
 
-const METHODS: &str = "token_endpoint_auth_methods_supported";
+const OPENID: &str = "openid-configuration";
+const CHALLENGE_METHODS: &str = "code_challenge_methods_supported";
 const ISS_PROMISED: &str = "authorization_response_iss_parameter_supported";

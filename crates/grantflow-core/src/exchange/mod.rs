@@ -19,6 +19,7 @@ mod retry_after;
 mod revocation;
 mod token_reply;
 mod token_request;
+pub(crate) mod well_known;
 
 pub use challenge::Challenge;
 pub(crate) use device_authorization::named_interval;

@@ -59,6 +59,16 @@ impl Scripted {
         self
     }
 
+    /// The page that some servers have for every address.
+    pub(crate) fn replies_page(self) -> Self {
+        let reply = http::Response::builder()
+            .header("content-type", "text/html")
+            .body(Body::from("<html>"))
+            .expect("a status of the test");
+        of(&self.replies).push_back(Ok(reply));
+        self
+    }
+
     /// A refusal that asks to be left alone.
     pub(crate) fn replies_later(self, status: u16, retry_after: &str) -> Self {
         let reply = http::Response::builder()

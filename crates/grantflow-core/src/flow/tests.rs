@@ -302,6 +302,44 @@ fn metadata_are_looked_for_at_the_second_place_only_where_the_first_has_none() {
 }
 
 #[test]
+fn v25_an_issuer_with_a_path_has_three_places_in_the_order_of_the_model_context_protocol() {
+    let issuer = || crate::Issuer::new("https://as.example/t/1").unwrap();
+    let (found, host) = both(
+        || {
+            Scripted::default()
+                .replies(404, "")
+                .replies(400, "{}")
+                .replies(404, "")
+        },
+        || discover(&issuer()),
+    );
+    assert!(found.is_err());
+    assert_eq!(
+        host.log(),
+        [
+            "send GET /.well-known/oauth-authorization-server/t/1",
+            "send GET /.well-known/openid-configuration/t/1",
+            "send GET /t/1/.well-known/openid-configuration",
+        ]
+    );
+    let (found, host) = both(
+        || Scripted::default().replies_page().replies(200, METADATA),
+        || discover(&crate::Issuer::new("https://as.example").unwrap()),
+    );
+    assert!(found.is_ok(), "a page for every address is no metadata");
+    assert_eq!(host.log().len(), 2);
+    let (found, host) = both(
+        || Scripted::default().replies(200, METADATA),
+        || discover(&issuer()),
+    );
+    assert!(found.is_err(), "another issuer is not looked for elsewhere");
+    assert_eq!(host.log().len(), 1);
+    let (found, host) = both(|| Scripted::default().replies(429, ""), || discover(&issuer()));
+    assert!(found.unwrap_err().is_transient());
+    assert_eq!(host.log().len(), 1);
+}
+
+#[test]
 fn a_secret_is_sent_as_the_metadata_say() {
     let method = |methods: &str| {
         let json = METADATA.replacen('{', &format!("{{{methods}"), 1);

@@ -140,7 +140,7 @@ impl RecordWire<'_> {
         let origins = self
             .origins
             .iter()
-            .map(|origin| Origin::new(origin).ok())
+            .map(|origin| Origin::recorded(origin).ok())
             .collect::<Option<Vec<_>>>()?;
         let grant = Grant {
             key: self.key.into_key()?,
@@ -247,8 +247,8 @@ impl<'a> ClientWire<'a> {
     }
 
     fn into_client(self) -> Option<Client> {
-        // A record holds what was checked when it was made: http stands in it only where a caller asked for loopback.
-        let endpoint = |text: Text<'_>| Endpoint::allow_http_for_loopback(text.into_owned()).ok();
+        // A record holds what was checked when it was made: http stands in it only where a caller asked for loopback or localhost.
+        let endpoint = |text: Text<'_>| Endpoint::allow_http_for_localhost(text.into_owned()).ok();
         let optional = |text: Option<Text<'_>>| {
             text.map(endpoint)
                 .map_or(Some(None), |endpoint| endpoint.map(Some))
@@ -263,7 +263,7 @@ impl<'a> ClientWire<'a> {
             .with_authentication(authentication)
             .with_quirks(self.quirks);
         if let Some(issuer) = self.issuer {
-            client = client.with_issuer(Issuer::allow_http_for_loopback(issuer.into_owned()).ok()?);
+            client = client.with_issuer(Issuer::allow_http_for_localhost(issuer.into_owned()).ok()?);
         }
         if let Some(endpoint) = optional(self.revocation_endpoint)? {
             client = client.with_revocation_endpoint(endpoint);

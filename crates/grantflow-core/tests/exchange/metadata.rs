@@ -116,6 +116,7 @@ fn t29_every_endpoint_is_https() {
         "revocation_endpoint",
         "introspection_endpoint",
         "device_authorization_endpoint",
+        "registration_endpoint",
         "jwks_uri",
     ] {
         for bad in [
@@ -227,6 +228,100 @@ fn t30_t32_a_document_is_json_without_repetitions() {
         &document().to_string()[1..]
     );
     assert_eq!(problem(&parse(JSON, twice)), ReplyProblem::Repeated);
+}
+
+#[test]
+fn v25_metadata_lie_where_rfc_8414_and_openid_connect_say() {
+    let address = |request: &MetadataRequest| at(|cx| request.to_http(cx)).unwrap().uri().to_string();
+    for (issuer, oauth, openid_before, openid_behind) in [
+        (
+            // RFC 8414 section 3.1 and OpenID Connect Discovery section 4.1.
+            "https://example.com/issuer1",
+            "https://example.com/.well-known/oauth-authorization-server/issuer1",
+            "https://example.com/.well-known/openid-configuration/issuer1",
+            "https://example.com/issuer1/.well-known/openid-configuration",
+        ),
+        (
+            "https://example.com",
+            "https://example.com/.well-known/oauth-authorization-server",
+            "https://example.com/.well-known/openid-configuration",
+            "https://example.com/.well-known/openid-configuration",
+        ),
+        (
+            "https://example.com:8443/a/b/",
+            "https://example.com:8443/.well-known/oauth-authorization-server/a/b",
+            "https://example.com:8443/.well-known/openid-configuration/a/b",
+            "https://example.com:8443/a/b/.well-known/openid-configuration",
+        ),
+    ] {
+        let issuer = Issuer::new(issuer).unwrap();
+        assert_eq!(address(&MetadataRequest::new(&issuer)), oauth);
+        assert_eq!(
+            address(&MetadataRequest::openid_before_path(&issuer)),
+            openid_before
+        );
+        assert_eq!(address(&MetadataRequest::openid(&issuer)), openid_behind);
+    }
+}
+
+#[test]
+fn t05_silence_about_code_challenges_is_refused_where_they_are_required() {
+    let issuer = Issuer::new(ISSUER).unwrap();
+    let name = "code_challenge_methods_supported";
+    let required = |list: Value| {
+        let mut document = document();
+        document[name] = list;
+        let reply = reply(200, JSON, document.to_string());
+        at(|cx| MetadataRequest::new(&issuer).requiring_s256().parse(&reply, cx))
+    };
+    assert!(required(json!(["S256"])).unwrap().s256_listed());
+    assert_eq!(problem(&required(Value::Null)), ReplyProblem::Missing(name));
+    assert_eq!(problem(&required(json!(["plain"]))), ReplyProblem::Invalid(name));
+    assert!(!changed(name, Value::Null).unwrap().s256_listed());
+}
+
+#[test]
+fn what_a_server_can_do_is_read_and_odd_lists_cost_nothing() {
+    let mut document = document();
+    document["registration_endpoint"] = json!("https://server.example.com/register");
+    document["client_id_metadata_document_supported"] = json!(true);
+    document["scopes_supported"] = json!(["mcp", "a b", "\u{e4}", "offline_access"]);
+    document["token_endpoint_auth_methods_supported"] = json!(["none", "private_key_jwt"]);
+    document["grant_types_supported"] = json!(["authorization_code"]);
+    let metadata = parse(&document).unwrap();
+    let registration = metadata.registration_endpoint().unwrap();
+    assert_eq!(registration.as_str(), "https://server.example.com/register");
+    assert!(metadata.client_id_metadata_document_supported());
+    assert_eq!(
+        metadata.scopes_supported().unwrap().to_string(),
+        "mcp offline_access"
+    );
+    assert_eq!(
+        metadata.token_endpoint_auth_methods_supported().unwrap(),
+        ["none", "private_key_jwt"]
+    );
+    assert_eq!(metadata.grant_types_supported().unwrap(), ["authorization_code"]);
+
+    for name in [
+        "scopes_supported",
+        "token_endpoint_auth_methods_supported",
+        "grant_types_supported",
+    ] {
+        for odd in [json!("x"), json!([1]), json!({}), json!(false)] {
+            assert!(changed(name, odd.clone()).is_ok(), "{name}: {odd}");
+        }
+    }
+    for no in [json!("true"), json!(1), json!(false), Value::Null] {
+        let metadata = changed("client_id_metadata_document_supported", no).unwrap();
+        assert!(!metadata.client_id_metadata_document_supported());
+    }
+    let many: Vec<String> = (0..10_000).map(|n| n.to_string()).collect();
+    assert!(
+        changed("scopes_supported", json!(many))
+            .unwrap()
+            .scopes_supported()
+            .is_none()
+    );
 }
 
 #[test]

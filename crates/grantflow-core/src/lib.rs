@@ -56,7 +56,8 @@ pub use error::{
 };
 pub use exchange::{
     Challenge, DeviceAuthorizationRequest, DeviceGrant, Introspection, IntrospectionRequest, MetadataRequest,
-    RevocationRequest, ServerMetadata, SkipS256Check, TokenRequest, TokenTypeHint,
+    ResourceMetadata, ResourceMetadataRequest, RevocationRequest, ServerMetadata, SkipS256Check,
+    TokenRequest, TokenTypeHint,
 };
 pub use extras::Extras;
 pub use host::{AsyncTransportHost, TransportHost};

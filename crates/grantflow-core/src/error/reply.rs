@@ -49,6 +49,8 @@ pub enum ReplyProblem {
     TokenType,
     /// The issuer is not the one that was asked; [`BadReply::named`] is the one that the reply names.
     Issuer,
+    /// The metadata are about another resource than the one that was asked for, or not allowed to be about it where they were found.
+    Resource,
     /// There are no metadata where they were asked for, which is [`BadReply::named`].
     NoMetadata,
 }
@@ -140,6 +142,7 @@ impl fmt::Display for BadReply {
                 f.write_str("names another issuer than the one asked")?;
                 self.named.iter().try_for_each(|named| write!(f, ": {named}"))
             }
+            ReplyProblem::Resource => f.write_str("is about another resource than the one asked for"),
             ReplyProblem::NoMetadata => {
                 f.write_str("is that there are no metadata")?;
                 self.named.iter().try_for_each(|named| write!(f, " at {named}"))

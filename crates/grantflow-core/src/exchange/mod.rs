@@ -15,6 +15,7 @@ mod introspection;
 mod members;
 mod metadata;
 mod refusal;
+mod resource_metadata;
 mod retry_after;
 mod revocation;
 mod token_reply;
@@ -26,6 +27,7 @@ pub(crate) use device_authorization::named_interval;
 pub use device_authorization::{DeviceAuthorizationRequest, DeviceGrant};
 pub use introspection::{Introspection, IntrospectionRequest};
 pub use metadata::{MetadataRequest, ServerMetadata, SkipS256Check};
+pub use resource_metadata::{ResourceMetadata, ResourceMetadataRequest};
 pub use revocation::RevocationRequest;
 pub use token_request::TokenRequest;
 

@@ -9,6 +9,7 @@ mod metadata;
 mod quirks;
 mod refusals;
 mod requests;
+mod resource_metadata;
 mod revocation;
 mod token_reply;
 mod vectors;

@@ -55,9 +55,9 @@ pub use error::{
     TransportErrorKind,
 };
 pub use exchange::{
-    Challenge, DeviceAuthorizationRequest, DeviceGrant, Introspection, IntrospectionRequest, MetadataRequest,
-    ResourceMetadata, ResourceMetadataRequest, RevocationRequest, ServerMetadata, SkipS256Check,
-    TokenRequest, TokenTypeHint,
+    Challenge, ClientMetadata, DeregistrationRequest, DeviceAuthorizationRequest, DeviceGrant, Introspection,
+    IntrospectionRequest, MetadataRequest, Registration, RegistrationRequest, ResourceMetadata,
+    ResourceMetadataRequest, RevocationRequest, ServerMetadata, SkipS256Check, TokenRequest, TokenTypeHint,
 };
 pub use extras::Extras;
 pub use host::{AsyncTransportHost, TransportHost};

@@ -10,11 +10,14 @@
 //! [RFC 6749 section 5]: https://www.rfc-editor.org/rfc/rfc6749#section-5
 
 mod challenge;
+pub(crate) mod client_metadata;
 mod device_authorization;
 mod introspection;
 mod members;
 mod metadata;
 mod refusal;
+mod registered;
+mod registration;
 mod resource_metadata;
 mod retry_after;
 mod revocation;
@@ -23,10 +26,13 @@ mod token_request;
 pub(crate) mod well_known;
 
 pub use challenge::Challenge;
+pub use client_metadata::ClientMetadata;
 pub(crate) use device_authorization::named_interval;
 pub use device_authorization::{DeviceAuthorizationRequest, DeviceGrant};
 pub use introspection::{Introspection, IntrospectionRequest};
 pub use metadata::{MetadataRequest, ServerMetadata, SkipS256Check};
+pub use registered::Registration;
+pub use registration::{DeregistrationRequest, RegistrationRequest};
 pub use resource_metadata::{ResourceMetadata, ResourceMetadataRequest};
 pub use revocation::RevocationRequest;
 pub use token_request::TokenRequest;

@@ -8,6 +8,7 @@ mod introspection;
 mod metadata;
 mod quirks;
 mod refusals;
+mod registration;
 mod requests;
 mod resource_metadata;
 mod revocation;

@@ -31,6 +31,7 @@ mod key;
 #[cfg(feature = "native")]
 pub mod native;
 mod record;
+mod resource;
 mod scopes;
 mod secret;
 mod step;
@@ -63,6 +64,7 @@ pub use extras::Extras;
 pub use host::{AsyncTransportHost, TransportHost};
 pub use key::Key;
 pub use record::{Provenance, Record, RefreshState};
+pub use resource::{ClientIdentity, OriginAsIssuer, ProtectedResource, ResourceAccess, ResourceLogin};
 pub use scopes::Scopes;
 pub use secret::Secret;
 pub use step::{

@@ -99,6 +99,12 @@ impl MetadataRequest {
         }
     }
 
+    /// Takes every issuer of the origin that was asked: its own well-known place is as much its own as each path.
+    pub(crate) fn of_the_same_origin(mut self) -> Self {
+        self.is_origin = true;
+        self
+    }
+
     /// Refuses a server, too, that lists no code challenge methods at all: so the Model Context Protocol demands it, since nothing else
     /// tells whether a server looks at the challenge.
     #[must_use]
@@ -334,6 +340,28 @@ impl ServerMetadata {
     #[must_use]
     pub fn s256_listed(&self) -> bool {
         self.s256_listed
+    }
+
+    /// A server without metadata, by the paths that the Model Context Protocol gave it in its text of 2025-03-26.
+    pub(crate) fn with_default_endpoints(issuer: Issuer) -> Result<Self, Error> {
+        let name = issuer.as_str();
+        let endpoint = |path| Endpoint::named_by(format!("{name}{path}"), name);
+        Ok(Self {
+            token_endpoint: endpoint("/token")?,
+            authorization_endpoint: Some(endpoint("/authorize")?),
+            registration_endpoint: Some(endpoint("/register")?),
+            revocation_endpoint: None,
+            introspection_endpoint: None,
+            device_authorization_endpoint: None,
+            jwks_uri: None,
+            iss_promised: false,
+            s256_listed: false,
+            client_id_documents: false,
+            scopes_supported: None,
+            authentication_methods: None,
+            grant_types: None,
+            issuer,
+        })
     }
 
     /// Whether the server promises `iss` in every redirect ([RFC 9207 section 3]).

@@ -29,7 +29,7 @@ pub fn discover(issuer: &Issuer) -> Step<ServerMetadata> {
 }
 
 /// The same with requests that ask for more, or less.
-pub(super) fn discover_as(
+pub(crate) fn discover_as(
     issuer: &Issuer,
     request: impl Fn(MetadataRequest) -> MetadataRequest,
 ) -> Step<ServerMetadata> {
@@ -58,7 +58,7 @@ fn ask(request: MetadataRequest, mut otherwise: Vec<MetadataRequest>) -> Step<Se
 }
 
 /// Servers that keep their metadata elsewhere refuse, or answer every address with the same page.
-pub(super) fn is_elsewhere(reply: &Response, error: &Error) -> bool {
+pub(crate) fn is_elsewhere(reply: &Response, error: &Error) -> bool {
     let status = reply.status();
     let is_busy = matches!(
         status,

@@ -17,6 +17,7 @@ pub(crate) use authorized::allowed;
 pub use authorized::authorized;
 pub use client_credentials::ClientCredentials;
 pub use discover::discover;
+pub(crate) use discover::{discover_as, is_elsewhere};
 pub use keep::keep;
 pub use retry::RetryPolicy;
 pub use revoke::{revoke, revoke_as};

@@ -1,0 +1,150 @@
+//! A login for a resource, and the next one where it turned out to grant too little ([RFC 6750 section 3.1], [RFC 8707 section 2]).
+//!
+//! [RFC 6750 section 3.1]: https://www.rfc-editor.org/rfc/rfc6750#section-3.1
+//! [RFC 8707 section 2]: https://www.rfc-editor.org/rfc/rfc8707#section-2
+
+use super::access::ResourceAccess;
+use crate::error::{ErrorCode, InvalidInput, ServerError};
+use crate::{
+    AuthorizationCode, AuthorizationRequest, Challenge, Client, Error, Key, Provenance, Record, Registration,
+    Scopes, Step, Token, TokenRequest, flow,
+};
+
+/// A login for a resource that is ready to begin.
+///
+/// The token of the user is for the resource alone, by its name and by its origin.
+#[derive(Clone, Debug)]
+pub struct ResourceLogin {
+    access: ResourceAccess,
+    client: Client,
+    registration: Option<Registration>,
+    /// The record that the next one takes the place of.
+    instead_of: Option<Key>,
+    step_ups: u32,
+}
+
+impl ResourceLogin {
+    pub(super) fn new(access: ResourceAccess, client: Client, registration: Option<Registration>) -> Self {
+        let client = client.with_origins([access.address.origin()]);
+        Self {
+            access,
+            client,
+            registration,
+            instead_of: None,
+            step_ups: 0,
+        }
+    }
+
+    /// The client, which sends its tokens to the origin of the resource and nowhere else.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The same login with a client that has more to it: [`client`](Self::client) with a key that it authenticates by, a check of ID
+    /// tokens, quirks. Its tokens still go to the origin of the resource alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if it has another id or is one of another server.
+    pub fn with_client(mut self, client: Client) -> Result<Self, Error> {
+        let known = &self.client;
+        let is_same = client.id() == known.id()
+            && client.issuer() == known.issuer()
+            && client.token_endpoint() == known.token_endpoint();
+        if !is_same {
+            return Err(InvalidInput::new("client", "is another than the one of the login").into());
+        }
+        self.client = client.with_origins([self.access.address.origin()]);
+        Ok(self)
+    }
+
+    /// What was registered for it, to be kept ([`ClientIdentity::with_kept`](super::ClientIdentity::with_kept)); `None` where nothing
+    /// had to be.
+    #[must_use]
+    pub fn registration(&self) -> Option<&Registration> {
+        self.registration.as_ref()
+    }
+
+    /// The resource by its own name.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        &self.access.resource
+    }
+
+    /// The scopes that are asked for; none means the server's choice.
+    #[must_use]
+    pub fn scopes(&self) -> &Scopes {
+        &self.access.scopes
+    }
+
+    /// What the resource wants, and who grants it.
+    #[must_use]
+    pub fn access(&self) -> &ResourceAccess {
+        &self.access
+    }
+
+    /// The key of the record.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        Key::new(&self.client, self.access.scopes.clone()).with_resource(self.resource())
+    }
+
+    /// The request to the user, with the resource in it; where `offline_access` is asked for, with a consent, which OpenID Connect
+    /// Core section 11 demands for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if the scopes cannot be sent.
+    pub fn request(&self, redirect_uri: impl Into<String>) -> Result<AuthorizationRequest<'_>, Error> {
+        let request = AuthorizationRequest::new(&self.client, redirect_uri)
+            .scopes(self.access.scopes.clone())?
+            .resource(self.resource());
+        Ok(if self.access.offline {
+            request.prompt("consent")
+        } else {
+            request
+        })
+    }
+
+    /// Trades the code for a token, and stores it under [`key`](Self::key), in place of the one that granted too little.
+    pub fn keep(&self, code: AuthorizationCode) -> Step<Record> {
+        let login = self.clone();
+        let exchange = TokenRequest::authorization_code(&self.client, code);
+        exchange.flow().and_then(move |token, cx| {
+            let provenance = Provenance::new("authorization_code", cx.wall());
+            Ok(flow::keep(login.record(token, provenance), login.instead_of))
+        })
+    }
+
+    /// The record of a token that was granted for the resource.
+    #[must_use]
+    pub fn record(&self, token: Token, provenance: Provenance) -> Record {
+        Record::new(self.key(), self.client.clone(), token, provenance)
+    }
+
+    /// The login after a 403 with `insufficient_scope`: for the scopes that were asked for and granted, and those of the challenge too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Server`] with the resource's own code where another consent would change nothing: it wants no other scopes than it was
+    /// given, it does not say which, or it was the third in a row.
+    pub fn step_up(&self, record: &Record, challenge: &Challenge) -> Result<Self, Error> {
+        let needed = challenge.scopes().unwrap_or_default();
+        let is_vain = !challenge.is_insufficient_scope() || record.scopes().covers(&needed);
+        if is_vain || self.step_ups >= MOST_STEP_UPS {
+            let code = ErrorCode::from(challenge.error().unwrap_or("insufficient_scope"));
+            let description = challenge.error_description().map(str::to_owned);
+            return Err(ServerError::new(code).explained(description, None).into());
+        }
+        let mut next = self.clone();
+        let asked = self.access.scopes.union(record.scopes());
+        next.access.scopes = asked.union(&needed);
+        next.instead_of = Some(record.key().clone());
+        next.step_ups += 1;
+        Ok(next)
+    }
+}
+
+/// Each costs a person a consent.
+const MOST_STEP_UPS: u32 = 3;

@@ -14,6 +14,7 @@ pub mod clock;
 pub mod form;
 pub mod kms;
 pub mod login;
+pub mod mcp;
 pub mod metadata;
 pub mod oauth2client;
 pub mod provider;

@@ -45,6 +45,9 @@ pub enum TokenType {
     Bearer,
     /// `DPoP` (RFC 9449): used with a proof of possession.
     Dpop,
+    /// `N_A` ([RFC 8693 section 2.2.1](https://www.rfc-editor.org/rfc/rfc8693#section-2.2.1)): it is no access token, and goes into no
+    /// header.
+    NotApplicable,
 }
 
 impl TokenType {
@@ -55,17 +58,20 @@ impl TokenType {
             Some(Self::Bearer)
         } else if name.eq_ignore_ascii_case("dpop") {
             Some(Self::Dpop)
+        } else if name.eq_ignore_ascii_case("n_a") {
+            Some(Self::NotApplicable)
         } else {
             None
         }
     }
 
-    /// The scheme of the `Authorization` header.
+    /// The scheme of the `Authorization` header, as the name of the type.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Bearer => "Bearer",
             Self::Dpop => "DPoP",
+            Self::NotApplicable => "N_A",
         }
     }
 }
@@ -96,8 +102,11 @@ impl Token {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidInput`] if the server's token has characters that no header may have.
+    /// [`Error::InvalidInput`] if the server's token has characters that no header may have, or is no access token.
     pub fn header(&self) -> Result<HeaderValue, Error> {
+        if self.token_type == TokenType::NotApplicable {
+            return Err(InvalidInput::new("access token", "is a token of another kind").into());
+        }
         let text = zeroize::Zeroizing::new(format!("{} {}", self.token_type, self.access_token.expose()));
         let mut value = HeaderValue::from_str(&text)
             .map_err(|_| InvalidInput::new("access token", "has a character that no header may have"))?;

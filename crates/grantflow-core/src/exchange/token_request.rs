@@ -6,10 +6,13 @@
 //! [section 4.4.2]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4.2
 //! [section 4.5]: https://www.rfc-editor.org/rfc/rfc6749#section-4.5
 
-use super::{scope_text, token_reply};
+use super::{refusal, scope_text, token_reply};
 use crate::authorization::AuthorizationCode;
+use crate::error::ReplyProblem;
 use crate::form::Form;
-use crate::{Client, Cx, Error, Next, Request, Response, Scopes, Secret, Step, Token, TransportError};
+use crate::{
+    Client, Cx, Error, Next, Request, Response, Scopes, Secret, Step, Token, TokenType, TransportError,
+};
 
 /// A request for a token, and how to read the reply.
 ///
@@ -38,6 +41,7 @@ pub struct TokenRequest {
     scopes: Scopes,
     resources: Vec<String>,
     anonymous: bool,
+    any_token_type: bool,
 }
 
 #[derive(Debug)]
@@ -112,6 +116,7 @@ impl TokenRequest {
             scopes: Scopes::none(),
             resources: Vec::new(),
             anonymous: false,
+            any_token_type: false,
         }
     }
 
@@ -121,6 +126,12 @@ impl TokenRequest {
     #[must_use]
     pub fn anonymous(mut self) -> Self {
         self.anonymous = true;
+        self
+    }
+
+    /// Takes what is no access token too: an exchange may give another one.
+    pub(crate) fn any_token_type(mut self) -> Self {
+        self.any_token_type = true;
         self
     }
 
@@ -203,7 +214,11 @@ impl TokenRequest {
     ///
     /// [RFC 6749 section 5]: https://www.rfc-editor.org/rfc/rfc6749#section-5
     pub fn parse(&self, reply: &Response, cx: &Cx<'_>) -> Result<Token, Error> {
-        token_reply::parse(reply, self.client.quirks(), cx)
+        let token = token_reply::parse(reply, self.client.quirks(), cx)?;
+        if token.token_type == TokenType::NotApplicable && !self.any_token_type {
+            return Err(refusal::bad(reply, ReplyProblem::TokenType, cx));
+        }
+        Ok(token)
     }
 
     /// Sends the request and reads the reply; it ends in the errors of [`to_http`](Self::to_http) and [`parse`](Self::parse).

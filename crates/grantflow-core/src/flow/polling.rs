@@ -86,7 +86,7 @@ impl Polling {
 
     fn read(mut self, reply: &Response, cx: &mut Cx<'_>) -> Result<Step<Token>, Error> {
         let error = match self.request.parse(reply, cx) {
-            Ok(token) => return Ok(self.proven(token)),
+            Ok(token) => return Ok(proven(&self.client, &self.scopes, token)),
             Err(error) => error,
         };
         let retry_at = error.retry_at();
@@ -121,12 +121,13 @@ impl Polling {
         self.interval = self.interval.saturating_mul(2);
         self.wait(None, cx)
     }
+}
 
-    fn proven(self, token: Token) -> Step<Token> {
-        match self.client.id_token_check() {
-            Some(check) if self.scopes.contains("openid") => check.check_without_redirect(token),
-            _ => Step::Done(token),
-        }
+/// The token, once its ID token has passed the client's check, if one was asked for.
+pub(super) fn proven(client: &Client, scopes: &Scopes, token: Token) -> Step<Token> {
+    match client.id_token_check() {
+        Some(check) if scopes.contains("openid") => check.check_without_redirect(token),
+        _ => Step::Done(token),
     }
 }
 

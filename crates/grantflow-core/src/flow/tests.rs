@@ -7,6 +7,7 @@ mod checked;
 mod device;
 mod life;
 mod overtaken;
+mod sources;
 
 use super::scripted::{GRANTED, NOW, Scripted, both, ends_in, key};
 use super::{AccessTokenFlow, Unless, access_token, authorized, discover, keep, revoke};

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::assertion::TestServiceAccount;
 use crate::client::TestClient;
 use crate::fault::{UnknownName, seconds};
+use crate::saml::TestSamlIssuer;
 use crate::server::TestServer;
 
 /// The options of a [`TestServer`].
@@ -45,6 +46,7 @@ pub struct Config {
     pub(crate) device_lifetime: Duration,
     pub(crate) clients: Vec<TestClient>,
     pub(crate) service_accounts: Vec<TestServiceAccount>,
+    pub(crate) saml_issuers: Vec<TestSamlIssuer>,
 }
 
 impl Config {
@@ -62,6 +64,7 @@ impl Config {
             device_lifetime: Duration::from_secs(1800),
             clients: TestClient::defaults(),
             service_accounts: Vec::new(),
+            saml_issuers: Vec::new(),
         }
     }
 
@@ -140,6 +143,12 @@ impl Config {
         self.service_accounts
             .retain(|known| known.email() != account.email());
         self.service_accounts.push(account);
+        self
+    }
+
+    /// Takes SAML assertions of this identity provider.
+    pub fn saml_issuer(mut self, issuer: TestSamlIssuer) -> Self {
+        self.saml_issuers.push(issuer);
         self
     }
 

@@ -82,6 +82,8 @@ pub enum Fault {
     NoInterval,
     /// Names the address `verification_url` in the codes for a device, as Google does. Changes nothing elsewhere.
     VerificationUrl,
+    /// Leaves `issued_token_type` out of the reply to a token exchange. Changes nothing elsewhere.
+    NoIssuedTokenType,
     /// Makes the ID token of a token reply wrong in one thing. Changes nothing elsewhere.
     IdToken(IdTokenFlaw),
 }
@@ -158,6 +160,10 @@ impl Fault {
             "name the address verification_url in the codes for a device",
         ),
         (
+            "no-issued-token-type",
+            "leave issued_token_type out of the reply to a token exchange",
+        ),
+        (
             "id-token=FLAW",
             "give out an ID token that is wrong in one thing, see below",
         ),
@@ -172,6 +178,7 @@ impl Fault {
                 matches!(endpoint, Endpoint::Token | Endpoint::Refresh | Endpoint::Poll)
             }
             Self::SlowDown(_) | Self::PendingAs200 => matches!(endpoint, Endpoint::Token | Endpoint::Poll),
+            Self::NoIssuedTokenType => endpoint == Endpoint::Token,
             Self::NoInterval | Self::VerificationUrl => endpoint == Endpoint::Device,
             Self::WrongIssuer | Self::NoIssuer => {
                 matches!(endpoint, Endpoint::Authorization | Endpoint::Metadata)
@@ -331,6 +338,7 @@ impl FromStr for Fault {
             ("pending-200", None) => Self::PendingAs200,
             ("no-interval", None) => Self::NoInterval,
             ("verification-url", None) => Self::VerificationUrl,
+            ("no-issued-token-type", None) => Self::NoIssuedTokenType,
             ("id-token", Some(value)) => Self::IdToken(value.parse()?),
             _ => return Err(UnknownName::new(format!("no fault is called {text:?}"))),
         };
@@ -370,6 +378,7 @@ impl fmt::Display for Fault {
             Self::PendingAs200 => f.write_str("pending-200"),
             Self::NoInterval => f.write_str("no-interval"),
             Self::VerificationUrl => f.write_str("verification-url"),
+            Self::NoIssuedTokenType => f.write_str("no-issued-token-type"),
             Self::IdToken(flaw) => write!(f, "id-token={flaw}"),
         }
     }

@@ -1,7 +1,7 @@
 //! An OAuth 2.0 authorization server on loopback for tests and demos, with faults on demand.
 //!
 //! Real clients log in to it over real HTTP: login and consent pages, authorization codes with mandatory PKCE,
-//! refresh tokens that rotate, codes for devices, ID tokens, revocation, introspection, metadata, and a protected API. What makes it a test
+//! refresh tokens that rotate, codes for devices, assertions, token exchange, ID tokens, revocation, introspection, metadata, and a protected API. What makes it a test
 //! server is the rest: it loses replies after it has acted on them, it is slow, it talks nonsense when told to, its
 //! clock can be pushed, and it counts everything.
 //!
@@ -67,6 +67,7 @@ mod client_assertion;
 mod client_auth;
 mod config;
 mod device;
+mod exchange;
 mod fault;
 mod flaw;
 mod id_token;
@@ -78,6 +79,7 @@ mod message;
 mod metadata;
 mod pages;
 mod revoke;
+mod saml;
 mod serve;
 mod server;
 mod site;
@@ -93,5 +95,6 @@ pub use config::{Config, ExpiresIn, Rotation};
 pub use fault::{Endpoint, Fault, RetryAfter, UnknownName};
 pub use flaw::IdTokenFlaw;
 pub use keys::IdTokenAlgorithm;
+pub use saml::TestSamlIssuer;
 pub use server::TestServer;
 pub use stats::{LoggedRequest, Stats};

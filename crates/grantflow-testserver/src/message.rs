@@ -86,10 +86,14 @@ impl Parameters {
 
     /// A name that stands there twice.
     ///
-    /// RFC 6749 section 3.2: "Request and response parameters MUST NOT be included more than once".
+    /// RFC 6749 section 3.2: "Request and response parameters MUST NOT be included more than once". RFC 8707 and RFC 8693 section 2.1 let
+    /// a client name several services.
     pub(crate) fn repeated(&self) -> Option<&str> {
         let mut seen = HashSet::new();
-        self.names().find(|name| !seen.insert(*name))
+        let mut names = self
+            .names()
+            .filter(|name| !matches!(*name, "audience" | "resource"));
+        names.find(|name| !seen.insert(*name))
     }
 
     pub(crate) fn is_repeated(&self, name: &str) -> bool {

@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 use crate::assertion;
 use crate::authorize::WRONG_ISSUER;
 use crate::device;
+use crate::exchange;
 use crate::fault::Fault;
 use crate::message::Reply;
+use crate::saml;
 use crate::site::Turn;
 
 pub(crate) fn authorization_server(turn: &mut Turn<'_>) -> Reply {
@@ -47,7 +49,10 @@ fn document(turn: &Turn<'_>) -> Value {
         "userinfo_endpoint": format!("{issuer}/userinfo"),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token", assertion::GRANT_TYPE, device::GRANT_TYPE],
+        "grant_types_supported": [
+            "authorization_code", "refresh_token", "password", assertion::GRANT_TYPE, device::GRANT_TYPE,
+            exchange::GRANT_TYPE, saml::GRANT_TYPE,
+        ],
         "code_challenge_methods_supported": ["S256"],
         "jwks_uri": format!("{issuer}/jwks"),
         "token_endpoint_auth_methods_supported": everyone,

@@ -236,6 +236,12 @@ impl TestServer {
         self.site.state().clock.advance(by);
     }
 
+    /// What the server's clock says, since 1970.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.site.state().clock.now()
+    }
+
     /// Changes the lifetime of access tokens issued from now on.
     pub fn set_expires_in(&self, expires_in: impl Into<ExpiresIn>) {
         self.site.state().expires_in = expires_in.into();

@@ -38,7 +38,11 @@ pub struct Stats {
     pub token_requests: u64,
     /// Authorization codes traded for tokens.
     pub code_exchanges: u64,
-    /// Assertions of service accounts traded for tokens.
+    /// Tokens exchanged for others.
+    pub token_exchanges: u64,
+    /// Passwords traded for tokens at the token endpoint.
+    pub passwords: u64,
+    /// Assertions of service accounts, and SAML assertions, traded for tokens.
     pub assertions: u64,
     /// Assertions by which clients proved themselves.
     pub client_assertions: u64,

@@ -24,9 +24,11 @@ use crate::client::TestClient;
 use crate::client_auth::{Refusal, authenticate};
 use crate::config::{ExpiresIn, Rotation};
 use crate::device;
+use crate::exchange as token_exchange;
 use crate::fault::Fault;
 use crate::id_token::{Login, With, id_token};
 use crate::message::Reply;
+use crate::saml;
 use crate::site::Turn;
 use crate::state::{Grant, GrantId, Spent};
 
@@ -36,6 +38,10 @@ pub(crate) fn token(turn: &mut Turn<'_>) -> Reply {
         let granted = assertion::grant(turn);
         return answer(turn, granted);
     }
+    if inbound.form.value("grant_type") == Some(saml::GRANT_TYPE) {
+        let granted = saml::grant(turn);
+        return answer(turn, granted);
+    }
     let result = authenticate(turn).and_then(|client| match inbound.form.value("grant_type") {
         Some("authorization_code") => exchange(turn, client),
         Some("refresh_token") => refresh(turn, client),
@@ -43,10 +49,9 @@ pub(crate) fn token(turn: &mut Turn<'_>) -> Reply {
             let missing = Refusal::new("invalid_request", "device_code is missing");
             device::poll(turn, client, inbound.form.value("device_code").ok_or(missing)?)
         }
-        Some(_) => Err(Refusal::new(
-            "unsupported_grant_type",
-            "only authorization_code, refresh_token, device_code and signed assertions",
-        )),
+        Some(token_exchange::GRANT_TYPE) => token_exchange::exchange(turn, client),
+        Some("password") => token_exchange::password(turn, client),
+        Some(_) => Err(Refusal::new("unsupported_grant_type", "no such grant")),
         None => Err(Refusal::new("invalid_request", "grant_type is missing")),
     });
     answer(turn, result)
@@ -205,7 +210,7 @@ fn is_tolerated(turn: &Turn<'_>, spent: &Spent) -> bool {
 }
 
 /// RFC 6749 section 6: the requested scope "MUST NOT include any scope not originally granted".
-fn narrowed(asked: Option<&str>, granted: &[String]) -> Result<Vec<String>, Refusal> {
+pub(crate) fn narrowed(asked: Option<&str>, granted: &[String]) -> Result<Vec<String>, Refusal> {
     let Some(asked) = asked else {
         return Ok(granted.to_vec());
     };

@@ -159,7 +159,7 @@ fn the_token_endpoint_wants_one_form_by_post() {
         "invalid_request"
     );
     assert_eq!(
-        post(&token, &[client, ("grant_type", "password")]).error(),
+        post(&token, &[client, ("grant_type", "implicit")]).error(),
         "unsupported_grant_type"
     );
     assert_eq!(server.stats().token_errors, 5);

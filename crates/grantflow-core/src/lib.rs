@@ -56,9 +56,10 @@ pub use error::{
     TransportErrorKind,
 };
 pub use exchange::{
-    Challenge, ClientMetadata, DeregistrationRequest, DeviceAuthorizationRequest, DeviceGrant, Introspection,
-    IntrospectionRequest, MetadataRequest, Registration, RegistrationRequest, ResourceMetadata,
-    ResourceMetadataRequest, RevocationRequest, ServerMetadata, SkipS256Check, TokenRequest, TokenTypeHint,
+    BackchannelAuthenticationRequest, BackchannelGrant, Challenge, ClientMetadata, DeregistrationRequest,
+    DeviceAuthorizationRequest, DeviceGrant, Introspection, IntrospectionRequest, MetadataRequest,
+    Registration, RegistrationRequest, ResourceMetadata, ResourceMetadataRequest, RevocationRequest,
+    ServerMetadata, SkipS256Check, TokenRequest, TokenTypeHint, UserHint,
 };
 pub use extras::Extras;
 pub use host::{AsyncTransportHost, TransportHost};

@@ -51,6 +51,7 @@ struct Registration {
     revocation_endpoint: Option<Endpoint>,
     introspection_endpoint: Option<Endpoint>,
     device_authorization_endpoint: Option<Endpoint>,
+    backchannel_authentication_endpoint: Option<Endpoint>,
     redirect_uris: Vec<String>,
     parameters: Vec<(String, String)>,
     origins: Vec<Origin>,
@@ -75,6 +76,7 @@ impl Client {
             revocation_endpoint: None,
             introspection_endpoint: None,
             device_authorization_endpoint: None,
+            backchannel_authentication_endpoint: None,
             redirect_uris: Vec::new(),
             parameters: Vec::new(),
             origins: Vec::new(),
@@ -154,6 +156,13 @@ impl Client {
     #[must_use]
     pub fn with_device_authorization_endpoint(mut self, endpoint: Endpoint) -> Self {
         self.facts().device_authorization_endpoint = Some(endpoint);
+        self
+    }
+
+    /// Where the server is told to ask a user (OpenID Connect CIBA). It is a part of the program, not of a record.
+    #[must_use]
+    pub fn with_backchannel_authentication_endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.facts().backchannel_authentication_endpoint = Some(endpoint);
         self
     }
 
@@ -308,6 +317,18 @@ impl Client {
         known(
             self.0.device_authorization_endpoint.as_ref(),
             "device_authorization_endpoint",
+        )
+    }
+
+    /// Where the server is told to ask a user.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if the client has none.
+    pub fn backchannel_authentication_endpoint(&self) -> Result<&Endpoint, Error> {
+        known(
+            self.0.backchannel_authentication_endpoint.as_ref(),
+            "backchannel_authentication_endpoint",
         )
     }
 

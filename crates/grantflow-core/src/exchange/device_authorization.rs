@@ -263,14 +263,14 @@ pub(crate) fn named_interval(reply: &Response) -> Option<Duration> {
 }
 
 /// `None` where it is absent, null, zero or no number (quirk 52): to poll at once and for ever is what no server wants.
-fn interval(member: Member<'_>) -> Option<Duration> {
+pub(super) fn interval(member: Member<'_>) -> Option<Duration> {
     let interval = token_reply::seconds(member?)?;
     (!interval.is_zero()).then(|| interval.max(SHORTEST_INTERVAL))
 }
 
 const COMPLETE: &str = "verification_uri_complete";
 /// RFC 8628 section 3.5: "If no value is provided, clients MUST use 5 as the default".
-const USUAL_INTERVAL: Duration = Duration::from_secs(5);
+pub(super) const USUAL_INTERVAL: Duration = Duration::from_secs(5);
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 /// That of the example of RFC 8628 section 3.2, which wants the member always.
-const USUAL_LIFETIME: Duration = Duration::from_secs(1800);
+pub(super) const USUAL_LIFETIME: Duration = Duration::from_secs(1800);

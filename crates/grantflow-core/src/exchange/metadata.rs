@@ -210,6 +210,7 @@ pub struct ServerMetadata {
     revocation_endpoint: Option<Endpoint>,
     introspection_endpoint: Option<Endpoint>,
     device_authorization_endpoint: Option<Endpoint>,
+    backchannel_authentication_endpoint: Option<Endpoint>,
     jwks_uri: Option<Endpoint>,
     registration_endpoint: Option<Endpoint>,
     iss_promised: bool,
@@ -238,6 +239,9 @@ impl ServerMetadata {
         }
         if let Some(endpoint) = &self.device_authorization_endpoint {
             client = client.with_device_authorization_endpoint(endpoint.clone());
+        }
+        if let Some(endpoint) = &self.backchannel_authentication_endpoint {
+            client = client.with_backchannel_authentication_endpoint(endpoint.clone());
         }
         client
     }
@@ -291,6 +295,12 @@ impl ServerMetadata {
     #[must_use]
     pub fn device_authorization_endpoint(&self) -> Option<&Endpoint> {
         self.device_authorization_endpoint.as_ref()
+    }
+
+    /// Where the server is told to ask a user (OpenID Connect CIBA section 4).
+    #[must_use]
+    pub fn backchannel_authentication_endpoint(&self) -> Option<&Endpoint> {
+        self.backchannel_authentication_endpoint.as_ref()
     }
 
     /// Where the keys are that sign this server's tokens (RFC 7517).
@@ -409,6 +419,7 @@ fn read(request: &MetadataRequest, members: &Members<'_>) -> Result<ServerMetada
         revocation_endpoint: endpoint("revocation_endpoint")?,
         introspection_endpoint: endpoint("introspection_endpoint")?,
         device_authorization_endpoint: endpoint("device_authorization_endpoint")?,
+        backchannel_authentication_endpoint: endpoint("backchannel_authentication_endpoint")?,
         jwks_uri: endpoint("jwks_uri")?,
         iss_promised: match members.other(ISS_PROMISED).map(|value| value.get()) {
             Some("true") => true,

@@ -9,6 +9,7 @@
 //!
 //! [RFC 6749 section 5]: https://www.rfc-editor.org/rfc/rfc6749#section-5
 
+mod backchannel_authentication;
 mod challenge;
 pub(crate) mod client_metadata;
 mod device_authorization;
@@ -25,6 +26,7 @@ mod token_reply;
 mod token_request;
 pub(crate) mod well_known;
 
+pub use backchannel_authentication::{BackchannelAuthenticationRequest, BackchannelGrant, UserHint};
 pub use challenge::Challenge;
 pub use client_metadata::ClientMetadata;
 pub(crate) use device_authorization::named_interval;

@@ -109,6 +109,15 @@ impl TokenRequest {
         Self::extension(client, DEVICE_CODE, [("device_code", device_code)])
     }
 
+    /// Presents the id of a [`BackchannelGrant`](crate::BackchannelGrant) once ([CIBA section 10.1]); the refusals that mean to come
+    /// again are errors here. [`BackchannelGrant::poll`](crate::BackchannelGrant::poll) comes again.
+    ///
+    /// [CIBA section 10.1]: https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html#rfc.section.10.1
+    #[must_use]
+    pub fn backchannel(client: &Client, auth_req_id: Secret) -> Self {
+        Self::extension(client, CIBA, [("auth_req_id", auth_req_id)])
+    }
+
     fn new(client: &Client, grant: Grant) -> Self {
         Self {
             client: client.clone(),
@@ -243,3 +252,4 @@ impl TokenRequest {
 }
 
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+const CIBA: &str = "urn:openid:params:grant-type:ciba";

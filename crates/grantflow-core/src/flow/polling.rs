@@ -1,4 +1,4 @@
-//! Asking until the user has answered at another device ([RFC 8628 section 3.5]).
+//! Asking until the user has answered at another device ([RFC 8628 section 3.5], OpenID Connect CIBA section 11).
 //!
 //! ```text
 //! PollDue ──Wait(interval)──▶ Send ──▶ ExpectToken ─┬─ granted ─▶ its ID token proven ─▶ Done
@@ -19,8 +19,8 @@ use super::retry;
 use crate::error::ErrorCode;
 use crate::exchange::named_interval;
 use crate::{
-    Client, Cx, DeviceGrant, Error, Next, NotAuthorized, Outcome, Response, Scopes, Step, Timestamp, Token,
-    TokenRequest, TransportError,
+    BackchannelGrant, Client, Cx, DeviceGrant, Error, Next, NotAuthorized, Outcome, Response, Scopes, Step,
+    Timestamp, Token, TokenRequest, TransportError,
 };
 
 impl DeviceGrant {
@@ -35,6 +35,21 @@ impl DeviceGrant {
     pub fn poll(self) -> Step<Token> {
         Polling {
             request: TokenRequest::device_code(&self.client, self.device_code),
+            client: self.client,
+            scopes: self.scopes,
+            interval: self.interval,
+            ends: self.ends,
+        }
+        .flow()
+    }
+}
+
+impl BackchannelGrant {
+    /// Asks until the user has answered (CIBA sections 10.1 and 11), at most until the request ends; all of it as
+    /// [`DeviceGrant::poll`] does.
+    pub fn poll(self) -> Step<Token> {
+        Polling {
+            request: TokenRequest::backchannel(&self.client, self.auth_req_id),
             client: self.client,
             scopes: self.scopes,
             interval: self.interval,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod acquire;
+mod backchannel;
 mod checked;
 mod device;
 mod life;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod backchannel;
 mod device;
 mod hostile;
 mod introspection;
@@ -50,6 +51,7 @@ fn client() -> Client {
         .with_revocation_endpoint(endpoint("revoke"))
         .with_introspection_endpoint(endpoint("introspect"))
         .with_device_authorization_endpoint(endpoint("device_authorization"))
+        .with_backchannel_authentication_endpoint(endpoint("bc-authorize"))
 }
 
 fn refresh(client: &Client) -> TokenRequest {

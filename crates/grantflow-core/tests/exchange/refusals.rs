@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use grantflow_core::error::{ErrorCode, Outcome, ReplyProblem};
 use grantflow_core::{
-    DeviceAuthorizationRequest, Error, IntrospectionRequest, Issuer, MetadataRequest, Response,
-    RevocationRequest, Secret, Timestamp, TokenTypeHint,
+    BackchannelAuthenticationRequest, DeviceAuthorizationRequest, Error, IntrospectionRequest, Issuer,
+    MetadataRequest, Response, RevocationRequest, Secret, Timestamp, TokenTypeHint, UserHint,
 };
 
 use super::{CANARY, JSON, NOW, at, client, parse, problem, refresh, refused, reply};
@@ -23,6 +23,9 @@ fn every(reply: &Response) -> Vec<Result<(), Error>> {
             refresh(&client).parse(reply, cx).map(drop),
             RevocationRequest::new(&client, &token, hint).parse(reply, cx),
             IntrospectionRequest::new(&client, &token, hint)
+                .parse(reply, cx)
+                .map(drop),
+            BackchannelAuthenticationRequest::new(&client, UserHint::LoginHint("ann".to_owned()))
                 .parse(reply, cx)
                 .map(drop),
             DeviceAuthorizationRequest::new(&client)

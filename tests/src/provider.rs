@@ -78,6 +78,21 @@ impl Provider {
         })
     }
 
+    /// Says what the user says to the backchannel authentication that was asked for last; who it was, and what they were shown.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended, or nothing was asked for.
+    #[track_caller]
+    pub fn answer(&mut self, allows: bool) -> (String, String) {
+        self.process.say(if allows { "allow" } else { "deny" });
+        self.process.wait_for(|line| {
+            let answered: Value = serde_json::from_str(line).ok()?;
+            let text = |name: &str| answered[name].as_str().map(str::to_owned);
+            Some((text("answered")?, text("binding_message").unwrap_or_default()))
+        })
+    }
+
     /// Its name, and the beginning of its addresses.
     #[must_use]
     pub fn issuer(&self) -> &str {

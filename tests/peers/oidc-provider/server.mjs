@@ -2,7 +2,9 @@
 //
 //   stdin     options as one line of JSON, all optional; the server ends when its standard input does
 //             "rotate" on a line of its own: from now on there is another key to sign with, and the one before is gone
-//   stdout    one line of JSON when it is ready: { "issuer": … }, and one after each rotation: { "signs_with": … }, the `kid`
+//             "allow" or "deny": what the user says to the backchannel authentication that was asked for last
+//   stdout    one line of JSON when it is ready: { "issuer": … }, one after each rotation: { "signs_with": … }, the `kid`, and one
+//             after each answer: { "answered": …, "binding_message": … }, the user
 //
 // Options:
 //   access_token_ttl     seconds, 3600 unless given
@@ -10,7 +12,7 @@
 //   web_redirect_uris    addresses of the client `web`
 //   signing_keys         the public keys of the client `signing`, as JWKs
 //
-// Clients, of which `native` and `confidential` may log in on devices too:
+// Clients, of which `native` and `confidential` may log in on devices too, and `confidential` by backchannel authentication:
 //   native        public, any port of 127.0.0.1, [::1] and localhost
 //   confidential  client_secret_basic; its secret is another one if it is not form-encoded
 //   web           client_secret_post, as Google's web clients do
@@ -30,7 +32,7 @@ URL.parse ??= (url, base) => {
   }
 };
 console.warn = () => {}; // It warns of what a test wants: storage in memory, pages of its own, an older Node.
-const { Provider } = await import('oidc-provider');
+const { Provider, errors } = await import('oidc-provider');
 
 const lines = readline.createInterface({ input: process.stdin });
 const first = await new Promise((resolve) => lines.once('line', resolve));
@@ -57,10 +59,19 @@ const native = {
   redirect_uris: ['http://127.0.0.1/cb', 'http://[::1]/cb', 'http://localhost/cb'],
 };
 
+// The backchannel authentication that waits for its user.
+let asked;
+
 const configuration = {
   clients: [
     { ...native, client_id: 'native', token_endpoint_auth_method: 'none' },
-    { ...native, client_id: 'confidential', client_secret: 's3cr%t:+ /&=~' },
+    {
+      ...native,
+      grant_types: [...native.grant_types, 'urn:openid:params:grant-type:ciba'],
+      backchannel_token_delivery_mode: 'poll',
+      client_id: 'confidential',
+      client_secret: 's3cr%t:+ /&=~',
+    },
     {
       ...code,
       client_id: 'web',
@@ -99,6 +110,7 @@ const configuration = {
   ttl: {
     AccessToken: options.access_token_ttl ?? 3600,
     AuthorizationCode: 60,
+    BackchannelAuthenticationRequest: 120,
     DeviceCode: 600,
     Grant: 3600,
     IdToken: 300,
@@ -109,21 +121,48 @@ const configuration = {
   features: {
     devInteractions: { enabled: true },
     deviceFlow: { enabled: true },
+    ciba: {
+      enabled: true,
+      deliveryModes: ['poll'],
+      processLoginHint: (_, hint) => (hint === 'nobody' ? undefined : hint),
+      verifyUserCode: () => {},
+      validateRequestContext: () => {},
+      triggerAuthenticationDevice: (_, request) => {
+        asked = request;
+      },
+    },
     introspection: { enabled: true },
     revocation: { enabled: true },
   },
 };
 
 // A provider takes its keys when it is made.
+let provider;
 const serve = (kid) => {
-  const provider = new Provider(issuer, { ...configuration, jwks: { keys: [signingKey(kid)] } });
+  provider = new Provider(issuer, { ...configuration, jwks: { keys: [signingKey(kid)] } });
   provider.on('server_error', (_, error) => console.error(error));
   server.removeAllListeners('request');
   server.on('request', provider.callback());
 };
 
+const answer = async (allows) => {
+  const { accountId, clientId, params } = asked;
+  let result = new errors.AccessDenied('the user said no');
+  if (allows) {
+    result = new provider.Grant({ accountId, clientId });
+    result.addOIDCScope(params.scope);
+    await result.save();
+  }
+  await provider.backchannelResult(asked, result);
+  console.log(JSON.stringify({ answered: accountId, binding_message: params.binding_message }));
+};
+
 let rotations = 0;
-lines.on('line', () => {
+lines.on('line', (line) => {
+  if (line === 'allow' || line === 'deny') {
+    answer(line === 'allow');
+    return;
+  }
   rotations += 1;
   const kid = `es-${rotations}`;
   serve(kid);

@@ -18,5 +18,6 @@ pub mod mcp;
 pub mod metadata;
 pub mod oauth2client;
 pub mod provider;
+pub mod resource;
 pub mod skip;
 pub mod watched;

@@ -11,6 +11,9 @@
 //   rotate               whether refresh tokens rotate and a replay ends their family; true unless given
 //   web_redirect_uris    addresses of the client `web`
 //   signing_keys         the public keys of the client `signing`, as JWKs
+//   resources            addresses that tokens may be asked for (RFC 8707), with the scopes `read` and `write`; such tokens are JWTs,
+//                        and one is for a resource only if that is named each time
+//   registration         whether clients may register themselves and look after that; false unless given
 //
 // Clients, of which `native` and `confidential` may log in on devices too, and `confidential` by backchannel authentication:
 //   native        public, any port of 127.0.0.1, [::1] and localhost
@@ -133,6 +136,24 @@ const configuration = {
     },
     introspection: { enabled: true },
     revocation: { enabled: true },
+    ...(options.registration
+      ? {
+          registration: { enabled: true },
+          registrationManagement: { enabled: true, rotateRegistrationAccessToken: true },
+        }
+      : {}),
+    ...(options.resources
+      ? {
+          resourceIndicators: {
+            enabled: true,
+            useGrantedResource: () => false,
+            getResourceServerInfo: (_, resource) => {
+              if (!options.resources.includes(resource)) throw new errors.InvalidTarget();
+              return { scope: 'read write', audience: resource, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } } };
+            },
+          },
+        }
+      : {}),
   },
 };
 

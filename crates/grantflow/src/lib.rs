@@ -90,4 +90,6 @@ pub mod guide {
     pub mod from_oauth2client {}
     #[doc = include_str!("../docs/life-of-a-token.md")]
     pub mod life_of_a_token {}
+    #[doc = include_str!("../docs/mcp.md")]
+    pub mod mcp {}
 }

@@ -82,7 +82,8 @@ impl ClientIdentity {
         Ok(self)
     }
 
-    /// What to register, where nothing else serves and the server lets clients register themselves.
+    /// What to register, where nothing else serves and the server lets clients register themselves. Its redirect addresses are those of
+    /// the program's document too.
     #[must_use]
     pub fn with_registration(mut self, metadata: ClientMetadata) -> Self {
         self.metadata = Some(metadata);
@@ -96,15 +97,21 @@ impl ClientIdentity {
             let client = client.with_authentication(known.authentication);
             return Ok(Step::Done(ResourceLogin::new(access, client, None)));
         }
+        let uris: Vec<String> = self
+            .metadata
+            .iter()
+            .flat_map(ClientMetadata::redirect_uris)
+            .map(str::to_owned)
+            .collect();
         let mut kept = self.kept.into_iter();
         if let Some(kept) = kept.find(|kept| kept.issuer() == Some(issuer) && !kept.is_over(now)) {
-            let client = kept.client(&access.server)?;
+            let client = kept.client(&access.server)?.with_redirect_uris(uris);
             return Ok(Step::Done(ResourceLogin::new(access, client, Some(kept))));
         }
         if let Some(document) = self.document
             && access.server.client_id_metadata_document_supported()
         {
-            let client = access.server.client(document.as_str());
+            let client = access.server.client(document.as_str()).with_redirect_uris(uris);
             return Ok(Step::Done(ResourceLogin::new(access, client, None)));
         }
         let Some(metadata) = self.metadata else {
@@ -116,7 +123,7 @@ impl ClientIdentity {
         };
         let request = RegistrationRequest::at(&access.server, metadata)?;
         Ok(request.flow().and_then(move |registration, _| {
-            let client = registration.client(&access.server)?;
+            let client = registration.client(&access.server)?.with_redirect_uris(uris);
             Ok(Step::Done(ResourceLogin::new(access, client, Some(registration))))
         }))
     }

@@ -26,6 +26,12 @@ pub struct ResourceLogin {
 impl ResourceLogin {
     pub(super) fn new(access: ResourceAccess, client: Client, registration: Option<Registration>) -> Self {
         let client = client.with_origins([access.address.origin()]);
+        let client = if access.offline {
+            // OpenID Connect Core section 11: without a consent the scope is passed over.
+            client.with_parameter("prompt", "consent")
+        } else {
+            client
+        };
         Self {
             access,
             client,
@@ -35,7 +41,8 @@ impl ResourceLogin {
         }
     }
 
-    /// The client, which sends its tokens to the origin of the resource and nowhere else.
+    /// The client, which sends its tokens to the origin of the resource and nowhere else, and asks for a consent where `offline_access`
+    /// is among the scopes.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
@@ -90,21 +97,17 @@ impl ResourceLogin {
         Key::new(&self.client, self.access.scopes.clone()).with_resource(self.resource())
     }
 
-    /// The request to the user, with the resource in it; where `offline_access` is asked for, with a consent, which OpenID Connect
-    /// Core section 11 demands for it.
+    /// The request to the user, with the resource in it. Programs with a receiver of their own give [`client`](Self::client),
+    /// [`scopes`](Self::scopes) and [`resource`](Self::resource) to that.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidInput`] if the scopes cannot be sent.
     pub fn request(&self, redirect_uri: impl Into<String>) -> Result<AuthorizationRequest<'_>, Error> {
-        let request = AuthorizationRequest::new(&self.client, redirect_uri)
+        let request = AuthorizationRequest::new(&self.client, redirect_uri);
+        Ok(request
             .scopes(self.access.scopes.clone())?
-            .resource(self.resource());
-        Ok(if self.access.offline {
-            request.prompt("consent")
-        } else {
-            request
-        })
+            .resource(self.resource()))
     }
 
     /// Trades the code for a token, and stores it under [`key`](Self::key), in place of the one that granted too little.

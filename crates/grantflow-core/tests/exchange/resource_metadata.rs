@@ -126,6 +126,11 @@ fn a_whole_is_spoken_for_at_its_own_well_known_place_only() {
         &at_place(&format!("{well_known}/tenant")),
         "https://host.example/tenant"
     ));
+    // What only begins alike is another resource, whose owner may well have a place of its own.
+    assert!(!about(
+        &at_place(&format!("{well_known}/ten")),
+        "https://host.example/ten"
+    ));
     for place in [
         "https://host.example/tenant/metadata.json",
         "https://host.example/tenant/.well-known/oauth-protected-resource",

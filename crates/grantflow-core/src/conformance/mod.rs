@@ -80,6 +80,7 @@ macro_rules! __store_promises {
             a_record_reads_back_whole
             a_save_is_seen_by_all
             a_save_keeps_the_lock
+            after_a_deletion_the_same_lock_saves_again
             a_read_does_not_wait_for_the_lock
             a_held_lock_times_out
             a_waiter_gets_the_lock

@@ -103,6 +103,26 @@ pub fn a_save_keeps_the_lock<S: Store>(make: impl FnOnce() -> S) {
     }
 }
 
+/// Under one lock a record may be forgotten and another stored, at a login too.
+pub fn after_a_deletion_the_same_lock_saves_again<S: Store>(make: impl FnOnce() -> S) {
+    let (store, whole) = (make(), record("ann"));
+    put(&store, &whole);
+    for login in [false, true] {
+        let locked = if login {
+            store.lock_for_login(&key("ann"), PATIENCE)
+        } else {
+            store.lock(&key("ann"), PATIENCE)
+        };
+        let mut locked = locked.expect("the lock is free");
+        let put = || Change::Put(Box::new(whole.clone()));
+        for change in [Change::Delete, put(), Change::Delete, put()] {
+            locked.save(change).expect("a change is saved");
+        }
+        drop(locked);
+        assert_eq!(stored(&store, &key("ann")), Some(json(&whole)));
+    }
+}
+
 /// A read gives the last record saved, whoever holds the lock.
 pub fn a_read_does_not_wait_for_the_lock<S: Store>(make: impl FnOnce() -> S) {
     let (store, whole) = (make(), record("ann"));

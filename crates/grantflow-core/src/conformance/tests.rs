@@ -22,6 +22,7 @@ enum Fault {
     SavesNothing,
     GuardKeepsTheOldRecord,
     UnlocksAfterSave,
+    EndsWithADeletion,
     ReadsUnderTheLock,
     GrantsEveryLock,
     TimesOutAsIo,
@@ -165,6 +166,7 @@ impl Faulty {
             key: key.clone(),
             name,
             record: self.found(key),
+            deleted: false,
         })
     }
 }
@@ -213,6 +215,7 @@ struct Guard<'s> {
     key: Key,
     name: String,
     record: Option<Record>,
+    deleted: bool,
 }
 
 impl Guard<'_> {
@@ -225,6 +228,9 @@ impl Guard<'_> {
         let older = record.generation() < stored && fault != Fault::GoesBack;
         if older || (fault == Fault::RefusesEqualGenerations && record.generation() == stored) {
             return Err(StoreError::new(Kind::Conflict));
+        }
+        if fault == Fault::EndsWithADeletion && self.deleted {
+            return Err(StoreError::new(Kind::Io));
         }
         let record = self.store.changed(record);
         if fault != Fault::SavesNothing {
@@ -264,6 +270,7 @@ impl Locked for Guard<'_> {
                     _ => drop(state.records.remove(&self.name)),
                 }
                 self.record = None;
+                self.deleted = true;
                 Ok(())
             }
         }
@@ -395,6 +402,7 @@ mod a_store_is_caught_that_breaks {
         a_record_reads_back_whole: ForgetsUnknownMembers ForgetsExtras SavesNothing;
         a_save_is_seen_by_all: SavesNothing GuardKeepsTheOldRecord ReadsUnderTheLock;
         a_save_keeps_the_lock: UnlocksAfterSave;
+        after_a_deletion_the_same_lock_saves_again: EndsWithADeletion;
         a_read_does_not_wait_for_the_lock: ReadsUnderTheLock;
         a_held_lock_times_out: GrantsEveryLock TimesOutAsIo;
         a_waiter_gets_the_lock: KeepsTheLockOnDrop;

@@ -93,6 +93,7 @@ impl KeySource for KeyFile {
 
     fn add(&self, new: DataKey, before: Option<KeyId>) -> Result<Vec<DataKey>, StoreError> {
         let (_turn, held) = self.turns.lock(&self.place, PATIENCE).map_err(of_the_keys)?;
+        held.sign();
         let mut keys = self.parsed(self.place.load(&held.dir).map_err(of_the_keys)?)?;
         if keys.first().map(DataKey::id) != before {
             return Ok(keys);

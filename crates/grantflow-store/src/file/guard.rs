@@ -88,7 +88,7 @@ impl Guard {
         stored: Stored,
         (turn, held): (Turn, Held),
     ) -> Result<Self, StoreError> {
-        let guard = Self {
+        let mut guard = Self {
             place: Arc::clone(place),
             form: Arc::clone(form),
             key,
@@ -98,8 +98,10 @@ impl Guard {
             _turn: turn,
             replaced: Vec::new(),
         };
-        if guard.held.inherited {
-            guard.remove_saving()?;
+        if !guard.held.is_signed() {
+            guard.clear()?;
+            // Not before: whoever finds our number in it believes that nothing is left.
+            guard.held.sign();
         }
         Ok(guard)
     }
@@ -111,7 +113,7 @@ impl Guard {
 
     /// Reserves what the first save needs, so that a full disk is an error before a user is asked for consent.
     pub(super) fn prepared(mut self, length: usize) -> Result<Self, StoreError> {
-        self.remove_saving()?;
+        self.clear()?;
         self.prepared = Some(self.prepare(0, length)?);
         Ok(self)
     }
@@ -121,6 +123,7 @@ impl Guard {
         if !matches!(self.stored, Stored::Corrupt) {
             return self.delete();
         }
+        self.clear()?;
         let aside = self.set_aside();
         aside.map_err(|error| errors::writing(error, self.place.path()))?;
         self.sync()?;
@@ -128,8 +131,9 @@ impl Guard {
         Ok(())
     }
 
-    /// Removes what a killed process left, or a failed save.
-    fn remove_saving(&self) -> Result<(), StoreError> {
+    /// Removes what a killed process left, or a failed save, and what was prepared for the next one.
+    fn clear(&mut self) -> Result<(), StoreError> {
+        self.prepared = None;
         let mut slots = 0..2;
         let removed = slots.try_for_each(|slot| self.held.dir.remove(self.place.saving(slot)));
         removed.map_err(|error| errors::writing(error, self.place.path()))
@@ -181,9 +185,8 @@ impl Guard {
                 Ok(())
             }
             Err(error) => {
-                // The next try starts anew. What cannot be removed now, it or the next lock removes.
-                self.prepared = None;
-                let _ = self.remove_saving();
+                // The next try starts anew. What cannot be removed now, it or a later lock removes.
+                let _ = self.clear();
                 Err(error)
             }
         }
@@ -259,6 +262,7 @@ impl Guard {
     }
 
     fn delete(&mut self) -> Result<(), StoreError> {
+        self.clear()?;
         match self.stored {
             // Not ours to delete, or nothing there.
             Stored::Other(_) | Stored::Nothing => return Ok(()),
@@ -267,7 +271,6 @@ impl Guard {
         }
         let removed = self.held.dir.remove(self.place.file());
         removed.map_err(|error| errors::writing(error, self.place.path()))?;
-        self.remove_saving()?;
         self.sync()?;
         self.stored = Stored::Nothing;
         Ok(())

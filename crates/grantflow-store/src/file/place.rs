@@ -39,8 +39,6 @@ pub(crate) enum Wait {
 pub(crate) struct Held {
     pub(crate) dir: Dir,
     lock: File,
-    /// Whether another process had the lock before, which may have been killed.
-    pub(super) inherited: bool,
     /// The file of the record that was found, or of the one saved since.
     pub(super) record: Option<Opened>,
 }
@@ -165,7 +163,6 @@ impl Place {
             let mut held = Held {
                 dir,
                 lock: lock.file,
-                inherited: true,
                 record: None,
             };
             // Removed or replaced while it was waited for: what is locked is then not what the next one will lock.
@@ -175,7 +172,6 @@ impl Place {
             if sys::LOCKS_RECORDS && !self.acquire_record(&mut held, wait)? {
                 return Ok(None);
             }
-            held.inherited = sign(&held.lock);
             return Ok(Some(held));
         }
         Ok(None)
@@ -218,6 +214,24 @@ impl Place {
 }
 
 impl Held {
+    /// Whether the lock file has our process id in it. Where another's is, that process may have been killed while it had the lock.
+    pub(crate) fn is_signed(&self) -> bool {
+        let mut signed = [0; 16];
+        let mut lock = &self.lock;
+        lock.read(&mut signed)
+            .is_ok_and(|length| signed.get(..length) == Some(signature().as_bytes()))
+    }
+
+    /// Writes our process id into it, for those whose patience ends. It is a hint: failures are of no account. Once is enough: each
+    /// write is one more thing for the next fsync to bring to disk.
+    pub(crate) fn sign(&self) {
+        let (mut lock, pid) = (&self.lock, signature());
+        let _ = lock
+            .rewind()
+            .and_then(|()| lock.write_all(pid.as_bytes()))
+            .and_then(|()| lock.set_len(pid.len() as u64));
+    }
+
     /// Gives back the block that our process id takes, for a record that is no more: its lock file stays.
     pub(crate) fn unsign(&self) {
         let _ = self.lock.set_len(0);
@@ -243,6 +257,10 @@ impl Drop for Held {
     }
 }
 
+fn signature() -> String {
+    format!("{}\n", std::process::id())
+}
+
 /// Takes the kernel's lock of one file.
 pub(crate) fn take(file: &File, wait: Wait) -> io::Result<bool> {
     loop {
@@ -259,25 +277,6 @@ pub(crate) fn take(file: &File, wait: Wait) -> io::Result<bool> {
             taken => return taken.map(|()| true),
         }
     }
-}
-
-/// Writes our process id into the lock file, for those whose patience ends, unless it is there: `false`. It is a hint: failures are
-/// of no account.
-fn sign(mut lock: &File) -> bool {
-    let pid = format!("{}\n", std::process::id());
-    // Written anew by another process only: each write is one more thing for the next fsync to bring to disk.
-    let mut signed = [0; 16];
-    if lock
-        .read(&mut signed)
-        .is_ok_and(|length| signed.get(..length) == Some(pid.as_bytes()))
-    {
-        return false;
-    }
-    let _ = lock
-        .rewind()
-        .and_then(|()| lock.write_all(pid.as_bytes()))
-        .and_then(|()| lock.set_len(pid.len() as u64));
-    true
 }
 
 /// All of a file, as long as it was when it was opened; of one that is too long, enough to see it.

@@ -194,6 +194,49 @@ fn t57_a_link_in_the_place_of_the_file_to_save_into_is_removed_not_followed() {
     });
 }
 
+/// The first process of a container always has the same number, so that one which was killed looks as if it were this one.
+#[test]
+fn t56_what_a_killed_process_of_our_number_left_is_removed_with_the_record_even_if_there_is_none() {
+    each(|of| {
+        let room = furnished(of);
+        room.store().delete(&key(), PATIENCE).unwrap();
+        let slots = ["credentials.json.saving-0", "credentials.json.saving-1"];
+        for slot in slots {
+            fs::write(room.path_of(slot), "a refresh token").unwrap();
+        }
+        fs::write(
+            room.path_of("credentials.json.lock"),
+            format!("{}\n", std::process::id()),
+        )
+        .unwrap();
+        room.store().delete(&key(), PATIENCE).unwrap();
+        assert_eq!(room.names(), ["credentials.json.lock"]);
+    });
+}
+
+/// Of another process nothing is kept, whatever the lock is taken for; nor if the first lock after it ends in an error.
+#[test]
+fn t56_what_another_killed_process_left_is_removed_by_the_next_lock_that_can_be_had() {
+    each(|of| {
+        let room = furnished(of);
+        let leave = || {
+            fs::write(room.path_of("credentials.json.saving-1"), "a refresh token").unwrap();
+            fs::write(room.path_of("credentials.json.lock"), "4194304\n").unwrap();
+        };
+        leave();
+        drop(room.store().lock(&key(), PATIENCE).unwrap());
+        assert_eq!(room.names(), ["credentials.json", "credentials.json.lock"]);
+
+        let good = fs::read(room.file()).unwrap();
+        fs::write(room.file(), "{").unwrap();
+        leave();
+        assert!(room.store().lock(&key(), PATIENCE).is_err());
+        fs::write(room.file(), good).unwrap();
+        drop(room.store().lock(&key(), PATIENCE).unwrap());
+        assert_eq!(room.names(), ["credentials.json", "credentials.json.lock"]);
+    });
+}
+
 /// Ends the other thread, however this one ends.
 struct AtEnd<'a>(&'a AtomicBool);
 

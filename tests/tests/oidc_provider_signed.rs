@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use grantflow_core::error::ErrorCode;
+use grantflow_core::error::{ErrorCode, ReplyProblem};
 use grantflow_core::flow::discover;
 use grantflow_core::{Authentication, Error, Issuer, Secret, Step, Token};
 use grantflow_jwt::{Algorithm, SigningKey};
 use grantflow_oidc::{
-    ClientSecretJwt, IdTokenVerifier, Occasion, PrivateKeyJwt, VerifiedIdToken, exchange, refresh,
+    ClientSecretJwt, IdTokenVerifier, Occasion, PrivateKeyJwt, UserInfoRequest, VerifiedIdToken, exchange,
+    refresh,
 };
 use grantflow_suites::app::{App, NOWHERE, SCOPES, get, member};
 use grantflow_suites::browser::Browser;
@@ -94,6 +95,34 @@ fn a_client_logs_in_with_its_key_and_refreshes_and_each_id_token_is_proven() -> 
         let (renewed, again) = app.run(refresh(app.client(), refresh_token(&token), &user, &verifier))?;
         assert!(!renewed.access_token.eq_ct(&token.access_token));
         assert!(again.is_some_and(|again| again.same_subject_as(&user)));
+    }
+    Ok(())
+}
+
+#[test]
+fn userinfo_is_told_of_the_same_user_signed_or_not() -> Result<(), Error> {
+    let Some(provider) = provider() else { return Ok(()) };
+    for (id, is_signed) in [("native", false), ("signed", true)] {
+        let app = App::discover(provider.issuer(), id, |client| client)?;
+        let verifier = verifier(&app, Algorithm::Es256)?;
+        let (token, user) = log_in(&app, &verifier)?;
+        let plain = UserInfoRequest::new(app.client(), &user);
+        let signed = plain.clone().signed([Algorithm::Es256], verifier.keys());
+        let (right, wrong) = if is_signed {
+            (signed, plain)
+        } else {
+            (plain, signed)
+        };
+        let told = app.run(right.flow(&token))?;
+        assert_eq!(
+            (told.subject(), told.verified_email()),
+            ("ann", Some("ann@example.com"))
+        );
+        let refused = app.run(wrong.flow(&token));
+        assert!(
+            matches!(&refused, Err(Error::BadReply(bad)) if bad.problem() == ReplyProblem::MediaType),
+            "{id}: {refused:?}"
+        );
     }
     Ok(())
 }

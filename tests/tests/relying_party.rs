@@ -15,8 +15,10 @@ use grantflow_core::Endpoint as Endpoint_;
 use grantflow_core::blocking::Credentials;
 use grantflow_core::{Authentication, Client, Error, Issuer, Origin, Record, Secret, Step, Token};
 use grantflow_jwt::{Algorithm, SigningKey};
-use grantflow_oidc::{ClientSecretJwt, IdTokenVerifier, PrivateKeyJwt, VerifiedIdToken, exchange, refresh};
-use grantflow_suites::app::{App, NOWHERE, get, member};
+use grantflow_oidc::{
+    ClientSecretJwt, IdTokenVerifier, PrivateKeyJwt, UserInfoRequest, VerifiedIdToken, exchange, refresh,
+};
+use grantflow_suites::app::{App, NOWHERE};
 use grantflow_suites::login;
 use grantflow_testserver::{
     Config, Endpoint, ExpiresIn, Fault, IdTokenAlgorithm, IdTokenFlaw, TestClient, TestServer,
@@ -65,11 +67,12 @@ const HS: &str = "hs-app";
 const BASIC: &str = "basic-app";
 const SIGNING: &str = "signing-app";
 const SECRET_JWT: &str = "secret-app";
+/// Registered for signed userinfo.
+const SIGNED_USERINFO: &str = "signed-userinfo-app";
 
 const HYBRID: &str = "hybrid flow: an ID token in the redirect";
 const JARM: &str = "JARM";
 const DPOP: &str = "DPoP";
-const USERINFO: &str = "a userinfo exchange of its own";
 
 type Module = (&'static str, Demand, Verdict, &'static str, Scene);
 
@@ -135,8 +138,8 @@ fn modules() -> Vec<Module> {
         ("token-endpoint-response-without-expires_in", Pass, Played, NATIVE, Unstated),
         ("token-type-case-insensitivity", Pass, Played, NATIVE, token(Fault::OddTokenType)),
         ("userinfo-bearer-header", Pass, Played, NATIVE, Honest),
-        ("userinfo-invalid-sub", Refuse, Beyond(USERINFO), NATIVE, Honest),
-        ("userinfo-signed", Pass, Beyond(USERINFO), NATIVE, Honest),
+        ("userinfo-invalid-sub", Refuse, Played, NATIVE, Server(Endpoint::Api, Fault::UserInfo(OtherSubject))),
+        ("userinfo-signed", Pass, Played, SIGNED_USERINFO, Honest),
         ("valid-aud-as-array", Pass, Played, NATIVE, Flaw(AudienceList)),
     ]
 }
@@ -150,7 +153,9 @@ fn server(name: &str, scene: &Scene) -> TestServer {
     let basic = TestClient::confidential_basic(BASIC, BASIC_SECRET, redirects);
     let signing = TestClient::private_key_jwt(SIGNING, PUBLIC, redirects).expect("keys of RFCs");
     let secret = TestClient::client_secret_jwt(SECRET_JWT, HS_SECRET, redirects);
-    let config = [es, hs, native, basic, signing, secret]
+    let userinfo =
+        TestClient::public(SIGNED_USERINFO, redirects).with_userinfo_algorithm(IdTokenAlgorithm::Rs256);
+    let config = [es, hs, native, basic, signing, secret, userinfo]
         .into_iter()
         .fold(Config::new(), Config::client);
     let server = match scene {
@@ -232,14 +237,16 @@ fn play(server: &TestServer, id: &str) -> Result<(Token, VerifiedIdToken), Error
     let (token, user) = log_in(server, &app, &verifier)?;
     let origin = Origin::new(server.issuer())?;
     let credentials = Credentials::from_access_token(token.clone(), UreqTransport::new()?);
-    let reply = credentials
-        .allow_origins([origin])
-        .authorized(get(&server.url("/userinfo")))?;
-    assert_eq!(
-        member(&reply, "sub"),
-        user.subject(),
-        "userinfo is about the user of the ID token"
-    );
+    let credentials = credentials.allow_origins([origin]);
+    let request = UserInfoRequest::new(app.client(), &user);
+    let request = match id {
+        SIGNED_USERINFO => request.signed([Algorithm::Rs256], verifier.keys()),
+        _ => request,
+    };
+    let reply = credentials.authorized(request.to_http()?)?;
+    let told = app.run(request.read(&reply)?)?;
+    assert_eq!(told.subject(), user.subject());
+    assert_eq!(told.verified_email(), Some("ann@example.com"));
     Ok((token, user))
 }
 
@@ -284,7 +291,39 @@ fn t09_the_modules_of_the_conformance_suite_end_as_each_demands() {
         "{} modules: {as_demanded} end as demanded, {on_purpose} refused on purpose, {beyond} not played",
         modules.len()
     );
-    assert_eq!((modules.len(), as_demanded, on_purpose, beyond), (59, 40, 1, 18));
+    assert_eq!((modules.len(), as_demanded, on_purpose, beyond), (59, 42, 1, 16));
+}
+
+/// Each by name, since one that passes for another reason proves nothing.
+#[test]
+fn t45_userinfo_with_one_thing_wrong_is_refused() -> Result<(), Error> {
+    for (client, flaw, passes) in [
+        (NATIVE, IdTokenFlaw::OtherSubject, false),
+        (NATIVE, IdTokenFlaw::NoSubject, false),
+        (SIGNED_USERINFO, IdTokenFlaw::OtherSubject, false),
+        (SIGNED_USERINFO, IdTokenFlaw::NoSubject, false),
+        (SIGNED_USERINFO, IdTokenFlaw::WrongIssuer, false),
+        (SIGNED_USERINFO, IdTokenFlaw::WrongAudience, false),
+        (SIGNED_USERINFO, IdTokenFlaw::Expired, false),
+        (SIGNED_USERINFO, IdTokenFlaw::BrokenSignature, false),
+        (SIGNED_USERINFO, IdTokenFlaw::ForeignKey, false),
+        (SIGNED_USERINFO, IdTokenFlaw::UnknownKeyId, false),
+        (SIGNED_USERINFO, IdTokenFlaw::OtherAlgorithm, false),
+        (SIGNED_USERINFO, IdTokenFlaw::Unsigned, false),
+        (SIGNED_USERINFO, IdTokenFlaw::HmacOfPublicKey, false),
+        (SIGNED_USERINFO, IdTokenFlaw::NoIssuer, true),
+        (SIGNED_USERINFO, IdTokenFlaw::NoAudience, true),
+    ] {
+        let server = server("", &Server(Endpoint::Api, Fault::UserInfo(flaw)));
+        match play(&server, client) {
+            Ok(_) => assert!(passes, "{flaw}"),
+            Err(error) => assert!(
+                !passes && matches!(error, Error::TokenRefused(_)),
+                "{client}, {flaw}: {error:?}"
+            ),
+        }
+    }
+    Ok(())
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //!   from it alone
 //! - [`IdTokenVerifier`]: the same with keys that are fetched and kept in a [`KeyCache`]
 //! - [`presented`]: an ID token that goes where an access token would
+//! - [`UserInfoRequest`]: what the server tells of the same user, signed or not ([OpenID Connect Core section 5.3])
 //! - [`exchange`] and [`refresh`]: no token without its ID token proven ([OpenID Connect Core section 3.1.3.5])
 //!
 //! # Out of scope
@@ -19,6 +20,7 @@
 //! [RFC 7523 section 2.2]: https://www.rfc-editor.org/rfc/rfc7523#section-2.2
 //! [OpenID Connect Core section 3.1.3.5]: https://openid.net/specs/openid-connect-core-1_0.html#TokenResponseValidation
 //! [OpenID Connect Core section 3.1.3.7]: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
+//! [OpenID Connect Core section 5.3]: https://openid.net/specs/openid-connect-core-1_0.html#UserInfo
 
 mod bearer;
 mod client_assertion;
@@ -27,6 +29,7 @@ mod jwt_bearer;
 mod keys;
 mod login;
 mod signed;
+mod userinfo;
 
 pub use bearer::presented;
 pub use client_assertion::{AudienceIsTokenEndpoint, ClientSecretJwt, PrivateKeyJwt};
@@ -37,3 +40,4 @@ pub use jwt_bearer::{JwtBearer, ScopeIn};
 pub use keys::{KeyCache, KeyRequest, PublishedKeys};
 pub use login::{exchange, refresh};
 pub use signed::{refused, signed};
+pub use userinfo::{UserInfo, UserInfoRequest};

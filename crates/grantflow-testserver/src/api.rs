@@ -1,6 +1,6 @@
 //! A protected resource ([RFC 6750]).
 //!
-//! `GET /api/me` and `/userinfo` say who the token speaks for, `POST /api/echo` says what it received, so that a
+//! `GET /api/me` says who the token speaks for, as `/userinfo` does in its own words; `POST /api/echo` says what it received, so that a
 //! test sees whether a request that was sent again after a 401 came with its whole body.
 //!
 //! [RFC 6750]: https://www.rfc-editor.org/rfc/rfc6750
@@ -32,7 +32,7 @@ pub(crate) fn echo(turn: &mut Turn<'_>) -> Reply {
 }
 
 /// Answers a request with a good token; the token must be in the `Authorization` header.
-fn protected(turn: &mut Turn<'_>, answer: fn(&Turn<'_>, &str) -> Option<Reply>) -> Reply {
+pub(crate) fn protected(turn: &mut Turn<'_>, answer: fn(&mut Turn<'_>, &str) -> Option<Reply>) -> Reply {
     let Some(token) = bearer(turn) else {
         // RFC 6750 section 3.1: without authentication information there should be no error code.
         return Reply::json(401, &json!({}))

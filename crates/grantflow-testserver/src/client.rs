@@ -32,6 +32,7 @@ pub struct TestClient {
     authentication: Authentication,
     redirect_uris: Vec<String>,
     id_token_algorithm: IdTokenAlgorithm,
+    userinfo_algorithm: Option<IdTokenAlgorithm>,
 }
 
 #[derive(Clone)]
@@ -110,6 +111,13 @@ impl TestClient {
         self
     }
 
+    /// Gets userinfo signed in this way (`userinfo_signed_response_alg`); without this, as JSON.
+    #[must_use]
+    pub fn with_userinfo_algorithm(mut self, algorithm: IdTokenAlgorithm) -> Self {
+        self.userinfo_algorithm = Some(algorithm);
+        self
+    }
+
     /// The clients every server starts with:
     ///
     /// | id | kind | redirect URIs |
@@ -144,6 +152,7 @@ impl TestClient {
             authentication,
             redirect_uris: redirect_uris.into_iter().map(Into::into).collect(),
             id_token_algorithm: IdTokenAlgorithm::default(),
+            userinfo_algorithm: None,
         }
     }
 
@@ -185,6 +194,10 @@ impl TestClient {
 
     pub(crate) fn id_token_algorithm(&self) -> IdTokenAlgorithm {
         self.id_token_algorithm
+    }
+
+    pub(crate) fn userinfo_algorithm(&self) -> Option<IdTokenAlgorithm> {
+        self.userinfo_algorithm
     }
 
     /// Whether this client made the assertion: a key is taken by its id, if the assertion names one.

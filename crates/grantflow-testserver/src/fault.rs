@@ -86,6 +86,8 @@ pub enum Fault {
     NoIssuedTokenType,
     /// Makes the ID token of a token reply wrong in one thing. Changes nothing elsewhere.
     IdToken(IdTokenFlaw),
+    /// Makes userinfo wrong in the same way; what is not signed has no wrong signature. Changes nothing elsewhere.
+    UserInfo(IdTokenFlaw),
 }
 
 impl Fault {
@@ -167,6 +169,7 @@ impl Fault {
             "id-token=FLAW",
             "give out an ID token that is wrong in one thing, see below",
         ),
+        ("userinfo=FLAW", "answer userinfo that is wrong in the same way"),
     ];
 
     /// Whether the fault makes a difference at this endpoint.
@@ -180,6 +183,7 @@ impl Fault {
             Self::SlowDown(_) | Self::PendingAs200 => matches!(endpoint, Endpoint::Token | Endpoint::Poll),
             Self::NoIssuedTokenType => endpoint == Endpoint::Token,
             Self::NoInterval | Self::VerificationUrl => endpoint == Endpoint::Device,
+            Self::UserInfo(_) => endpoint == Endpoint::Api,
             Self::WrongIssuer | Self::NoIssuer => {
                 matches!(endpoint, Endpoint::Authorization | Endpoint::Metadata)
             }
@@ -340,6 +344,7 @@ impl FromStr for Fault {
             ("verification-url", None) => Self::VerificationUrl,
             ("no-issued-token-type", None) => Self::NoIssuedTokenType,
             ("id-token", Some(value)) => Self::IdToken(value.parse()?),
+            ("userinfo", Some(value)) => Self::UserInfo(value.parse()?),
             _ => return Err(UnknownName::new(format!("no fault is called {text:?}"))),
         };
         Ok(fault)
@@ -380,6 +385,7 @@ impl fmt::Display for Fault {
             Self::VerificationUrl => f.write_str("verification-url"),
             Self::NoIssuedTokenType => f.write_str("no-issued-token-type"),
             Self::IdToken(flaw) => write!(f, "id-token={flaw}"),
+            Self::UserInfo(flaw) => write!(f, "userinfo={flaw}"),
         }
     }
 }

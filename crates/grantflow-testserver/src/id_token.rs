@@ -80,7 +80,7 @@ fn half_hash(text: &str) -> String {
 }
 
 /// Makes the claims wrong in one thing.
-fn spoil(claims: &mut Value, flaw: IdTokenFlaw) {
+pub(crate) fn spoil(claims: &mut Value, flaw: IdTokenFlaw) {
     let now = claims["iat"].as_u64().unwrap_or_default();
     let client = claims["aud"].clone();
     let Some(members) = claims.as_object_mut() else {
@@ -89,15 +89,15 @@ fn spoil(claims: &mut Value, flaw: IdTokenFlaw) {
     let mut set = |name: &str, value: Value| _ = members.insert(name.to_owned(), value);
     match flaw {
         IdTokenFlaw::Expired => {
-            set("iat", (now - 7200).into());
-            set("exp", (now - 3600).into());
+            set("iat", now.saturating_sub(7200).into());
+            set("exp", now.saturating_sub(3600).into());
         }
         IdTokenFlaw::FromTheFuture => {
             set("iat", (now + 3600).into());
             set("nbf", (now + 3600).into());
             set("exp", (now + 7200).into());
         }
-        IdTokenFlaw::WeekOld => set("iat", (now - 7 * 24 * 3600).into()),
+        IdTokenFlaw::WeekOld => set("iat", now.saturating_sub(7 * 24 * 3600).into()),
         IdTokenFlaw::WrongNonce => set("nonce", "wrong".into()),
         IdTokenFlaw::WrongIssuer => set("iss", WRONG_ISSUER.into()),
         IdTokenFlaw::WrongAudience => set("aud", "another-client".into()),
@@ -133,7 +133,7 @@ fn missing(flaw: IdTokenFlaw) -> Option<&'static str> {
 }
 
 /// The token in compact form, its signature wrong if that is the flaw.
-fn sign(
+pub(crate) fn sign(
     turn: &mut Turn<'_>,
     claims: &Value,
     (algorithm, secret): (IdTokenAlgorithm, &str),

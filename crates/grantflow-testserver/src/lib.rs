@@ -86,6 +86,7 @@ mod site;
 mod state;
 mod stats;
 mod token;
+mod userinfo;
 mod wire;
 
 pub use assertion::TestServiceAccount;

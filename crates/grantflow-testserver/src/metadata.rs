@@ -24,6 +24,7 @@ pub(crate) fn openid_configuration(turn: &mut Turn<'_>) -> Reply {
     let mut document = document(turn);
     document["subject_types_supported"] = json!(["public"]);
     document["claims_supported"] = json!(["iss", "sub", "aud", "exp", "iat", "nonce", "at_hash", "c_hash"]);
+    document["userinfo_signing_alg_values_supported"] = json!(["RS256", "ES256"]);
     document["id_token_signing_alg_values_supported"] = json!(["RS256", "ES256", "HS256", "none"]);
     Reply::json(200, &document)
 }

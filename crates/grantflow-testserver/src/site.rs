@@ -12,6 +12,7 @@ use crate::message::{Inbound, Reply};
 use crate::state::State;
 use crate::stats::LoggedRequest;
 use crate::{api, authorize, device, interaction, introspect, keys, metadata, pages, revoke, token};
+use crate::{api, authorize, interaction, introspect, keys, metadata, pages, revoke, token, userinfo};
 
 /// A server, shared by its thread and its handle.
 pub(crate) struct Site {
@@ -115,7 +116,7 @@ pub(crate) fn route(turn: &mut Turn<'_>) -> Reply {
         ("/revoke", _) => (&["POST"], revoke::revoke),
         ("/introspect", _) => (&["POST"], introspect::introspect),
         ("/api/me", _) => (&["GET"], api::me),
-        ("/userinfo", _) => (&["GET", "POST"], api::me),
+        ("/userinfo", _) => (&["GET", "POST"], userinfo::userinfo),
         ("/api/echo", _) => (&["POST", "PUT"], api::echo),
         ("/.well-known/oauth-authorization-server", _) => (&["GET"], metadata::authorization_server),
         ("/.well-known/openid-configuration", _) => (&["GET"], metadata::openid_configuration),

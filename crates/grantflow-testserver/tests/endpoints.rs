@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use grantflow_testserver::{Config, TestServer};
+use grantflow_testserver::{Config, Endpoint, Fault, IdTokenFlaw, TestServer};
 use serde_json::json;
 use support::*;
 use url::form_urlencoded;
@@ -387,12 +387,16 @@ fn echo_proves_that_a_body_came_whole() {
 }
 
 #[test]
-fn userinfo_is_the_same_as_me() {
+fn userinfo_says_who_the_token_speaks_for_and_their_address_if_that_was_asked_for() {
     let server = TestServer::start().unwrap();
     let (access, _) = login(&server);
     let header = format!("Bearer {access}");
     let reply = try_get(&server.url("/userinfo"), &[("authorization", &header)]).unwrap();
-    assert_eq!(reply.json(), me(&server, &access).json());
+    assert_eq!(reply.json()["sub"], me(&server, &access).json()["sub"]);
+    assert_eq!(reply.json().get("email"), None);
+    server.push_fault(Endpoint::Api, Fault::UserInfo(IdTokenFlaw::OtherSubject));
+    let reply = try_get(&server.url("/userinfo"), &[("authorization", &header)]).unwrap();
+    assert_eq!(reply.json()["sub"], "somebody-else");
 }
 
 #[test]

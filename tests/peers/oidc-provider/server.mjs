@@ -21,6 +21,7 @@
 //   web           client_secret_post, as Google's web clients do
 //   signing       private_key_jwt, by any of `signing_keys`; there only with them
 //   secret-jwt    client_secret_jwt
+//   signed        public; its userinfo is signed
 
 import crypto from 'node:crypto';
 import http from 'node:http';
@@ -98,7 +99,15 @@ const configuration = {
       client_secret: 'a secret of at least thirty-two bytes',
       token_endpoint_auth_method: 'client_secret_jwt',
     },
+    {
+      ...native,
+      client_id: 'signed',
+      token_endpoint_auth_method: 'none',
+      userinfo_signed_response_alg: 'ES256',
+    },
   ],
+  // The only key there is.
+  clientDefaults: { authorization_signed_response_alg: 'ES256' },
   cookies: { keys: [crypto.randomBytes(16).toString('hex')] },
   scopes: ['openid', 'offline_access', 'email'],
   claims: { openid: ['sub'], email: ['email', 'email_verified'] },
@@ -135,6 +144,8 @@ const configuration = {
       },
     },
     introspection: { enabled: true },
+    jwtResponseModes: { enabled: true },
+    jwtUserinfo: { enabled: true },
     revocation: { enabled: true },
     ...(options.registration
       ? {

@@ -52,6 +52,7 @@ struct Registration {
     introspection_endpoint: Option<Endpoint>,
     device_authorization_endpoint: Option<Endpoint>,
     backchannel_authentication_endpoint: Option<Endpoint>,
+    userinfo_endpoint: Option<Endpoint>,
     redirect_uris: Vec<String>,
     parameters: Vec<(String, String)>,
     origins: Vec<Origin>,
@@ -77,6 +78,7 @@ impl Client {
             introspection_endpoint: None,
             device_authorization_endpoint: None,
             backchannel_authentication_endpoint: None,
+            userinfo_endpoint: None,
             redirect_uris: Vec::new(),
             parameters: Vec::new(),
             origins: Vec::new(),
@@ -163,6 +165,13 @@ impl Client {
     #[must_use]
     pub fn with_backchannel_authentication_endpoint(mut self, endpoint: Endpoint) -> Self {
         self.facts().backchannel_authentication_endpoint = Some(endpoint);
+        self
+    }
+
+    /// Where it is told who a token speaks for (OpenID Connect Core section 5.3).
+    #[must_use]
+    pub fn with_userinfo_endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.facts().userinfo_endpoint = Some(endpoint);
         self
     }
 
@@ -330,6 +339,15 @@ impl Client {
             self.0.backchannel_authentication_endpoint.as_ref(),
             "backchannel_authentication_endpoint",
         )
+    }
+
+    /// Where it is told who a token speaks for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if the client has none.
+    pub fn userinfo_endpoint(&self) -> Result<&Endpoint, Error> {
+        known(self.0.userinfo_endpoint.as_ref(), "userinfo_endpoint")
     }
 
     /// The check of ID tokens, where there is one.

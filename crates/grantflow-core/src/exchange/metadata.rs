@@ -211,6 +211,7 @@ pub struct ServerMetadata {
     introspection_endpoint: Option<Endpoint>,
     device_authorization_endpoint: Option<Endpoint>,
     backchannel_authentication_endpoint: Option<Endpoint>,
+    userinfo_endpoint: Option<Endpoint>,
     jwks_uri: Option<Endpoint>,
     registration_endpoint: Option<Endpoint>,
     iss_promised: bool,
@@ -242,6 +243,10 @@ impl ServerMetadata {
         }
         if let Some(endpoint) = &self.backchannel_authentication_endpoint {
             client = client.with_backchannel_authentication_endpoint(endpoint.clone());
+        }
+
+        if let Some(endpoint) = &self.userinfo_endpoint {
+            client = client.with_userinfo_endpoint(endpoint.clone());
         }
         client
     }
@@ -301,6 +306,12 @@ impl ServerMetadata {
     #[must_use]
     pub fn backchannel_authentication_endpoint(&self) -> Option<&Endpoint> {
         self.backchannel_authentication_endpoint.as_ref()
+    }
+
+    /// Where it is told who a token speaks for (OpenID Connect Core section 5.3); some servers have none (quirk 61).
+    #[must_use]
+    pub fn userinfo_endpoint(&self) -> Option<&Endpoint> {
+        self.userinfo_endpoint.as_ref()
     }
 
     /// Where the keys are that sign this server's tokens (RFC 7517).
@@ -420,6 +431,7 @@ fn read(request: &MetadataRequest, members: &Members<'_>) -> Result<ServerMetada
         introspection_endpoint: endpoint("introspection_endpoint")?,
         device_authorization_endpoint: endpoint("device_authorization_endpoint")?,
         backchannel_authentication_endpoint: endpoint("backchannel_authentication_endpoint")?,
+        userinfo_endpoint: endpoint("userinfo_endpoint")?,
         jwks_uri: endpoint("jwks_uri")?,
         iss_promised: match members.other(ISS_PROMISED).map(|value| value.get()) {
             Some("true") => true,

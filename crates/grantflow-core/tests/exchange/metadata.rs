@@ -16,6 +16,7 @@ fn document() -> Value {
         "revocation_endpoint": "https://server.example.com/revoke",
         "introspection_endpoint": "https://server.example.com/introspect",
         "device_authorization_endpoint": "https://server.example.com/device",
+        "userinfo_endpoint": "https://server.example.com/me",
         "jwks_uri": "https://server.example.com/jwks.json",
         "code_challenge_methods_supported": ["plain", "S256"],
         "authorization_response_iss_parameter_supported": true,
@@ -65,6 +66,12 @@ fn a_client_comes_out_with_every_endpoint_and_the_promise_of_iss() {
         metadata.device_authorization_endpoint().unwrap().as_str(),
         "https://server.example.com/device"
     );
+    for known in [
+        metadata.userinfo_endpoint().unwrap(),
+        client.userinfo_endpoint().unwrap(),
+    ] {
+        assert_eq!(known.as_str(), "https://server.example.com/me");
+    }
     assert_eq!(
         metadata.jwks_uri().unwrap().as_str(),
         "https://server.example.com/jwks.json"
@@ -78,6 +85,7 @@ fn q61_what_a_server_does_not_say_is_not_known() {
     assert!(!metadata.iss_promised());
     assert!(metadata.jwks_uri().is_none());
     assert!(metadata.client("c").authorization_endpoint().is_err());
+    assert!(metadata.userinfo_endpoint().is_none() && metadata.client("c").userinfo_endpoint().is_err());
 }
 
 #[test]
@@ -117,6 +125,7 @@ fn t29_every_endpoint_is_https() {
         "introspection_endpoint",
         "device_authorization_endpoint",
         "registration_endpoint",
+        "userinfo_endpoint",
         "jwks_uri",
     ] {
         for bad in [

@@ -39,9 +39,9 @@ pub struct VerifiedIdToken {
 
 /// Who: the subject, which is one only together with the issuer.
 #[derive(Clone)]
-struct Identity {
-    issuer: String,
-    subject: String,
+pub(crate) struct Identity {
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
 }
 
 impl VerifiedIdToken {
@@ -82,11 +82,15 @@ impl VerifiedIdToken {
     pub fn same_subject_as(&self, other: &Self) -> bool {
         self.identity.is(&other.identity)
     }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
 }
 
 impl Identity {
     /// Both issuers were checked before. Google writes its own name in two ways, with the scheme and without.
-    fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         fn name(issuer: &str) -> &str {
             issuer.strip_prefix("https://").unwrap_or(issuer)
         }

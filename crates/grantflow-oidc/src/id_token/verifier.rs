@@ -10,12 +10,11 @@
 use std::sync::Arc;
 
 use grantflow_core::error::InvalidInput;
-use grantflow_core::{Cx, Endpoint, Error, Secret, ServerMetadata, Step};
-use grantflow_jwt::{Algorithm, KeySet};
+use grantflow_core::{Endpoint, Error, Secret, ServerMetadata, Step};
+use grantflow_jwt::Algorithm;
 
 use super::{IdTokenVerification, Occasion, VerifiedIdToken};
 use crate::keys::{KeyCache, KeyRequest};
-use crate::signed::refused;
 
 /// Verifies ID tokens with keys that it fetches and keeps. Clones share the keys.
 ///
@@ -76,44 +75,18 @@ impl IdTokenVerifier {
     /// The flow ends in [`Error::TokenRefused`] if the token is not to be believed, and in [`Error::BadReply`] or
     /// [`Error::Transport`] if the keys could not be had.
     pub fn verify(&self, token: &Secret, occasion: Occasion) -> Step<VerifiedIdToken> {
-        let due = Due {
-            verifier: self.clone(),
-            token: token.clone(),
-            occasion,
-        };
-        self.keys.keys().and_then(|keys, cx| due.first(keys, cx))
-    }
-}
-
-/// A token that is being verified.
-struct Due {
-    verifier: IdTokenVerifier,
-    token: Secret,
-    occasion: Occasion,
-}
-
-impl Due {
-    fn first(self, keys: Arc<KeySet>, cx: &mut Cx<'_>) -> Result<Step<VerifiedIdToken>, Error> {
-        let verification = &self.verifier.verification;
-        match verification.claims(&self.token, &keys, cx.wall()) {
-            Ok(claims) => Ok(Step::Done(verification.prove(
-                claims,
-                &self.occasion,
-                cx.wall(),
-            )?)),
-            Err(grantflow_jwt::Error::UnknownKey) => {
-                let newer = self.verifier.keys.newer_than(keys);
-                Ok(newer.and_then(|keys, cx| self.second(keys, cx)))
-            }
-            Err(error) => Err(refused(error)),
-        }
+        let (checks, token) = (Arc::clone(&self.verification), token.clone());
+        let claims = self
+            .keys
+            .check(move |keys, cx| checks.claims(&token, keys, cx.wall()));
+        let checks = Arc::clone(&self.verification);
+        claims.and_then(move |claims, cx| Ok(Step::Done(checks.prove(claims, &occasion, cx.wall())?)))
     }
 
-    fn second(self, newer: Option<Arc<KeySet>>, cx: &mut Cx<'_>) -> Result<Step<VerifiedIdToken>, Error> {
-        let keys = newer.ok_or_else(|| refused(grantflow_jwt::Error::UnknownKey))?;
-        let verification = &self.verifier.verification;
-        let verified = verification.verify(&self.token, &keys, &self.occasion, cx.wall())?;
-        Ok(Step::Done(verified))
+    /// The keys of the issuer, which sign more than ID tokens.
+    #[must_use]
+    pub fn keys(&self) -> &KeyCache {
+        &self.keys
     }
 }
 

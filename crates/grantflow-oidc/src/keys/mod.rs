@@ -12,6 +12,7 @@
 //! [OpenID Connect Core section 10.1.1]: https://openid.net/specs/openid-connect-core-1_0.html#RotateSigKeys
 
 mod cache;
+mod check;
 mod request;
 
 pub use cache::KeyCache;

@@ -8,3 +8,4 @@ mod id_token;
 mod keys;
 mod login;
 mod support;
+mod userinfo;

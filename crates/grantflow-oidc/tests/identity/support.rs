@@ -156,6 +156,13 @@ impl Script {
             .collect()
     }
 
+    /// A header of the request with this number, from 0.
+    pub(crate) fn header(&self, number: usize, name: &str) -> Option<String> {
+        let sent = self.sent.borrow();
+        let value = sent.get(number)?.headers().get(name)?;
+        Some(value.to_str().unwrap().to_owned())
+    }
+
     /// Replies that were not asked for yet.
     pub(crate) fn left(&self) -> usize {
         self.replies.borrow().len()

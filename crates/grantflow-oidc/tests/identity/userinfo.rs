@@ -1,0 +1,248 @@
+//! Userinfo: told of the user of the ID token, or refused; as JSON, or signed.
+
+use grantflow_core::error::ReplyProblem;
+use grantflow_core::{Client, Endpoint, Error, Secret, Token};
+use grantflow_jwt::{Algorithm, Header};
+use grantflow_oidc::{IdTokenVerification, KeyCache, KeyRequest, Occasion, UserInfo, UserInfoRequest};
+use serde_json::{Value, json};
+
+use super::support::{
+    CLIENT, ISSUER, NOW, Script, claims, ed25519, issuer, jwks, keys, now, p256, signed, signed_by,
+    signed_under, with,
+};
+
+fn endpoint(path: &str) -> Endpoint {
+    Endpoint::new(format!("{ISSUER}/{path}")).unwrap()
+}
+
+fn request() -> UserInfoRequest {
+    let client = Client::new(CLIENT, endpoint("token"))
+        .with_issuer(issuer())
+        .with_userinfo_endpoint(endpoint("userinfo"));
+    let verification = IdTokenVerification::new([Algorithm::Rs256], &issuer(), CLIENT);
+    let user = verification.verify(&signed(&claims()), &keys(), &Occasion::alone(), now());
+    UserInfoRequest::new(&client, &user.unwrap())
+}
+
+fn signed_request() -> UserInfoRequest {
+    let keys = KeyCache::new(KeyRequest::jwks(endpoint("jwks")));
+    request().signed([Algorithm::Rs256], &keys)
+}
+
+fn ask(request: UserInfoRequest, script: &Script) -> Result<UserInfo, Error> {
+    let token = Token::bearer(Secret::new("SlAV32hkKG"), now());
+    script.run(request.flow(&token))
+}
+
+fn answered(media_type: &str, body: &str) -> Result<UserInfo, Error> {
+    let script = Script::default().replies(200, &[("content-type", media_type)], body);
+    ask(request(), &script)
+}
+
+fn answered_by(token: &Secret) -> Result<UserInfo, Error> {
+    let script = Script::default()
+        .replies(200, &[("content-type", "application/jwt")], token.expose())
+        .json(&jwks(&["1"]));
+    ask(signed_request(), &script)
+}
+
+/// What a server says of the user in a reply that is signed and in order.
+fn told() -> Value {
+    json!({ "sub": "248289761001", "iss": ISSUER, "aud": CLIENT, "name": "Ann", "email": "ann@example.com", "email_verified": "true" })
+}
+
+fn why(result: Result<UserInfo, Error>) -> &'static str {
+    match result {
+        Err(Error::TokenRefused(why)) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn problem(result: Result<UserInfo, Error>) -> ReplyProblem {
+    match result {
+        Err(Error::BadReply(bad)) => bad.problem(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn userinfo_is_asked_for_with_the_token_and_told_of_the_same_user() {
+    let script = Script::default().json(&told().to_string());
+    let user = ask(request(), &script).unwrap();
+    assert_eq!(script.asked(), [format!("{ISSUER}/userinfo")]);
+    assert_eq!(
+        script.header(0, "authorization").as_deref(),
+        Some("Bearer SlAV32hkKG")
+    );
+    assert_eq!(user.subject(), "248289761001");
+    assert_eq!(user.verified_email(), Some("ann@example.com"));
+    assert_eq!(user.claim::<String>("name").unwrap().as_deref(), Some("Ann"));
+    assert_eq!(user.claim::<String>("phone").unwrap(), None);
+    assert!(user.claim::<u64>("name").is_err());
+    let printed = format!("{user:?}");
+    assert!(
+        printed.contains("email") && !printed.contains("ann@") && !printed.contains("2482"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn an_address_is_theirs_only_if_the_server_says_so() {
+    let email = |verified: Value| {
+        let body = with(told(), "email_verified", verified).to_string();
+        answered("application/json", &body)
+            .unwrap()
+            .verified_email()
+            .map(str::to_owned)
+    };
+    assert!(email(json!(true)).is_some());
+    for unverified in [json!(false), json!("false"), json!(1), Value::Null] {
+        assert_eq!(email(unverified.clone()), None, "{unverified}");
+    }
+}
+
+#[test]
+fn t45_userinfo_of_somebody_else_or_of_nobody_is_refused() {
+    let other = "userinfo is about somebody else";
+    for (sub, expected) in [
+        (json!("248289761002"), other),
+        (json!("248289761001 "), other),
+        (json!(""), other),
+        (json!(248_289_761_001_u64), "a claim is of the wrong type"),
+        (json!(["248289761001"]), "a claim is of the wrong type"),
+        (Value::Null, "userinfo does not say whom it is about"),
+    ] {
+        let body = with(told(), "sub", sub.clone());
+        assert_eq!(
+            why(answered("application/json", &body.to_string())),
+            expected,
+            "{sub}"
+        );
+        assert_eq!(why(answered_by(&signed(&body))), expected, "signed, {sub}");
+    }
+}
+
+#[test]
+fn q64_userinfo_in_another_form_than_was_asked_for_is_an_error_with_a_name() {
+    let body = told().to_string();
+    let token = signed(&told());
+    assert!(answered("Application/JSON; charset=utf-8", &body).is_ok());
+    for (media_type, body, expected) in [
+        ("application/jwt", token.expose(), ReplyProblem::MediaType),
+        ("text/html", &*body, ReplyProblem::MediaType),
+        ("application/json-seq", &body, ReplyProblem::MediaType),
+        ("application/json", "<html>", ReplyProblem::Invalid("body")),
+        ("application/json", "", ReplyProblem::Invalid("body")),
+        ("application/json", "[]", ReplyProblem::Invalid("body")),
+        (
+            "application/json",
+            "sub=248289761001",
+            ReplyProblem::Invalid("body"),
+        ),
+        (
+            "application/json",
+            r#"{"sub":"248289761002","sub":"248289761001"}"#,
+            ReplyProblem::Invalid("body"),
+        ),
+    ] {
+        assert_eq!(
+            problem(answered(media_type, body)),
+            expected,
+            "{media_type}: {body}"
+        );
+    }
+    // Who is registered for signed replies takes no other.
+    let script = Script::default().json(&body);
+    assert_eq!(problem(ask(signed_request(), &script)), ReplyProblem::MediaType);
+}
+
+#[test]
+fn what_is_no_success_is_no_userinfo_whatever_it_says() {
+    let body = told().to_string();
+    for (status, expected) in [
+        (401, ReplyProblem::Status),
+        (403, ReplyProblem::Status),
+        (500, ReplyProblem::Status),
+        (307, ReplyProblem::Redirect),
+    ] {
+        let script = Script::default().replies(status, &[("content-type", "application/json")], &body);
+        assert_eq!(problem(ask(request(), &script)), expected, "{status}");
+    }
+    let large = format!("{}{body}", " ".repeat(grantflow_core::transport::MAX_BODY));
+    assert_eq!(
+        problem(answered("application/json", &large)),
+        ReplyProblem::TooLarge
+    );
+    let nowhere = Client::new(CLIENT, endpoint("token"));
+    let verification = IdTokenVerification::new([Algorithm::Rs256], &issuer(), CLIENT);
+    let user = verification
+        .verify(&signed(&claims()), &keys(), &Occasion::alone(), now())
+        .unwrap();
+    let unknown = UserInfoRequest::new(&nowhere, &user).to_http();
+    assert!(matches!(unknown, Err(Error::InvalidInput(_))), "{unknown:?}");
+}
+
+#[test]
+fn t45_signed_userinfo_with_one_thing_wrong_is_refused() {
+    assert_eq!(answered_by(&signed(&told())).unwrap().subject(), "248289761001");
+    let (somebody, audience) = ("its issuer is somebody else", "it is for somebody else");
+    let type_ = "a claim is of the wrong type";
+    for (name, value, expected) in [
+        ("iss", json!("https://attacker.example"), somebody),
+        ("iss", json!([ISSUER]), type_),
+        ("aud", json!("another"), audience),
+        ("aud", json!(["another"]), audience),
+        ("aud", json!([]), audience),
+        ("exp", json!(NOW - 60), "it has expired"),
+        ("exp", json!("2000000000"), type_),
+    ] {
+        let refused = answered_by(&signed(&with(told(), name, value.clone())));
+        assert_eq!(why(refused), expected, "{name}: {value}");
+    }
+    // Section 5.3.2 says SHOULD of the first two, and nothing of the third.
+    for (name, value) in [
+        ("iss", Value::Null),
+        ("aud", Value::Null),
+        ("aud", json!(["another", CLIENT])),
+        ("exp", json!(NOW - 59)),
+        ("exp", json!(f64::from(i32::MAX))),
+    ] {
+        let taken = answered_by(&signed(&with(told(), name, value.clone())));
+        assert!(taken.is_ok(), "{name}: {value}: {taken:?}");
+    }
+    let forged = [
+        signed_by(&p256().with_key_id("1"), Algorithm::Es256, &told()),
+        signed_by(&ed25519().with_key_id("1"), Algorithm::EdDsa, &told()),
+        signed_under(
+            &p256(),
+            &Header::new(Algorithm::Es256).with("kid", "1").unwrap(),
+            &told(),
+        ),
+    ];
+    for token in forged {
+        assert_eq!(why(answered_by(&token)), "its algorithm is not allowed");
+    }
+    let token = signed(&told());
+    let (rest, signature) = token.expose().rsplit_once('.').unwrap();
+    let first = if signature.starts_with('A') { "B" } else { "A" };
+    let broken = Secret::new(format!("{rest}.{first}{}", &signature[1..]));
+    assert_eq!(why(answered_by(&broken)), "its signature is not the key's");
+}
+
+#[test]
+fn q64_signed_userinfo_of_a_new_key_has_the_keys_asked_for_once_more() {
+    let keys = KeyCache::new(KeyRequest::jwks(endpoint("jwks")));
+    let before = Script::default().json(&jwks(&["0"]));
+    before.run(keys.keys()).unwrap();
+    let script = Script::default()
+        .replies(
+            200,
+            &[("content-type", "application/jwt")],
+            signed(&told()).expose(),
+        )
+        .json(&jwks(&["1"]));
+    script.advance(61);
+    let user = ask(request().signed([Algorithm::Rs256], &keys), &script).unwrap();
+    assert_eq!(user.subject(), "248289761001");
+    assert_eq!(script.left(), 0);
+}

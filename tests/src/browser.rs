@@ -75,8 +75,11 @@ impl Browser {
             } else if let Some(abort) = abort_link(&reply.body).filter(|_| self.denies) {
                 url = join(&url, &abort);
             } else if let Some(page) = Form::first(&reply.body).filter(|_| reply.status == 200) {
-                url = join(&url, &page.action);
-                form = Some(page.fill(&self.user, self.denies));
+                let (next, body) = (join(&url, &page.action), page.fill(&self.user, self.denies));
+                if next.origin() != home {
+                    return body;
+                }
+                (url, form) = (next, Some(body));
             } else {
                 panic!(
                     "{} instead of a form or a redirect: {}",

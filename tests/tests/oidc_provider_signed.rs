@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use grantflow_core::error::{ErrorCode, ReplyProblem};
 use grantflow_core::flow::discover;
-use grantflow_core::{Authentication, Error, Issuer, Secret, Step, Token};
+use grantflow_core::{
+    Authentication, AuthorizationRequest, Error, Issuer, ResponseMode, Secret, Step, Token,
+};
 use grantflow_jwt::{Algorithm, SigningKey};
 use grantflow_oidc::{
-    ClientSecretJwt, IdTokenVerifier, Occasion, PrivateKeyJwt, UserInfoRequest, VerifiedIdToken, exchange,
-    refresh,
+    ClientSecretJwt, IdTokenVerifier, Occasion, PrivateKeyJwt, ResponseVerifier, UserInfoRequest,
+    VerifiedIdToken, exchange, refresh,
 };
 use grantflow_suites::app::{App, NOWHERE, SCOPES, get, member};
 use grantflow_suites::browser::Browser;
@@ -95,6 +97,64 @@ fn a_client_logs_in_with_its_key_and_refreshes_and_each_id_token_is_proven() -> 
         let (renewed, again) = app.run(refresh(app.client(), refresh_token(&token), &user, &verifier))?;
         assert!(!renewed.access_token.eq_ct(&token.access_token));
         assert!(again.is_some_and(|again| again.same_subject_as(&user)));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_signed_answer_gives_a_code_and_one_that_was_changed_none() -> Result<(), Error> {
+    let Some(provider) = provider() else { return Ok(()) };
+    let app = App::discover(provider.issuer(), "native", |client| client)?;
+    let verifier = verifier(&app, Algorithm::Es256)?;
+    let issuer = app.client().issuer().expect("it was discovered");
+    let accepts = |algorithm| ResponseVerifier::new([algorithm], issuer, "native", verifier.keys().clone());
+    for (mode, denies) in [
+        (ResponseMode::FormPost, false),
+        (ResponseMode::QueryJwt, false),
+        (ResponseMode::QueryJwt, true),
+        (ResponseMode::FormPostJwt, false),
+    ] {
+        let begin = || {
+            let client = app.client().clone();
+            let (url, pending) = app.run(Step::begin(move |cx| {
+                let request = AuthorizationRequest::new(&client, NOWHERE).scopes(SCOPES)?;
+                let (url, pending) = request.response_mode(mode).start(cx)?;
+                Ok(Step::Done((url.into_string(), pending)))
+            }))?;
+            let mut browser = if denies {
+                Browser::of("ann").who_denies()
+            } else {
+                Browser::of("ann")
+            };
+            Ok::<_, Error>((browser.authorize(&url), pending))
+        };
+        let (redirect, pending) = begin()?;
+        assert!(pending.matches(&redirect), "{mode:?}");
+        if !mode.is_signed() {
+            let code = app.run(Step::begin(move |cx| {
+                Ok(Step::Done(pending.accept(&redirect, cx)?))
+            }))?;
+            assert_eq!(
+                app.run(exchange(app.client(), code, &verifier))?.1.subject(),
+                "ann"
+            );
+            continue;
+        }
+        let accepted = app.run(accepts(Algorithm::Es256).accept(pending, &redirect));
+        if denies {
+            assert!(matches!(accepted, Err(Error::Denied(_))), "{accepted:?}");
+            continue;
+        }
+        assert_eq!(
+            app.run(exchange(app.client(), accepted?, &verifier))?.1.subject(),
+            "ann"
+        );
+        let (redirect, pending) = begin()?;
+        let refused = app.run(accepts(Algorithm::Rs256).accept(pending, &redirect));
+        assert!(
+            matches!(refused, Err(Error::TokenRefused("its algorithm is not allowed"))),
+            "{refused:?}"
+        );
     }
     Ok(())
 }

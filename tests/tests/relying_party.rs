@@ -13,10 +13,14 @@ use std::time::Duration;
 
 use grantflow_core::Endpoint as Endpoint_;
 use grantflow_core::blocking::Credentials;
-use grantflow_core::{Authentication, Client, Error, Issuer, Origin, Record, Secret, Step, Token};
+use grantflow_core::{
+    Authentication, AuthorizationRequest, Client, Error, Issuer, Origin, Record, ResponseMode, Secret, Step,
+    Token,
+};
 use grantflow_jwt::{Algorithm, SigningKey};
 use grantflow_oidc::{
-    ClientSecretJwt, IdTokenVerifier, PrivateKeyJwt, UserInfoRequest, VerifiedIdToken, exchange, refresh,
+    ClientSecretJwt, IdTokenVerifier, PrivateKeyJwt, ResponseVerifier, UserInfoRequest, VerifiedIdToken,
+    exchange, refresh,
 };
 use grantflow_suites::app::{App, NOWHERE};
 use grantflow_suites::login;
@@ -26,7 +30,7 @@ use grantflow_testserver::{
 use grantflow_ureq::UreqTransport;
 
 use Demand::{Either, Pass, Refuse};
-use Scene::{Flaw, Honest, Server, Unstated};
+use Scene::{Flaw, Honest, Jarm, Server, Unstated};
 use Verdict::{Beyond, OnPurpose, Played};
 
 /// What a module wants to see.
@@ -55,6 +59,8 @@ enum Scene {
     Honest,
     Flaw(IdTokenFlaw),
     Server(Endpoint, Fault),
+    /// Its answers to authorization requests are signed, and wrong in one thing if that is named.
+    Jarm(Option<IdTokenFlaw>),
     /// No `expires_in`.
     Unstated,
 }
@@ -71,7 +77,6 @@ const SECRET_JWT: &str = "secret-app";
 const SIGNED_USERINFO: &str = "signed-userinfo-app";
 
 const HYBRID: &str = "hybrid flow: an ID token in the redirect";
-const JARM: &str = "JARM";
 const DPOP: &str = "DPoP";
 
 type Module = (&'static str, Demand, Verdict, &'static str, Scene);
@@ -88,14 +93,14 @@ fn modules() -> Vec<Module> {
         ("encrypted-idtoken", Pass, Beyond("encrypted ID tokens"), NATIVE, Honest),
         ("ensure-authorization-response-with-invalid-missing-state-fails", Refuse, Played, NATIVE, authorization(Fault::NoState)),
         ("ensure-authorization-response-with-invalid-state-fails", Refuse, Played, NATIVE, authorization(Fault::WrongState)),
-        ("ensure-jarm-signature-is-not-none", Refuse, Beyond(JARM), NATIVE, Honest),
-        ("ensure-jarm-with-expired-exp-fails", Refuse, Beyond(JARM), NATIVE, Honest),
-        ("ensure-jarm-with-invalid-aud-fails", Refuse, Beyond(JARM), NATIVE, Honest),
-        ("ensure-jarm-with-invalid-iss-fails", Refuse, Beyond(JARM), NATIVE, Honest),
-        ("ensure-jarm-with-invalid-sig-fails", Refuse, Beyond(JARM), NATIVE, Honest),
-        ("ensure-jarm-without-aud-fails", Refuse, Beyond(JARM), NATIVE, Honest),
-        ("ensure-jarm-without-exp-fails", Refuse, Beyond(JARM), NATIVE, Honest),
-        ("ensure-jarm-without-iss-fails", Refuse, Beyond(JARM), NATIVE, Honest),
+        ("ensure-jarm-signature-is-not-none", Refuse, Played, NATIVE, Jarm(Some(Unsigned))),
+        ("ensure-jarm-with-expired-exp-fails", Refuse, Played, NATIVE, Jarm(Some(Expired))),
+        ("ensure-jarm-with-invalid-aud-fails", Refuse, Played, NATIVE, Jarm(Some(WrongAudience))),
+        ("ensure-jarm-with-invalid-iss-fails", Refuse, Played, NATIVE, Jarm(Some(WrongIssuer))),
+        ("ensure-jarm-with-invalid-sig-fails", Refuse, Played, NATIVE, Jarm(Some(BrokenSignature))),
+        ("ensure-jarm-without-aud-fails", Refuse, Played, NATIVE, Jarm(Some(NoAudience))),
+        ("ensure-jarm-without-exp-fails", Refuse, Played, NATIVE, Jarm(Some(NoExpiry))),
+        ("ensure-jarm-without-iss-fails", Refuse, Played, NATIVE, Jarm(Some(NoIssuer))),
         ("fapi1-advanced-final-client-test", Pass, Beyond(HYBRID), NATIVE, Honest),
         ("happy-path-no-dpop-nonce", Pass, Beyond(DPOP), NATIVE, Honest),
         ("happy-path", Pass, Beyond(DPOP), NATIVE, Honest),
@@ -166,7 +171,8 @@ fn server(name: &str, scene: &Scene) -> TestServer {
     match scene {
         Flaw(flaw) => server.set_fault(Endpoint::Token, Fault::IdToken(*flaw)),
         Server(endpoint, fault) => server.set_fault(*endpoint, fault.clone()),
-        Honest | Unstated => {}
+        Jarm(Some(flaw)) => server.set_fault(Endpoint::Authorization, Fault::Response(*flaw)),
+        Honest | Unstated | Jarm(None) => {}
     }
     if name.ends_with("multiple-jwks") {
         server.rotate_keys();
@@ -231,10 +237,35 @@ fn log_in(
     }))
 }
 
+/// The same with a signed answer.
+fn log_in_with_jarm(
+    server: &TestServer,
+    app: &App,
+    verifier: &IdTokenVerifier,
+    mode: ResponseMode,
+) -> Result<(Token, VerifiedIdToken), Error> {
+    let client = app.client().clone();
+    let (url, pending) = app.run(Step::begin(move |cx| {
+        let request = AuthorizationRequest::new(&client, NOWHERE).scopes("openid email")?;
+        let (url, pending) = request.response_mode(mode).start(cx)?;
+        Ok(Step::Done((url.into_string(), pending)))
+    }))?;
+    let redirect = server.approve(&url).expect("the user consents");
+    assert!(pending.matches(&redirect));
+    let issuer = app.client().issuer().expect("it was discovered");
+    let keys = verifier.keys().clone();
+    let accepting = ResponseVerifier::new([Algorithm::Rs256], issuer, app.client().id(), keys);
+    let code = app.run(accepting.accept(pending, &redirect))?;
+    app.run(exchange(app.client(), code, verifier))
+}
+
 /// From the server's name to the user's: discovery, login, ID token, userinfo.
-fn play(server: &TestServer, id: &str) -> Result<(Token, VerifiedIdToken), Error> {
+fn play(server: &TestServer, id: &str, scene: &Scene) -> Result<(Token, VerifiedIdToken), Error> {
     let (app, verifier) = app(server, id)?;
-    let (token, user) = log_in(server, &app, &verifier)?;
+    let (token, user) = match scene {
+        Jarm(_) => log_in_with_jarm(server, &app, &verifier, ResponseMode::QueryJwt)?,
+        _ => log_in(server, &app, &verifier)?,
+    };
     let origin = Origin::new(server.issuer())?;
     let credentials = Credentials::from_access_token(token.clone(), UreqTransport::new()?);
     let credentials = credentials.allow_origins([origin]);
@@ -261,7 +292,7 @@ fn t09_the_modules_of_the_conformance_suite_end_as_each_demands() {
             continue;
         }
         let server = server(name, scene);
-        let outcome = play(&server, client);
+        let outcome = play(&server, client, scene);
         println!(
             "{name}: {}",
             outcome
@@ -291,7 +322,7 @@ fn t09_the_modules_of_the_conformance_suite_end_as_each_demands() {
         "{} modules: {as_demanded} end as demanded, {on_purpose} refused on purpose, {beyond} not played",
         modules.len()
     );
-    assert_eq!((modules.len(), as_demanded, on_purpose, beyond), (59, 42, 1, 16));
+    assert_eq!((modules.len(), as_demanded, on_purpose, beyond), (59, 50, 1, 8));
 }
 
 /// Each by name, since one that passes for another reason proves nothing.
@@ -314,13 +345,59 @@ fn t45_userinfo_with_one_thing_wrong_is_refused() -> Result<(), Error> {
         (SIGNED_USERINFO, IdTokenFlaw::NoIssuer, true),
         (SIGNED_USERINFO, IdTokenFlaw::NoAudience, true),
     ] {
-        let server = server("", &Server(Endpoint::Api, Fault::UserInfo(flaw)));
-        match play(&server, client) {
+        let scene = Server(Endpoint::Api, Fault::UserInfo(flaw));
+        match play(&server("", &scene), client, &scene) {
             Ok(_) => assert!(passes, "{flaw}"),
             Err(error) => assert!(
                 !passes && matches!(error, Error::TokenRefused(_)),
                 "{client}, {flaw}: {error:?}"
             ),
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn t09_signed_answers_with_one_thing_wrong_are_refused_in_either_mode() -> Result<(), Error> {
+    use IdTokenFlaw::*;
+    for mode in [ResponseMode::QueryJwt, ResponseMode::FormPostJwt] {
+        let honest = server("", &Honest);
+        let (app, verifier) = app(&honest, NATIVE)?;
+        let (_, user) = log_in_with_jarm(&honest, &app, &verifier, mode)?;
+        assert_eq!(user.subject(), "ann");
+        for flaw in [
+            Unsigned,
+            Expired,
+            WrongAudience,
+            WrongIssuer,
+            BrokenSignature,
+            NoAudience,
+            NoExpiry,
+            NoIssuer,
+            ForeignKey,
+            UnknownKeyId,
+            OtherAlgorithm,
+            HmacOfPublicKey,
+            FromTheFuture,
+            SecondAudience,
+        ] {
+            honest.push_fault(Endpoint::Authorization, Fault::Response(flaw));
+            let refused = log_in_with_jarm(&honest, &app, &verifier, mode);
+            assert!(
+                matches!(refused, Err(Error::TokenRefused(_))),
+                "{flaw}: {refused:?}"
+            );
+        }
+        for fault in [
+            Fault::WrongIssuer,
+            Fault::NoIssuer,
+            Fault::Error("access_denied".to_owned()),
+        ] {
+            honest.push_fault(Endpoint::Authorization, fault.clone());
+            assert!(
+                log_in_with_jarm(&honest, &app, &verifier, mode).is_err(),
+                "{fault}"
+            );
         }
     }
     Ok(())

@@ -42,6 +42,7 @@ pub mod transport;
 
 pub use authorization::{
     AuthorizationCode, AuthorizationRequest, AuthorizationUrl, CallbackError, PendingAuthorization,
+    ResponseMode,
 };
 pub use body::{Body, Request, Response};
 pub use client::{Authentication, Client, ClientAuthentication, ClientType, IdTokenCheck, Quirks};

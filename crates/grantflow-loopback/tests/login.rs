@@ -15,7 +15,7 @@ use grantflow_loopback::{Environment, LoginError, LoginOptions, Prompt, run_flow
 use grantflow_store::{FileStore, MemoryStore, MultiStore};
 use grantflow_testserver::{Browser, Config, Endpoint, Fault, TestServer};
 use grantflow_ureq::UreqTransport;
-use support::{User, authority, client, follow, options, parameter};
+use support::{User, authority, client, follow, options, parameter, request};
 
 fn transport() -> UreqTransport {
     UreqTransport::builder().no_proxy().build().unwrap()
@@ -84,6 +84,46 @@ fn a_login_ends_in_credentials_that_are_stored_and_work() {
         user.said()
     );
     assert!(parameter(&user.url(), "redirect_uri").starts_with("http%3A%2F%2F127.0.0.1%3A"));
+}
+
+#[test]
+fn t10_a_login_whose_answer_is_posted_ends_in_credentials_too() {
+    let server = TestServer::start().unwrap();
+    let user = User::new(|url, _| {
+        let form = Browser::new().approve(url).unwrap();
+        let redirect_uri = parameter(url, "redirect_uri")
+            .replace("%3A", ":")
+            .replace("%2F", "/");
+        let reply = request(
+            &authority(&redirect_uri),
+            &format!(
+                "POST / HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+                authority(&redirect_uri),
+                form.len()
+            ),
+        );
+        assert_eq!(reply.status, 303);
+    });
+    let client = client(&server, "native-app");
+    let posted = options().form_post();
+    let credentials =
+        run_flow_with(&client, "read", MemoryStore::new(), transport(), &posted, &user).unwrap();
+    assert!(token(&credentials).starts_with("gft_at_"));
+    assert_eq!(parameter(&user.url(), "response_mode"), "form_post");
+    let nobody_listens = posted.no_local_server();
+    let user = User::is_not_asked();
+    let refused = run_flow_with(
+        &client,
+        "read",
+        MemoryStore::new(),
+        transport(),
+        &nobody_listens,
+        &user,
+    );
+    assert!(
+        matches!(refused, Err(LoginError::Flow(Error::InvalidInput(_)))),
+        "{refused:?}"
+    );
 }
 
 /// A browser that repeats itself, or somebody who has seen the redirect: whoever comes second is told that the login is over, or finds

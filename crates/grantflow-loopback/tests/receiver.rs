@@ -3,16 +3,19 @@
 
 mod support;
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use grantflow_core::{Error, ResponseMode};
 use grantflow_loopback::{LoginError, LoopbackHost, Receiver, ReceiverOptions};
 use proptest::prelude::*;
-use support::{Reply, Waiting, authority, begin, follow, nowhere, read, request};
+use support::{Reply, Waiting, authority, begin, begin_in, follow, nowhere, read, request};
 
 fn waiting() -> Waiting {
     Waiting::with(Receiver::bind(&ReceiverOptions::new().path("/callback")).unwrap())
@@ -54,6 +57,117 @@ fn t10_the_code_leaves_the_address_bar_and_nothing_is_kept_or_loaded() {
         let policy = reply.header("content-security-policy").unwrap();
         assert!(policy.starts_with("default-src 'none'; ") && policy.contains("frame-ancestors 'none'"));
     }
+}
+
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: LENGTH\r\n";
+
+fn posted(mode: ResponseMode) -> Waiting {
+    let options = ReceiverOptions::new().path("/callback").form_post();
+    Waiting::in_mode(mode, Receiver::bind(&options).unwrap())
+}
+
+#[test]
+fn t10_a_code_that_is_to_be_posted_is_taken_from_a_form_and_no_address_has_it() {
+    let waiting = posted(ResponseMode::FormPost);
+    let origin = format!("Origin: https://server.example\r\n{FORM}");
+    let reply = waiting.post(&origin, "code=secret-code&state=STATE");
+    assert_eq!((reply.status, reply.header("location")), (303, Some("/done")));
+    assert!(!reply.head.contains("secret-code") && !reply.body.contains("secret-code"));
+    assert!(waiting.get("/done").body.contains("Login received"));
+    let expected = format!("code=secret-code&state={}", waiting.state);
+    assert_eq!(waiting.received(), expected);
+}
+
+#[test]
+fn t10_a_code_that_is_to_be_posted_is_taken_in_no_other_way() {
+    let waiting = posted(ResponseMode::FormPost);
+    let good = "code=good&state=STATE";
+    let reply = waiting.get(&waiting.target(good));
+    assert_eq!((reply.status, reply.header("allow")), (405, Some("POST")));
+    // What the query says is not looked at.
+    let path = waiting.target(good);
+    let line = format!("POST {path} HTTP/1.1\r\nHost: {}\r\n", waiting.authority);
+    for more in [FORM.replace("LENGTH", "0"), String::new()] {
+        assert_eq!(
+            request(&waiting.authority, &format!("{line}{more}\r\n")).status,
+            400
+        );
+    }
+    let chunked = FORM.to_owned() + "Transfer-Encoding: chunked\r\n";
+    for headers in [
+        "Content-Length: LENGTH\r\n",
+        "Content-Type: application/x-www-form-urlencoded\r\n",
+        "Content-Type: text/plain\r\nContent-Length: LENGTH\r\n",
+        "Content-Type: application/json\r\nContent-Length: LENGTH\r\n",
+        "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: +LENGTH\r\n",
+        "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: LENGTH\r\nContent-Length: LENGTH\r\n",
+        &chunked,
+    ] {
+        assert_eq!(waiting.post(headers, good).status, 400, "{headers}");
+    }
+    assert_eq!(waiting.post(FORM, "code=good&state=other").status, 400);
+    assert_eq!(waiting.post(FORM, "\u{ff}").status, 400);
+    let large = format!("{good}&more={}", "a".repeat(40_000));
+    assert_eq!(waiting.post(FORM, &large).status, 431);
+    // Longer than it says: the rest is nobody's.
+    let cut = FORM.replace("LENGTH", "9");
+    assert_eq!(waiting.post(&cut, good).status, 400);
+    assert_eq!(waiting.post(FORM, good).status, 303);
+    let expected = format!("code=good&state={}", waiting.state);
+    assert_eq!(waiting.received(), expected);
+}
+
+#[test]
+fn t10_a_receiver_waits_only_for_what_it_takes() {
+    for (receives, mode) in [
+        (true, ResponseMode::Query),
+        (false, ResponseMode::FormPost),
+        (false, ResponseMode::FormPostJwt),
+    ] {
+        let options = ReceiverOptions::new();
+        let receiver = Receiver::bind(&if receives { options.form_post() } else { options }).unwrap();
+        let (_, pending, _) = begin_in(mode, &nowhere(), receiver.redirect_uri());
+        let refused = receiver.wait(&pending, Duration::ZERO);
+        assert!(
+            matches!(refused, Err(LoginError::Flow(Error::InvalidInput(_)))),
+            "{mode:?}: {refused:?}"
+        );
+    }
+    // Signed, it is no less an address, and its length is that of a token.
+    let waiting = Waiting::in_mode(
+        ResponseMode::QueryJwt,
+        Receiver::bind(&ReceiverOptions::new()).unwrap(),
+    );
+    assert_eq!(waiting.get(&waiting.target("code=good&state=STATE")).status, 400);
+    let claims = format!(
+        "{{\"state\":\"{}\",\"more\":\"{}\"}}",
+        waiting.state,
+        "a".repeat(3000)
+    );
+    let response = format!("response=e30.{}.", URL_SAFE_NO_PAD.encode(claims));
+    assert_eq!(waiting.get(&waiting.target(&response)).status, 303);
+    assert_eq!(waiting.received(), response);
+}
+
+#[test]
+fn t19_a_form_that_does_not_come_in_time_is_hung_up_on() {
+    let options = ReceiverOptions::new()
+        .form_post()
+        .head_limit(Duration::from_millis(50));
+    let waiting = Waiting::in_mode(ResponseMode::FormPost, Receiver::bind(&options).unwrap());
+    let head = FORM.replace("LENGTH", "100");
+    let mut stream = TcpStream::connect(&waiting.authority).unwrap();
+    let text = format!(
+        "POST / HTTP/1.1\r\nHost: {}\r\n{head}\r\ncode=",
+        waiting.authority
+    );
+    stream.write_all(text.as_bytes()).unwrap();
+    let mut all = Vec::new();
+    stream.set_read_timeout(Some(support::PATIENCE)).unwrap();
+    stream.read_to_end(&mut all).unwrap();
+    assert!(all.is_empty(), "nothing is said to who says nothing whole");
+    assert_eq!(waiting.post(FORM, "code=good&state=STATE").status, 303);
+    waiting.received();
 }
 
 #[cfg(target_os = "linux")]

@@ -8,6 +8,7 @@
 //!   from it alone
 //! - [`IdTokenVerifier`]: the same with keys that are fetched and kept in a [`KeyCache`]
 //! - [`presented`]: an ID token that goes where an access token would
+//! - [`ResponseVerifier`]: signed answers to authorization requests ([JARM])
 //! - [`UserInfoRequest`]: what the server tells of the same user, signed or not ([OpenID Connect Core section 5.3])
 //! - [`exchange`] and [`refresh`]: no token without its ID token proven ([OpenID Connect Core section 3.1.3.5])
 //!
@@ -20,6 +21,7 @@
 //! [RFC 7523 section 2.2]: https://www.rfc-editor.org/rfc/rfc7523#section-2.2
 //! [OpenID Connect Core section 3.1.3.5]: https://openid.net/specs/openid-connect-core-1_0.html#TokenResponseValidation
 //! [OpenID Connect Core section 3.1.3.7]: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
+//! [JARM]: https://openid.net/specs/oauth-v2-jarm.html
 //! [OpenID Connect Core section 5.3]: https://openid.net/specs/openid-connect-core-1_0.html#UserInfo
 
 mod bearer;
@@ -28,6 +30,7 @@ mod id_token;
 mod jwt_bearer;
 mod keys;
 mod login;
+mod response;
 mod signed;
 mod userinfo;
 
@@ -39,5 +42,6 @@ pub use id_token::{
 pub use jwt_bearer::{JwtBearer, ScopeIn};
 pub use keys::{KeyCache, KeyRequest, PublishedKeys};
 pub use login::{exchange, refresh};
+pub use response::ResponseVerifier;
 pub use signed::{refused, signed};
 pub use userinfo::{UserInfo, UserInfoRequest};

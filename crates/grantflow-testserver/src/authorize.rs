@@ -1,14 +1,12 @@
-//! The authorization endpoint ([RFC 6749 section 4.1.1], [RFC 7636 section 4.3], [RFC 9207 section 2]).
+//! The authorization endpoint ([RFC 6749 section 4.1.1], [RFC 7636 section 4.3]).
 //!
 //! A request with an unknown client or a redirect URI that was not registered ends on a page. Every other problem
 //! goes back to the client, with `state` and `iss`.
 //!
 //! [RFC 6749 section 4.1.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1
 //! [RFC 7636 section 4.3]: https://www.rfc-editor.org/rfc/rfc7636#section-4.3
-//! [RFC 9207 section 2]: https://www.rfc-editor.org/rfc/rfc9207#section-2
 
-use url::form_urlencoded;
-
+use crate::answer::{ResponseMode, respond};
 use crate::fault::Fault;
 use crate::interaction;
 use crate::message::{Parameters, Reply};
@@ -32,6 +30,8 @@ pub(crate) struct Target {
     pub(crate) client: String,
     pub(crate) redirect_uri: String,
     pub(crate) state: Option<String>,
+    /// `None` for one that is not known here.
+    pub(crate) mode: Option<ResponseMode>,
     /// What is to go wrong with the answer.
     pub(crate) fault: Option<Fault>,
 }
@@ -96,34 +96,6 @@ pub(crate) fn refuse(turn: &mut Turn<'_>, target: &Target, problem: &Problem) ->
     )
 }
 
-/// RFC 9207 section 2: "authorization servers […] MUST indicate their identity in the authorization response by
-/// including the `iss` parameter", in errors too.
-fn respond(turn: &mut Turn<'_>, target: &Target, answer: &[(&str, &str)]) -> Reply {
-    turn.note.error = answer
-        .iter()
-        .find(|(name, _)| *name == "error")
-        .map(|(_, code)| (*code).to_owned());
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.extend_pairs(answer);
-    match (&target.state, &target.fault) {
-        (Some(_), Some(Fault::WrongState)) => _ = query.append_pair("state", "wrong"),
-        (Some(_), Some(Fault::NoState)) => {}
-        (Some(state), _) => _ = query.append_pair("state", state),
-        (None, _) => {}
-    }
-    match target.fault {
-        Some(Fault::WrongIssuer) => _ = query.append_pair("iss", WRONG_ISSUER),
-        Some(Fault::NoIssuer) => {}
-        _ => _ = query.append_pair("iss", turn.issuer),
-    }
-    let separator = if target.redirect_uri.contains('?') {
-        '&'
-    } else {
-        '?'
-    };
-    Reply::see_other(format!("{}{separator}{}", target.redirect_uri, query.finish()))
-}
-
 impl Target {
     /// What must be right before anything may be sent to the client; the error is for the person.
     fn parse(parameters: &Parameters, turn: &mut Turn<'_>) -> Result<Self, &'static str> {
@@ -146,6 +118,7 @@ impl Target {
             client: client.id().to_owned(),
             redirect_uri: redirect_uri.to_owned(),
             state: parameters.value("state").map(str::to_owned),
+            mode: ResponseMode::named(parameters.value("response_mode")),
             fault: turn.fault.take_if(|fault| fault.is_in_authorization_response()),
         })
     }
@@ -178,11 +151,8 @@ impl AuthorizationRequest {
             }
             None => return Err(Problem("invalid_request", "response_type is missing")),
         }
-        if parameters
-            .value("response_mode")
-            .is_some_and(|mode| mode != "query")
-        {
-            return Err(Problem("invalid_request", "the response mode must be query"));
+        if target.mode.is_none() {
+            return Err(Problem("invalid_request", "the response mode is not known"));
         }
         let code_challenge = parameters.value("code_challenge").ok_or(Problem(
             "invalid_request",
@@ -262,6 +232,3 @@ pub(crate) fn scope_list(text: &str) -> Option<Vec<String>> {
 fn is_base64url(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
-
-/// What [`Fault::WrongIssuer`] names.
-pub(crate) const WRONG_ISSUER: &str = "https://attacker.example";

@@ -62,7 +62,7 @@ impl Browser {
     }
 
     /// Opens an authorization URL, logs in if asked, allows, and returns where the server sent the browser in the
-    /// end.
+    /// end; if it has to go there with a form (`form_post`), the form's body.
     ///
     /// # Errors
     ///
@@ -143,8 +143,12 @@ impl Browser {
             let Some(form) = Form::find(&answer.body).filter(|_| answer.status == 200) else {
                 break;
             };
-            url = url.join(&form.action).map_err(|_| BrowseError::Location)?;
+            let action = form.action.clone();
             let body = form.fill(&self.user, &self.password, decision);
+            url = match url.join(&action) {
+                Ok(next) if next.origin() == home => next,
+                _ => return Ok(body),
+            };
             answer = self.send("POST", &url, Some(&body))?;
         }
         Err(BrowseError::Page {

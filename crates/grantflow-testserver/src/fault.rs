@@ -88,6 +88,8 @@ pub enum Fault {
     IdToken(IdTokenFlaw),
     /// Makes userinfo wrong in the same way; what is not signed has no wrong signature. Changes nothing elsewhere.
     UserInfo(IdTokenFlaw),
+    /// Makes a signed authorization response (JARM) wrong in the same way. Changes nothing elsewhere.
+    Response(IdTokenFlaw),
 }
 
 impl Fault {
@@ -170,13 +172,17 @@ impl Fault {
             "give out an ID token that is wrong in one thing, see below",
         ),
         ("userinfo=FLAW", "answer userinfo that is wrong in the same way"),
+        (
+            "response=FLAW",
+            "answer a signed authorization response that is wrong in the same way",
+        ),
     ];
 
     /// Whether the fault makes a difference at this endpoint.
     #[must_use]
     pub fn applies_to(&self, endpoint: Endpoint) -> bool {
         match self {
-            Self::WrongState | Self::NoState => endpoint == Endpoint::Authorization,
+            Self::WrongState | Self::NoState | Self::Response(_) => endpoint == Endpoint::Authorization,
             Self::IdToken(_) | Self::NoScope | Self::OddTokenType => {
                 matches!(endpoint, Endpoint::Token | Endpoint::Refresh | Endpoint::Poll)
             }
@@ -209,7 +215,12 @@ impl Fault {
     pub(crate) fn is_in_authorization_response(&self) -> bool {
         matches!(
             self,
-            Self::Error(_) | Self::WrongIssuer | Self::NoIssuer | Self::WrongState | Self::NoState
+            Self::Error(_)
+                | Self::WrongIssuer
+                | Self::NoIssuer
+                | Self::WrongState
+                | Self::NoState
+                | Self::Response(_)
         )
     }
 }
@@ -345,6 +356,7 @@ impl FromStr for Fault {
             ("no-issued-token-type", None) => Self::NoIssuedTokenType,
             ("id-token", Some(value)) => Self::IdToken(value.parse()?),
             ("userinfo", Some(value)) => Self::UserInfo(value.parse()?),
+            ("response", Some(value)) => Self::Response(value.parse()?),
             _ => return Err(UnknownName::new(format!("no fault is called {text:?}"))),
         };
         Ok(fault)
@@ -386,6 +398,7 @@ impl fmt::Display for Fault {
             Self::NoIssuedTokenType => f.write_str("no-issued-token-type"),
             Self::IdToken(flaw) => write!(f, "id-token={flaw}"),
             Self::UserInfo(flaw) => write!(f, "userinfo={flaw}"),
+            Self::Response(flaw) => write!(f, "response={flaw}"),
         }
     }
 }

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::authorize::WRONG_ISSUER;
+use crate::answer::WRONG_ISSUER;
 use crate::fault::Fault;
 use crate::flaw::IdTokenFlaw;
 use crate::keys::{IdTokenAlgorithm, hmac};
@@ -179,7 +179,7 @@ pub(crate) fn sign(
 }
 
 /// What looks like an encrypted token (RFC 7516 section 3.1); nobody has a key for it.
-fn encrypted() -> String {
+pub(crate) fn encrypted() -> String {
     let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RSA1_5","enc":"A128CBC-HS256"}"#);
     let part = || random("");
     format!("{header}.{}.{}.{}.{}", part(), part(), part(), part())

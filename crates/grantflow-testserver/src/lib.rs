@@ -58,6 +58,7 @@
 //!
 //! - `cli` (default): the `grantflow-testserver` command. The library alone builds faster without it.
 
+mod answer;
 mod api;
 mod assertion;
 mod authorize;

@@ -7,6 +7,7 @@
 
 use serde_json::{Value, json};
 
+use crate::answer::{ResponseMode, WRONG_ISSUER};
 use crate::assertion;
 use crate::authorize::WRONG_ISSUER;
 use crate::device;
@@ -49,7 +50,8 @@ fn document(turn: &Turn<'_>) -> Value {
         "device_authorization_endpoint": format!("{issuer}/device_authorization"),
         "userinfo_endpoint": format!("{issuer}/userinfo"),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": ResponseMode::NAMES,
+        "authorization_signing_alg_values_supported": ["RS256", "ES256"],
         "grant_types_supported": [
             "authorization_code", "refresh_token", "password", assertion::GRANT_TYPE, device::GRANT_TYPE,
             exchange::GRANT_TYPE, saml::GRANT_TYPE,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::mode::ResponseMode;
 use super::query::Parameters;
 use crate::error::{ErrorCode, ServerError};
 use crate::{Error, Secret};
@@ -17,13 +18,24 @@ pub(super) struct Callback<'a> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Place {
     Query,
+    /// Without an address: a query alone, or the body of a `form_post`.
+    Bare,
     /// Servers put errors there (quirk 48), and codes only in response types that were not asked for.
     Fragment,
 }
 
 impl<'a> Callback<'a> {
+    /// Reads an answer that comes in this mode: what was to come in a body is not taken from an address.
+    pub(super) fn parse_as(text: &'a str, mode: ResponseMode) -> Result<Self, CallbackError> {
+        let callback = Self::parse(text)?;
+        if mode.is_posted() && callback.place != Place::Bare {
+            return Err(CallbackError::Mode);
+        }
+        Ok(callback)
+    }
+
     /// Reads an address with a query, absolute or from its path on, or the query alone; white space around it does not count.
-    pub(super) fn parse(text: &'a str) -> Result<Self, CallbackError> {
+    fn parse(text: &'a str) -> Result<Self, CallbackError> {
         if text.len() > LIMIT {
             return Err(CallbackError::Malformed);
         }
@@ -36,6 +48,11 @@ impl<'a> Callback<'a> {
         self.parameters.get("state").map(Secret::from)
     }
 
+    /// A signed answer (JARM section 2.3).
+    pub(super) fn response(&self) -> Option<&str> {
+        self.parameters.get("response")
+    }
+
     pub(super) fn issuer(&self) -> Option<&str> {
         self.parameters.get("iss")
     }
@@ -43,7 +60,7 @@ impl<'a> Callback<'a> {
     /// The code, or why there is none; only to be asked once state and issuer are checked.
     pub(super) fn outcome(&self) -> Result<Secret, Error> {
         match (self.parameters.get("code"), self.parameters.get("error")) {
-            (Some(code), None) if self.place == Place::Query => Ok(Secret::from(code)),
+            (Some(code), None) if self.place != Place::Fragment => Ok(Secret::from(code)),
             (None, Some(code)) => Err(self.refusal(code)),
             (Some(_), Some(_)) => Err(CallbackError::CodeAndError.into()),
             _ => Err(CallbackError::NoCode.into()),
@@ -67,7 +84,7 @@ impl<'a> Callback<'a> {
 fn find(text: &str) -> Option<(Place, &str)> {
     let first = text.find(['/', ':', '?', '#', '=', '&'])?;
     if text[first..].starts_with(['=', '&']) {
-        return Some((Place::Query, text));
+        return Some((Place::Bare, text));
     }
     let (address, fragment) = text.split_once('#').unwrap_or((text, ""));
     if let Some((_, query)) = address.split_once('?') {
@@ -97,6 +114,8 @@ pub enum CallbackError {
     NoCode,
     /// Both a code and an error are there.
     CodeAndError,
+    /// The answer came in another way than was asked for: in an address and not in a body, or not signed.
+    Mode,
 }
 
 impl fmt::Display for CallbackError {
@@ -109,6 +128,7 @@ impl fmt::Display for CallbackError {
             Self::Expired => "the login was begun too long ago",
             Self::NoCode => "the redirect has neither a code nor an error",
             Self::CodeAndError => "the redirect has both a code and an error",
+            Self::Mode => "the redirect came in another way than was asked for",
         })
     }
 }
@@ -131,13 +151,11 @@ mod tests {
             ("/cb?code=a", "code=a"),
             ("/?code=a?b/c", "code=a?b/c"),
             ("?code=a", "code=a"),
-            (
-                "code=a&iss=https://as.example/?x",
-                "code=a&iss=https://as.example/?x",
-            ),
-            ("&code=a", "&code=a"),
         ] {
             assert_eq!(find(text), Some((Place::Query, found)), "{text}");
+        }
+        for bare in ["code=a&iss=https://as.example/?x", "&code=a"] {
+            assert_eq!(find(bare), Some((Place::Bare, bare)), "{bare}");
         }
         for (text, found) in [
             ("https://app.example/cb#error=a", "error=a"),

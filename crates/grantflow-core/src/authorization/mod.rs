@@ -12,6 +12,7 @@
 
 mod callback;
 mod code;
+mod mode;
 mod pending;
 mod pkce;
 mod query;
@@ -20,6 +21,7 @@ mod stored;
 
 pub use callback::CallbackError;
 pub use code::AuthorizationCode;
+pub use mode::ResponseMode;
 pub use pending::PendingAuthorization;
 pub use request::{AuthorizationRequest, AuthorizationUrl};
 

@@ -1,10 +1,20 @@
 //! An authorization that waits for its redirect ([RFC 6749 section 4.1.2], [RFC 9207 section 2.4]).
 //!
+//! ```text
+//! query, form_post ─▶ accept ───────────────────────────────────────────────────────────────┬─▶ checks ─▶ AuthorizationCode
+//! query.jwt, form_post.jwt ─▶ signed_response ─▶ (verified elsewhere) ─▶ accept_verified ────┘
+//! ```
+//!
 //! [RFC 6749 section 4.1.2]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2
 //! [RFC 9207 section 2.4]: https://www.rfc-editor.org/rfc/rfc9207#section-2.4
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+
 use super::callback::{Callback, CallbackError};
 use super::code::AuthorizationCode;
+use super::mode::ResponseMode;
 use super::pkce::Verifier;
 use crate::{Cx, Endpoint, Error, Issuer, Scopes, Secret, Timestamp};
 
@@ -36,6 +46,7 @@ pub struct PendingAuthorization {
     pub(super) redirect_uri: String,
     pub(super) scopes: Scopes,
     pub(super) resources: Vec<String>,
+    pub(super) response_mode: ResponseMode,
     pub(super) created_at: Timestamp,
     pub(super) expires_at: Timestamp,
 }
@@ -46,21 +57,63 @@ impl PendingAuthorization {
     ///
     /// The code is given only once everything else is right, in this order: the text can be read in one way and is not too
     /// long, no parameter is there twice, the time is not over, the state is the one that was sent, and so is the issuer.
-    /// Refusals of the server are believed after the same checks.
+    /// Refusals of the server are believed after the same checks. An answer that was to come in a body is none in an address; one
+    /// that was to be signed is none here (see [`signed_response`](Self::signed_response)).
     ///
     /// # Errors
     ///
     /// [`Error::Callback`] if the redirect is not the answer to this authorization, [`Error::Denied`] if the consent was denied,
     /// [`Error::Server`] if the server refused for another reason.
     pub fn accept(self, callback: &str, cx: &Cx<'_>) -> Result<AuthorizationCode, Error> {
-        let callback = Callback::parse(callback)?;
+        if self.response_mode.is_signed() {
+            return Err(CallbackError::Mode.into());
+        }
+        let callback = Callback::parse_as(callback, self.response_mode)?;
+        self.accept_parsed(&callback, cx)
+    }
+
+    /// The signed answer in a redirect (JARM): the parameter `response`, believed to be of this authorization and nothing more.
+    ///
+    /// Who verifies its signature, issuer, audience and end gives what it says to [`accept_verified`](Self::accept_verified); that is
+    /// `grantflow_oidc::ResponseVerifier`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Callback`] if the redirect has none, or one with another state, or comes too late, or no signed one was asked for.
+    pub fn signed_response(&self, callback: &str, cx: &Cx<'_>) -> Result<Secret, Error> {
+        let callback = Callback::parse_as(callback, self.response_mode)?;
+        let response = self.response_in(&callback).ok_or(CallbackError::Mode)?;
         if self.expires_at <= cx.wall() {
             return Err(CallbackError::Expired.into());
         }
-        if !self.is_state_of(&callback) {
+        if !self.is_state_of_unverified(response) {
             return Err(CallbackError::State.into());
         }
-        if !self.is_issuer_of(&callback) {
+        Ok(Secret::from(response))
+    }
+
+    /// Takes what a signed answer says, form-encoded, once its signature, issuer, audience and end have been verified: whoever calls
+    /// this vouches for that. It is judged by the rules of [`accept`](Self::accept).
+    ///
+    /// # Errors
+    ///
+    /// As those of [`accept`](Self::accept); [`Error::Callback`] if no signed answer was asked for.
+    pub fn accept_verified(self, parameters: &str, cx: &Cx<'_>) -> Result<AuthorizationCode, Error> {
+        if !self.response_mode.is_signed() {
+            return Err(CallbackError::Mode.into());
+        }
+        let callback = Callback::parse_as(parameters, ResponseMode::FormPost)?;
+        self.accept_parsed(&callback, cx)
+    }
+
+    fn accept_parsed(self, callback: &Callback<'_>, cx: &Cx<'_>) -> Result<AuthorizationCode, Error> {
+        if self.expires_at <= cx.wall() {
+            return Err(CallbackError::Expired.into());
+        }
+        if !self.is_state_of(callback) {
+            return Err(CallbackError::State.into());
+        }
+        if !self.is_issuer_of(callback) {
             return Err(CallbackError::Issuer.into());
         }
         Ok(AuthorizationCode {
@@ -79,10 +132,25 @@ impl PendingAuthorization {
     /// Whether a redirect belongs to this authorization: it can be read and has its state.
     ///
     /// A receiver asks before it calls [`accept`](Self::accept), answers others with an error and keeps listening, so that
-    /// nobody ends a login with a request of their own. Nothing else is checked.
+    /// nobody ends a login with a request of their own. Nothing else is checked: of a signed answer not the signature either.
     #[must_use]
     pub fn matches(&self, callback: &str) -> bool {
-        Callback::parse(callback).is_ok_and(|callback| self.is_state_of(&callback))
+        let Ok(callback) = Callback::parse_as(callback, self.response_mode) else {
+            return false;
+        };
+        if !self.response_mode.is_signed() {
+            return self.is_state_of(&callback);
+        }
+        let response = self.response_in(&callback);
+        response.is_some_and(|response| self.is_state_of_unverified(response))
+    }
+
+    fn response_in<'a>(&self, callback: &'a Callback<'_>) -> Option<&'a str> {
+        callback.response().filter(|_| self.response_mode.is_signed())
+    }
+
+    fn is_state_of_unverified(&self, response: &str) -> bool {
+        unverified_state(response).is_some_and(|state| state.eq_ct(&self.state))
     }
 
     /// RFC 6749 section 10.12: compared in constant time, and required in refusals too (threat T18).
@@ -104,6 +172,12 @@ impl PendingAuthorization {
         &self.redirect_uri
     }
 
+    /// How the answer comes back.
+    #[must_use]
+    pub fn response_mode(&self) -> ResponseMode {
+        self.response_mode
+    }
+
     /// The scopes that were asked for.
     #[must_use]
     pub fn scopes(&self) -> &Scopes {
@@ -121,4 +195,15 @@ impl PendingAuthorization {
     pub fn expires_at(&self) -> Timestamp {
         self.expires_at
     }
+}
+
+/// The state that a signed answer names, whoever signed it: it only tells whose answer it could be.
+fn unverified_state(response: &str) -> Option<Secret> {
+    #[derive(Deserialize)]
+    struct Claims {
+        state: String,
+    }
+    let payload = URL_SAFE_NO_PAD.decode(response.split('.').nth(1)?).ok()?;
+    let Claims { state } = serde_json::from_slice(&payload).ok()?;
+    Some(Secret::new(state))
 }

@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
+use super::mode::ResponseMode;
 use super::pending::PendingAuthorization;
 use super::pkce::Verifier;
 use super::query::QueryWriter;
@@ -49,6 +50,7 @@ pub struct AuthorizationRequest<'a> {
     scopes: Scopes,
     resources: Vec<String>,
     parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    response_mode: ResponseMode,
     lifetime: Duration,
 }
 
@@ -61,6 +63,7 @@ impl<'a> AuthorizationRequest<'a> {
             scopes: Scopes::none(),
             resources: Vec::new(),
             parameters: Vec::new(),
+            response_mode: ResponseMode::Query,
             lifetime: LIFETIME,
         }
     }
@@ -102,6 +105,14 @@ impl<'a> AuthorizationRequest<'a> {
         if !resource.is_empty() {
             self.resources.push(resource);
         }
+        self
+    }
+
+    /// How the answer is to come back. Who receives it has to know: a POST is another request than a GET, and a signed answer is
+    /// accepted by `grantflow_oidc::ResponseVerifier` alone.
+    #[must_use]
+    pub fn response_mode(mut self, mode: ResponseMode) -> Self {
+        self.response_mode = mode;
         self
     }
 
@@ -160,6 +171,7 @@ impl<'a> AuthorizationRequest<'a> {
             redirect_uri: self.redirect_uri,
             scopes: self.scopes,
             resources: self.resources,
+            response_mode: self.response_mode,
             created_at: cx.wall(),
             expires_at: cx.wall().plus(self.lifetime),
         };
@@ -193,6 +205,9 @@ impl<'a> AuthorizationRequest<'a> {
         query.push_with("code_challenge_method", |text| text.push_str("S256"));
         if let Some(nonce) = nonce {
             query.push_with("nonce", |text| text.push_str(nonce.expose()));
+        }
+        if !self.response_mode.is_usual() {
+            query.push("response_mode", self.response_mode.as_str());
         }
         for resource in &self.resources {
             query.push("resource", resource);
@@ -340,4 +355,4 @@ const PROTECTED: [&str; 12] = [
 /// Long enough for a password and a second factor.
 const LIFETIME: Duration = Duration::from_secs(600);
 /// The names of the parameters of the flow, and three random values.
-const FIXED: usize = 320;
+const FIXED: usize = 352;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::mode::ResponseMode;
 use super::pending::PendingAuthorization;
 use super::pkce::Verifier;
 use super::request::check_redirect_uri;
@@ -26,11 +27,12 @@ impl PendingAuthorization {
     ///   "client_id": "…", "token_endpoint": "https://as.example/token",
     ///   "redirect_uri": "https://app.example/callback",
     ///   "scopes": ["openid"], "resources": ["https://api.example"],
+    ///   "response_mode": "form_post",
     ///   "created_at": "2030-01-02T03:04:05Z", "expires_at": "2030-01-02T03:14:05Z"
     /// }
     /// ```
     ///
-    /// `nonce`, `issuer`, `iss_promised`, `scopes` and `resources` may be absent; members of other names are ignored.
+    /// `nonce`, `issuer`, `iss_promised`, `scopes`, `resources` and `response_mode` (then `query`) may be absent; members of other names are ignored.
     #[must_use]
     pub fn expose_json(&self) -> Secret {
         let wire = Wire {
@@ -45,6 +47,7 @@ impl PendingAuthorization {
             redirect_uri: self.redirect_uri.as_str().into(),
             scopes: self.scopes.iter().map(Cow::from).collect(),
             resources: self.resources.iter().map(Cow::from).collect(),
+            response_mode: self.response_mode,
             created_at: self.created_at.to_string().into(),
             expires_at: self.expires_at.to_string().into(),
         };
@@ -93,6 +96,8 @@ struct Wire<'a> {
     scopes: Vec<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     resources: Vec<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "ResponseMode::is_usual")]
+    response_mode: ResponseMode,
     created_at: Cow<'a, str>,
     expires_at: Cow<'a, str>,
 }
@@ -116,6 +121,7 @@ impl Wire<'_> {
             redirect_uri: self.redirect_uri.into_owned(),
             scopes: Scopes::try_from(self.scopes).ok()?,
             resources: self.resources.into_iter().map(Cow::into_owned).collect(),
+            response_mode: self.response_mode,
             created_at: self.created_at.parse().ok()?,
             expires_at: self.expires_at.parse().ok()?,
         };

@@ -19,7 +19,7 @@ mod device;
 mod options;
 mod stored;
 
-use grantflow_core::error::StoreErrorKind;
+use grantflow_core::error::{InvalidInput, StoreErrorKind};
 use grantflow_core::{
     AuthorizationRequest, Client, Cx, Error, Key, Provenance, Record, Scopes, Store, Timestamp, Token,
     TokenRequest, Transport, TransportHost, blocking, flow, run,
@@ -164,6 +164,7 @@ impl Login<'_> {
     ) -> Result<Key, LoginError> {
         let mut request = AuthorizationRequest::new(self.client, redirect_uri)
             .scopes(key.scopes().clone())?
+            .response_mode(self.options.response_mode)
             // The conversation has the shorter limit and so the better error.
             .lifetime(self.options.time_limit.saturating_mul(2));
         if !self.options.resource.is_empty() {
@@ -218,6 +219,10 @@ impl Login<'_> {
 
     /// A receiver, if there is to be one, and the redirect address.
     fn receiver(&self) -> Result<(Option<Receiver>, String), LoginError> {
+        let posted = self.options.response_mode.is_posted();
+        if posted && !self.options.local_server {
+            return Err(InvalidInput::new("form_post", "needs somebody who listens").into());
+        }
         let places = redirect::places(self.client, self.options.host, &self.options.ports)?;
         if !self.options.local_server {
             // Nobody listens there: it only has to be an address that the server takes.
@@ -230,7 +235,12 @@ impl Login<'_> {
         }
         let mut last = LoginError::NoLoopbackRedirect;
         for place in &places {
-            match Receiver::bind(place) {
+            let place = if posted {
+                place.clone().form_post()
+            } else {
+                place.clone()
+            };
+            match Receiver::bind(&place) {
                 Ok(receiver) => {
                     let uri = receiver.redirect_uri().to_owned();
                     return Ok((Some(receiver), uri));

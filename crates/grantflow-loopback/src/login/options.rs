@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use grantflow_core::{Client, Key, Scopes};
+use grantflow_core::{Client, Key, ResponseMode, Scopes};
 
 use crate::{Environment, LoopbackHost};
 
@@ -26,6 +26,7 @@ pub struct LoginOptions {
     pub(super) host: Option<LoopbackHost>,
     pub(super) ports: Vec<u16>,
     pub(super) local_server: bool,
+    pub(super) response_mode: ResponseMode,
     pub(super) time_limit: Duration,
     pub(super) environment: Environment,
     pub(super) always_ask: bool,
@@ -42,6 +43,7 @@ impl LoginOptions {
             host: None,
             ports: Vec::new(),
             local_server: true,
+            response_mode: ResponseMode::Query,
             time_limit: TIME_LIMIT,
             environment: Environment::of_this_process(),
             always_ask: false,
@@ -67,6 +69,13 @@ impl LoginOptions {
     /// Listens nowhere: the user pastes the address at which the browser ended.
     pub fn no_local_server(mut self) -> Self {
         self.local_server = false;
+        self
+    }
+
+    /// Has the server send its answer in the body of a POST (`form_post`), so that the code is in no history of the browser: for servers
+    /// that know how. Nothing can be pasted then, since no address has the answer.
+    pub fn form_post(mut self) -> Self {
+        self.response_mode = ResponseMode::FormPost;
         self
     }
 

@@ -19,6 +19,7 @@ pub struct ReceiverOptions {
     pub(super) ports: Vec<u16>,
     /// What follows the port in the redirect address.
     pub(super) suffix: String,
+    pub(super) posted: bool,
     pub(super) head_limit: Duration,
 }
 
@@ -29,6 +30,7 @@ impl ReceiverOptions {
             host: LoopbackHost::V4,
             ports: Vec::new(),
             suffix: "/".to_owned(),
+            posted: false,
             head_limit: HEAD_LIMIT,
         }
     }
@@ -49,6 +51,13 @@ impl ReceiverOptions {
     /// Empty is `/`, but is left out of the redirect address.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.suffix = path.into();
+        self
+    }
+
+    /// Takes the redirect as a POST with a form, and in no other way: for authorizations with
+    /// [`ResponseMode::FormPost`](grantflow_core::ResponseMode::FormPost) or its signed kind (threat T10).
+    pub fn form_post(mut self) -> Self {
+        self.posted = true;
         self
     }
 

@@ -1,8 +1,15 @@
 //! One connection: one request, one reply ([RFC 8252 section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)).
 //!
 //! ```text
-//! head ─▶ Host ─▶ path ─▶ method ─▶ ask the login ─┬─ not its state ──▶ 400, and the receiver goes on
-//!   └───────┴───────┴────────┴──▶ 4xx              └─ its state ──────▶ 303 ─▶ the final page
+//! head ─▶ Host ─▶ path ─▶ method ─▶ (form) ─▶ ask the login ─┬─ not its state ──▶ 400, and the receiver goes on
+//!   └───────┴───────┴────────┴─────────┴──▶ 4xx              └─ its state ──────▶ 303 ─▶ the final page
+//! ```
+//!
+//! Either a query is taken, of a GET, or a form, of a POST: what the login asked for, and not the other.
+//!
+//! ```text
+//! GET  /callback?code=…      query
+//! POST /callback, code=…     form_post
 //! ```
 
 use std::io::{Read as _, Write as _};
@@ -24,7 +31,9 @@ pub(super) struct Site {
     pub(super) host: String,
     /// The path of the redirect.
     pub(super) path: String,
-    /// How long a head may take.
+    /// Whether the redirect is a POST, with a form.
+    pub(super) posted: bool,
+    /// How long a head may take, and a form behind it.
     pub(super) head_limit: Duration,
 }
 
@@ -37,6 +46,7 @@ impl Site {
 
 /// A request to the path of the redirect, which waits for its verdict.
 pub(crate) struct Arrival {
+    /// The query, or the form.
     query: Secret,
     verdict: SyncSender<Verdict>,
     written: Receiver<()>,
@@ -54,7 +64,7 @@ pub(crate) enum Verdict {
 }
 
 impl Arrival {
-    /// The query, without its question mark.
+    /// The query, without its question mark, or the form.
     pub(crate) fn query(&self) -> &Secret {
         &self.query
     }
@@ -75,17 +85,18 @@ pub(super) fn serve(
     mut stream: TcpStream,
     hand_over: &dyn Fn(Arrival) -> bool,
 ) {
-    let Some(head) = read_head(&mut stream, Instant::now() + site.head_limit) else {
+    let end = Instant::now() + site.head_limit;
+    let Some(request) = read_request(&mut stream, site, end) else {
         return;
     };
     let Some(twin) = slot.heard() else { return };
     let _ = stream.set_write_timeout(Some(WRITE_LIMIT));
     let mut with_body = true;
     let mut done = None;
-    let page = match head {
-        Ok(head) => {
+    let page = match request {
+        Ok((head, form)) => {
             with_body = head.method != Method::Head;
-            route(site, &head, hand_over, &mut done)
+            route(site, &head, form, hand_over, &mut done)
         }
         Err(page) => page,
     };
@@ -102,6 +113,7 @@ pub(super) fn serve(
 fn route(
     site: &Site,
     head: &Head,
+    form: Option<Secret>,
     hand_over: &dyn Fn(Arrival) -> bool,
     done: &mut Option<SyncSender<()>>,
 ) -> Page {
@@ -123,9 +135,20 @@ fn route(
     if head.path != site.path {
         return Page::NotHere;
     }
-    if head.method != Method::Get {
-        return Page::WrongMethod;
+    let (method, answer) = match (site.posted, form) {
+        (false, _) => (Method::Get, Some(head.query.clone())),
+        (true, form) => (Method::Post, form),
+    };
+    if head.method != method {
+        return if site.posted {
+            Page::OnlyPost
+        } else {
+            Page::WrongMethod
+        };
     }
+    let Some(query) = answer else {
+        return Page::NotARequest;
+    };
     if head.prefetch {
         return Page::NotYet;
     }
@@ -136,7 +159,7 @@ fn route(
     let (writing, written) = sync_channel(1);
     *done = Some(writing);
     let arrival = Arrival {
-        query: head.query.clone(),
+        query,
         verdict,
         written,
     };
@@ -157,34 +180,83 @@ fn decide(site: &Site, outcome: Page) -> Page {
     Page::SeeOther(site.final_path())
 }
 
-/// The head, or the page that says what is wrong with it; `None` if nobody said anything whole in time.
-fn read_head(stream: &mut TcpStream, end: Instant) -> Option<Result<Head, Page>> {
+/// The head, and the form if one is to be there; or the page that says what is wrong. `None` if nobody said anything whole in time.
+fn read_request(
+    stream: &mut TcpStream,
+    site: &Site,
+    end: Instant,
+) -> Option<Result<(Head, Option<Secret>), Page>> {
+    let (head, rest) = match read_head(stream, end)? {
+        Ok(read) => read,
+        Err(page) => return Some(Err(page)),
+    };
+    // Nothing is read that is not going to be looked at.
+    let is_expected = site.posted && head.method == Method::Post && head.path == site.path;
+    let form = match head.form.filter(|_| is_expected) {
+        None => None,
+        Some(length) if length > MOST_FORM => return Some(Err(Page::TooLarge)),
+        Some(length) => read_form(stream, rest, length, end)?,
+    };
+    Some(Ok((head, form)))
+}
+
+type Start = (Head, Vec<u8>);
+
+/// The head, and what came behind it.
+fn read_head(stream: &mut TcpStream, end: Instant) -> Option<Result<Start, Page>> {
     let mut bytes = Vec::with_capacity(1024);
+    loop {
+        // The end of the head may stand across two reads.
+        let from = bytes.len().saturating_sub(3);
+        read_more(stream, &mut bytes, end)?;
+        if let Some(at) = bytes[from..].windows(4).position(|four| four == b"\r\n\r\n") {
+            let end = from + at + 4;
+            return Some(if end > MOST_BYTES {
+                Err(Page::TooLarge)
+            } else {
+                let rest = bytes[end..].to_vec();
+                Head::parse(&bytes[..end])
+                    .map(|head| (head, rest))
+                    .ok_or(Page::NotARequest)
+            });
+        }
+        if bytes.len() > MOST_BYTES {
+            return Some(Err(Page::TooLarge));
+        }
+    }
+}
+
+/// The form of this length, of which the beginning was read already; `Some(None)` if it is no text.
+#[expect(clippy::option_option, reason = "gone and unreadable differ")]
+fn read_form(
+    stream: &mut TcpStream,
+    mut bytes: Vec<u8>,
+    length: usize,
+    end: Instant,
+) -> Option<Option<Secret>> {
+    while bytes.len() < length {
+        read_more(stream, &mut bytes, end)?;
+    }
+    bytes.truncate(length);
+    Some(String::from_utf8(bytes).ok().map(Secret::new))
+}
+
+/// Reads once; `None` if nothing came in time.
+fn read_more(stream: &mut TcpStream, bytes: &mut Vec<u8>, end: Instant) -> Option<()> {
     let mut buffer = [0; 1024];
     loop {
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
             return None;
         }
-        let count = match stream.read(&mut buffer) {
+        match stream.read(&mut buffer) {
             Ok(0) => return None,
-            Ok(count) => count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Ok(count) => {
+                bytes.extend_from_slice(&buffer[..count]);
+                return Some(());
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(_) => return None,
-        };
-        // The end of the head may stand across two reads.
-        let from = bytes.len().saturating_sub(3);
-        bytes.extend_from_slice(&buffer[..count]);
-        if let Some(at) = bytes[from..].windows(4).position(|four| four == b"\r\n\r\n") {
-            let end = from + at + 4;
-            return Some(if end > MOST_BYTES {
-                Err(Page::TooLarge)
-            } else {
-                Head::parse(&bytes[..end]).ok_or(Page::NotARequest)
-            });
-        }
-        if bytes.len() > MOST_BYTES {
-            return Some(Err(Page::TooLarge));
         }
     }
 }
@@ -204,6 +276,8 @@ fn drain(stream: &mut TcpStream) {
     }
 }
 
+/// More than any answer needs, signed ones included.
+const MOST_FORM: usize = 32 << 10;
 const DONE: &str = "/done";
 const ALSO_DONE: &str = "/done/";
 /// How long the login may take to judge a request.

@@ -1,4 +1,4 @@
-//! The head of a request: its first line and the headers that count ([RFC 9112 sections 2 to 3]).
+//! The head of a request: its first line and the headers that count ([RFC 9112 sections 2 to 3]); of a body, its length.
 //!
 //! Strict, since only browsers are meant: what is not plainly a request is none.
 //!
@@ -19,12 +19,15 @@ pub(super) struct Head {
     pub(super) host: Option<String>,
     /// Fetched before anybody asked for it.
     pub(super) prefetch: bool,
+    /// The length of the form behind the head; `None` if what is there is no form of a known length.
+    pub(super) form: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Method {
     Get,
     Head,
+    Post,
     Other,
 }
 
@@ -38,6 +41,7 @@ impl Head {
         let method = match method {
             "GET" => Method::Get,
             "HEAD" => Method::Head,
+            "POST" => Method::Post,
             other if !other.is_empty() && other.bytes().all(is_token) => Method::Other,
             _ => return None,
         };
@@ -52,8 +56,10 @@ impl Head {
             query: Secret::new(query),
             host: None,
             prefetch: false,
+            form: None,
         };
-        let mut hosts = 0;
+        let (mut hosts, mut lengths, mut is_form, mut is_plain) = (0, 0, false, true);
+        let mut length = None;
         for line in lines {
             let (name, value) = line.split_once(':')?;
             if name.is_empty() || !name.bytes().all(is_token) || value.contains(['\r', '\n', '\0']) {
@@ -63,10 +69,20 @@ impl Head {
             if name.eq_ignore_ascii_case("host") {
                 hosts += 1;
                 head.host = (hosts == 1).then(|| value.to_owned());
+            } else if name.eq_ignore_ascii_case("content-length") {
+                lengths += 1;
+                let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+                length = value.parse().ok().filter(|_| digits && lengths == 1);
+            } else if name.eq_ignore_ascii_case("content-type") {
+                let essence = value.split(';').next().unwrap_or_default().trim();
+                is_form = essence.eq_ignore_ascii_case("application/x-www-form-urlencoded");
+            } else if name.eq_ignore_ascii_case("transfer-encoding") {
+                is_plain = false;
             } else if name.eq_ignore_ascii_case("sec-purpose") || name.eq_ignore_ascii_case("purpose") {
                 head.prefetch |= value.to_ascii_lowercase().contains("prefetch");
             }
         }
+        head.form = length.filter(|_| is_form && is_plain);
         Some(head)
     }
 }

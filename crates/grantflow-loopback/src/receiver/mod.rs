@@ -22,6 +22,7 @@ use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use grantflow_core::error::InvalidInput;
 use grantflow_core::{PendingAuthorization, Secret};
 
 pub use bind::ReceiverOptions;
@@ -81,6 +82,7 @@ impl Receiver {
                 slots: Slots::default(),
                 host: bound.host_header,
                 path: bound.path,
+                posted: options.posted,
                 head_limit: options.head_limit,
             }),
             listeners: bound.listeners,
@@ -95,15 +97,19 @@ impl Receiver {
         &self.redirect_uri
     }
 
-    /// Waits for the redirect of this authorization, answers it, and returns its query, for
+    /// Waits for the redirect of this authorization, answers it, and returns its query or its form, for
     /// [`accept`](PendingAuthorization::accept).
     ///
     /// The browser is answered before this returns: that the login was received, or that access was not granted.
     ///
     /// # Errors
     ///
-    /// [`LoginError::TimedOut`] when the time is over, [`LoginError::Thread`] if no thread can be had to listen.
+    /// [`LoginError::TimedOut`] when the time is over, [`LoginError::Thread`] if no thread can be had to listen, [`LoginError::Flow`]
+    /// if the answer is to come in the body of a POST and this receiver takes none, or the other way round.
     pub fn wait(mut self, pending: &PendingAuthorization, at_most: Duration) -> Result<Secret, LoginError> {
+        if pending.response_mode().is_posted() != self.site.posted {
+            return Err(InvalidInput::new("response mode", "is not the one that the receiver takes").into());
+        }
         let deadline = Deadline::after(at_most);
         let (arrivals, arrived) = channel();
         self.listen(move |arrival| arrivals.send(arrival).is_ok())?;

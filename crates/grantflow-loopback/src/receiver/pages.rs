@@ -14,6 +14,7 @@ pub(super) enum Page {
     WrongHost,
     NotHere,
     WrongMethod,
+    OnlyPost,
     NotYet,
     TooLarge,
 }
@@ -48,6 +49,7 @@ impl Page {
                 "Allow: GET\r\n".to_owned(),
                 WRONG_METHOD,
             ),
+            Self::OnlyPost => ("405 Method Not Allowed", "Allow: POST\r\n".to_owned(), ONLY_POST),
             // What a browser prefetched is asked for again when the user really goes there.
             Self::NotYet => plain("503 Service Unavailable", NOT_YET),
             Self::TooLarge => plain("431 Request Header Fields Too Large", NOT_A_REQUEST),
@@ -118,6 +120,8 @@ const NOT_HERE: &str =
     page!(bad: "Nothing is here", "An application is waiting for a login, at another address.");
 const WRONG_METHOD: &str =
     page!(bad: "Only GET is taken", "An application is waiting for a login to come back.");
+const ONLY_POST: &str =
+    page!(bad: "Only POST is taken", "An application is waiting for a login to come back.");
 const NOT_A_REQUEST: &str =
     page!(bad: "Not a request", "An application is waiting for a login to come back.");
 const NOT_YET: &str = page!(bad: "Not yet", "The login is taken when you go there yourself.");
@@ -143,6 +147,7 @@ mod tests {
             WRONG_HOST,
             NOT_HERE,
             WRONG_METHOD,
+            ONLY_POST,
             NOT_A_REQUEST,
             NOT_YET,
         ] {

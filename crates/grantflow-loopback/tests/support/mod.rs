@@ -9,7 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use grantflow_core::{
-    AuthorizationRequest, AuthorizationUrl, Client, Cx, Endpoint, Issuer, PendingAuthorization, Secret,
+    AuthorizationRequest, AuthorizationUrl, Client, Cx, Endpoint, Issuer, PendingAuthorization, ResponseMode,
+    Secret,
 };
 use grantflow_loopback::{Answers, Environment, LoginError, LoginOptions, Message, Paste, Prompt, Receiver};
 use grantflow_testserver::TestServer;
@@ -34,9 +35,18 @@ pub(crate) fn nowhere() -> Client {
 
 /// Begins an authorization; its URL, what it waits for, and its state.
 pub(crate) fn begin(client: &Client, redirect_uri: &str) -> (AuthorizationUrl, PendingAuthorization, String) {
+    begin_in(ResponseMode::Query, client, redirect_uri)
+}
+
+pub(crate) fn begin_in(
+    mode: ResponseMode,
+    client: &Client,
+    redirect_uri: &str,
+) -> (AuthorizationUrl, PendingAuthorization, String) {
     let mut fill = |bytes: &mut [u8]| grantflow_core::native::fill(bytes);
     let mut cx = Cx::new(grantflow_core::native::now(), &mut fill);
     let (url, pending) = AuthorizationRequest::new(client, redirect_uri)
+        .response_mode(mode)
         .start(&mut cx)
         .unwrap();
     let state = parameter(url.as_str(), "state");
@@ -60,8 +70,12 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     pub(crate) fn with(receiver: Receiver) -> Self {
+        Self::in_mode(ResponseMode::Query, receiver)
+    }
+
+    pub(crate) fn in_mode(mode: ResponseMode, receiver: Receiver) -> Self {
         let uri = receiver.redirect_uri().to_owned();
-        let (_, pending, state) = begin(&nowhere(), &uri);
+        let (_, pending, state) = begin_in(mode, &nowhere(), &uri);
         let thread = thread::spawn(move || receiver.wait(&pending, PATIENCE));
         Self {
             authority: authority(&uri),
@@ -82,6 +96,22 @@ impl Waiting {
             &self.authority,
             &format!("GET {target} HTTP/1.1\r\nHost: {}\r\n\r\n", self.authority),
         )
+    }
+
+    /// Posts a form to the path of the redirect, which `STATE` stands for the state in.
+    pub(crate) fn post(&self, headers: &str, form: &str) -> Reply {
+        let (path, form) = (self.target(""), form.replace("STATE", &self.state));
+        let (path, host, length) = (path.trim_end_matches('?'), &self.authority, form.len());
+        let headers = headers.replace("LENGTH", &length.to_string());
+        request(
+            &self.authority,
+            &format!("POST {path} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n{form}"),
+        )
+    }
+
+    /// What the receiver made of the login.
+    pub(crate) fn received(self) -> String {
+        self.thread.join().unwrap().unwrap().expose().to_owned()
     }
 
     /// Sends the one good redirect and returns what the receiver made of it.

@@ -7,5 +7,6 @@ mod device;
 mod id_token;
 mod keys;
 mod login;
+mod response;
 mod support;
 mod userinfo;

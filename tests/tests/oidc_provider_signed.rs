@@ -16,7 +16,7 @@ use grantflow_oidc::{
 use grantflow_suites::app::{App, NOWHERE, SCOPES, get, member};
 use grantflow_suites::browser::Browser;
 use grantflow_suites::login;
-use grantflow_suites::provider::{Provider, SIGNING_SECRET};
+use grantflow_suites::provider::{CONFIDENTIAL_SECRET, Provider, SIGNING_SECRET};
 use serde_json::{Value, json};
 
 /// RFC 7515 appendix A.3.1.
@@ -154,6 +154,36 @@ fn a_signed_answer_gives_a_code_and_one_that_was_changed_none() -> Result<(), Er
         assert!(
             matches!(refused, Err(Error::TokenRefused("its algorithm is not allowed"))),
             "{refused:?}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_pushed_request_logs_in_with_a_key_and_without() -> Result<(), Error> {
+    let Some(provider) = provider() else { return Ok(()) };
+    for id in ["pushing", "signing", "confidential"] {
+        let app = App::discover(provider.issuer(), id, |client| match id {
+            "signing" => client.with_authentication(signing(&new_key(), Algorithm::EdDsa)),
+            "confidential" => client.with_secret_basic(CONFIDENTIAL_SECRET),
+            _ => client,
+        })?;
+        let verifier = verifier(&app, Algorithm::Es256)?;
+        let client = app.client().clone().with_push_required(true);
+        let (url, pending) = app.run(Step::begin(move |cx| {
+            AuthorizationRequest::new(&client, NOWHERE)
+                .scopes(SCOPES)?
+                .begin(cx)
+        }))?;
+        assert!(!url.as_str().contains("state=") && url.as_str().contains("request_uri="));
+        let redirect = Browser::of("ann").authorize(url.as_str());
+        let code = app.run(Step::begin(move |cx| {
+            Ok(Step::Done(pending.accept(&redirect, cx)?))
+        }))?;
+        assert_eq!(
+            app.run(exchange(app.client(), code, &verifier))?.1.subject(),
+            "ann",
+            "{id}"
         );
     }
     Ok(())

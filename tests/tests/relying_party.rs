@@ -149,7 +149,7 @@ fn modules() -> Vec<Module> {
     ]
 }
 
-fn server(name: &str, scene: &Scene) -> TestServer {
+fn config() -> Config {
     let redirects = ["http://127.0.0.1/cb"];
     let es = TestClient::public(ES, redirects).with_id_token_algorithm(IdTokenAlgorithm::Es256);
     let hs = TestClient::confidential_post(HS, HS_SECRET, redirects)
@@ -160,9 +160,13 @@ fn server(name: &str, scene: &Scene) -> TestServer {
     let secret = TestClient::client_secret_jwt(SECRET_JWT, HS_SECRET, redirects);
     let userinfo =
         TestClient::public(SIGNED_USERINFO, redirects).with_userinfo_algorithm(IdTokenAlgorithm::Rs256);
-    let config = [es, hs, native, basic, signing, secret, userinfo]
+    [es, hs, native, basic, signing, secret, userinfo]
         .into_iter()
-        .fold(Config::new(), Config::client);
+        .fold(Config::new(), Config::client)
+}
+
+fn server(name: &str, scene: &Scene) -> TestServer {
+    let config = config();
     let server = match scene {
         Unstated => config.expires_in(ExpiresIn::Unstated(Duration::from_secs(3600))),
         _ => config,
@@ -400,6 +404,78 @@ fn t09_signed_answers_with_one_thing_wrong_are_refused_in_either_mode() -> Resul
             );
         }
     }
+    Ok(())
+}
+
+/// Every client as it authenticates; the server takes nothing in an address but the reference, and that once.
+#[test]
+fn a_pushed_request_logs_in_and_its_address_says_nothing() -> Result<(), Error> {
+    let server = config()
+        .require_pushed_requests()
+        .start()
+        .expect("a server starts");
+    for (number, id) in [NATIVE, BASIC, HS, SIGNING, SECRET_JWT].into_iter().enumerate() {
+        let (app, verifier) = app(&server, id)?;
+        let verifier = match id {
+            HS => None,
+            _ => Some(verifier),
+        };
+        let plain = app.run(login::start(app.client(), NOWHERE, "openid"));
+        assert!(matches!(plain, Err(Error::InvalidInput(_))), "{id}: {plain:?}");
+        let client = app.client().clone();
+        let (url, pending) = app.run(Step::begin(move |cx| {
+            AuthorizationRequest::new(&client, NOWHERE)
+                .scopes("openid email")?
+                .begin(cx)
+        }))?;
+        let names = url.as_str().split(['?', '&']).skip(1);
+        let names: Vec<&str> = names.filter_map(|pair| pair.split('=').next()).collect();
+        assert_eq!(names, ["client_id", "request_uri"], "{id}");
+        assert!(url.expires_at().is_some());
+        let redirect = server.approve(url.as_str()).expect("the user consents");
+        assert!(server.approve(url.as_str()).is_err(), "a reference works once");
+        let client = app.client().clone();
+        app.run(Step::begin(move |cx| {
+            let code = pending.accept(&redirect, cx)?;
+            let exchange = grantflow_core::TokenRequest::authorization_code(&client, code).flow();
+            Ok(exchange.and_then(move |token: Token, _| match verifier {
+                Some(verifier) => {
+                    let id_token = token.id_token.clone().expect("there is one");
+                    let verified = verifier.verify(&id_token, grantflow_oidc::Occasion::alone());
+                    Ok(verified.and_then(|user, _| Ok(Step::Done(user.subject().to_owned()))))
+                }
+                None => Ok(Step::Done(String::new())),
+            }))
+        }))?;
+        assert_eq!(server.stats().pushed_requests, number as u64 + 1);
+    }
+    Ok(())
+}
+
+#[test]
+fn t28_a_pushed_request_that_is_refused_or_sent_elsewhere_gives_no_address() -> Result<(), Error> {
+    let server = config().start().expect("a server starts");
+    let (app, _) = app(&server, NATIVE)?;
+    for (fault, expected) in [
+        (
+            Fault::Error("invalid_request".to_owned()),
+            "the server refused: invalid_request",
+        ),
+        (
+            Fault::Redirect,
+            "the server's reply (307) is a redirect, which is not followed",
+        ),
+        (Fault::Html, "the server's reply (200) has the wrong media type"),
+    ] {
+        server.push_fault(Endpoint::PushedAuthorization, fault);
+        let client = app.client().clone();
+        let pushed = app.run(Step::begin(move |cx| {
+            let (pushed, _) = AuthorizationRequest::new(&client, NOWHERE).push(cx)?;
+            Ok(pushed.flow())
+        }));
+        assert_eq!(pushed.expect_err("there is no reference").to_string(), expected);
+    }
+    assert!(server.log().iter().all(|request| request.path != "/elsewhere"));
     Ok(())
 }
 

@@ -13,6 +13,14 @@ use crate::{Body, Endpoint, Error, Request};
 pub(crate) struct Form(String);
 
 impl Form {
+    /// Begins with pairs that are encoded already.
+    pub(crate) fn encoded(pairs: &str) -> Self {
+        let mut form = Self::default();
+        form.make_room(pairs.len());
+        form.0.push_str(pairs);
+        form
+    }
+
     pub(crate) fn push(&mut self, name: &str, value: &str) {
         // An escape takes the place of one byte by three.
         self.make_room(2 + 3 * (name.len() + value.len()));

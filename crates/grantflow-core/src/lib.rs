@@ -59,8 +59,8 @@ pub use error::{
 pub use exchange::{
     BackchannelAuthenticationRequest, BackchannelGrant, Challenge, ClientMetadata, DeregistrationRequest,
     DeviceAuthorizationRequest, DeviceGrant, Introspection, IntrospectionRequest, MetadataRequest,
-    Registration, RegistrationRequest, ResourceMetadata, ResourceMetadataRequest, RevocationRequest,
-    ServerMetadata, SkipS256Check, TokenRequest, TokenTypeHint, UserHint,
+    PushedAuthorizationRequest, Registration, RegistrationRequest, ResourceMetadata, ResourceMetadataRequest,
+    RevocationRequest, ServerMetadata, SkipS256Check, TokenRequest, TokenTypeHint, UserHint,
 };
 pub use extras::Extras;
 pub use host::{AsyncTransportHost, TransportHost};

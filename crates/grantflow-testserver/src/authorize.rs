@@ -11,6 +11,7 @@ use crate::fault::Fault;
 use crate::interaction;
 use crate::message::{Parameters, Reply};
 use crate::pages;
+use crate::pushed;
 use crate::site::Turn;
 
 /// A valid request for authorization.
@@ -55,23 +56,43 @@ pub(crate) fn authorize(turn: &mut Turn<'_>) -> Reply {
     } else {
         &inbound.query
     };
+    let is_reference = |uri: &str| uri.starts_with(pushed::PREFIX);
+    if parameters.value("request_uri").is_some_and(is_reference) {
+        return match pushed::find(turn, parameters) {
+            Ok(request) => proceed(turn, request),
+            Err(problem) => for_the_person(turn, problem),
+        };
+    }
     let target = match Target::parse(parameters, turn) {
         Ok(target) => target,
-        Err(problem) => {
-            turn.note.error = Some("invalid_request".to_owned());
-            return pages::problem(400, problem);
-        }
+        Err(problem) => return for_the_person(turn, problem),
     };
-    if let Some(Fault::Error(code)) = &target.fault {
-        return respond(turn, &target, &[("error", code)]);
+    if turn.config.push_required {
+        let problem = Problem("invalid_request", "authorization requests have to be pushed");
+        return refuse(turn, &target, &problem);
     }
     match AuthorizationRequest::parse(parameters, target.clone(), turn) {
-        Ok(request) => match turn.config.auto_approve.clone() {
-            Some(user) => grant(turn, request, user),
-            None => interaction::begin(turn, request),
+        Ok(request) => proceed(turn, request),
+        Err(problem) => match &target.fault {
+            Some(Fault::Error(code)) => respond(turn, &target, &[("error", code)]),
+            _ => refuse(turn, &target, &problem),
         },
-        Err(problem) => refuse(turn, &target, &problem),
     }
+}
+
+fn proceed(turn: &mut Turn<'_>, request: AuthorizationRequest) -> Reply {
+    if let Some(Fault::Error(code)) = &request.target.fault {
+        return respond(turn, &request.target, &[("error", code)]);
+    }
+    match turn.config.auto_approve.clone() {
+        Some(user) => grant(turn, request, user),
+        None => interaction::begin(turn, request),
+    }
+}
+
+fn for_the_person(turn: &mut Turn<'_>, problem: &str) -> Reply {
+    turn.note.error = Some("invalid_request".to_owned());
+    pages::problem(400, problem)
 }
 
 /// Sends the browser back with a code.
@@ -98,7 +119,7 @@ pub(crate) fn refuse(turn: &mut Turn<'_>, target: &Target, problem: &Problem) ->
 
 impl Target {
     /// What must be right before anything may be sent to the client; the error is for the person.
-    fn parse(parameters: &Parameters, turn: &mut Turn<'_>) -> Result<Self, &'static str> {
+    pub(crate) fn parse(parameters: &Parameters, turn: &mut Turn<'_>) -> Result<Self, &'static str> {
         if parameters.is_repeated("client_id") || parameters.is_repeated("redirect_uri") {
             return Err("The request names its client or its redirect URI twice.");
         }
@@ -125,7 +146,7 @@ impl Target {
 }
 
 impl AuthorizationRequest {
-    fn parse(parameters: &Parameters, target: Target, turn: &Turn<'_>) -> Result<Self, Problem> {
+    pub(crate) fn parse(parameters: &Parameters, target: Target, turn: &Turn<'_>) -> Result<Self, Problem> {
         if parameters.repeated().is_some() {
             return Err(Problem("invalid_request", "a parameter is repeated"));
         }

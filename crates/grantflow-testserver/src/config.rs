@@ -47,6 +47,7 @@ pub struct Config {
     pub(crate) clients: Vec<TestClient>,
     pub(crate) service_accounts: Vec<TestServiceAccount>,
     pub(crate) saml_issuers: Vec<TestSamlIssuer>,
+    pub(crate) push_required: bool,
 }
 
 impl Config {
@@ -65,6 +66,7 @@ impl Config {
             clients: TestClient::defaults(),
             service_accounts: Vec::new(),
             saml_issuers: Vec::new(),
+            push_required: false,
         }
     }
 
@@ -149,6 +151,14 @@ impl Config {
     /// Takes SAML assertions of this identity provider.
     pub fn saml_issuer(mut self, issuer: TestSamlIssuer) -> Self {
         self.saml_issuers.push(issuer);
+        self
+    }
+
+    /// Takes pushed authorization requests alone ([RFC 9126 section 5]).
+    ///
+    /// [RFC 9126 section 5]: https://www.rfc-editor.org/rfc/rfc9126#section-5
+    pub fn require_pushed_requests(mut self) -> Self {
+        self.push_required = true;
         self
     }
 

@@ -245,6 +245,8 @@ pub enum RetryAfter {
 pub enum Endpoint {
     /// `/authorize`. Faults in what the response says strike when the browser is sent back.
     Authorization,
+    /// `/par`.
+    PushedAuthorization,
     /// `/token`, every grant.
     Token,
     /// `/token`, refreshes only; looked at before [`Endpoint::Token`].
@@ -269,6 +271,7 @@ impl Endpoint {
     /// The names that [`FromStr`] reads.
     pub const NAMES: &[(&str, Self)] = &[
         ("authorize", Self::Authorization),
+        ("par", Self::PushedAuthorization),
         ("token", Self::Token),
         ("refresh", Self::Refresh),
         ("poll", Self::Poll),

@@ -79,6 +79,7 @@ mod keys;
 mod message;
 mod metadata;
 mod pages;
+mod pushed;
 mod revoke;
 mod saml;
 mod serve;

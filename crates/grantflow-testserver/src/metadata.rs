@@ -64,6 +64,8 @@ fn document(turn: &Turn<'_>) -> Value {
         "introspection_endpoint_auth_methods_supported": confidential,
         "authorization_response_iss_parameter_supported": true,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "pushed_authorization_request_endpoint": format!("{issuer}/par"),
+        "require_pushed_authorization_requests": turn.config.push_required,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
     });

@@ -219,7 +219,10 @@ fn count(stats: &mut Stats, endpoint: Option<Endpoint>) {
         Some(Endpoint::Metadata) => stats.metadata_requests += 1,
         Some(Endpoint::Api) => stats.api_requests += 1,
         Some(Endpoint::Keys) => stats.key_requests += 1,
-        Some(Endpoint::Device | Endpoint::Revocation | Endpoint::Introspection) | None => {}
+        Some(
+            Endpoint::Device | Endpoint::PushedAuthorization | Endpoint::Revocation | Endpoint::Introspection,
+        )
+        | None => {}
     }
 }
 

@@ -11,8 +11,9 @@ use crate::fault::{Endpoint, Fault};
 use crate::message::{Inbound, Reply};
 use crate::state::State;
 use crate::stats::LoggedRequest;
-use crate::{api, authorize, device, interaction, introspect, keys, metadata, pages, revoke, token};
-use crate::{api, authorize, interaction, introspect, keys, metadata, pages, revoke, token, userinfo};
+use crate::{
+    api, authorize, device, interaction, introspect, keys, metadata, pages, pushed, revoke, token, userinfo,
+};
 
 /// A server, shared by its thread and its handle.
 pub(crate) struct Site {
@@ -85,6 +86,7 @@ pub(crate) fn endpoint(request: &Inbound) -> Option<Endpoint> {
         "/token" if request.form.value("grant_type") == Some(device::GRANT_TYPE) => Endpoint::Poll,
         "/token" => Endpoint::Token,
         "/device_authorization" => Endpoint::Device,
+        "/par" => Endpoint::PushedAuthorization,
         "/revoke" => Endpoint::Revocation,
         "/introspect" => Endpoint::Introspection,
         "/.well-known/oauth-authorization-server" | "/.well-known/openid-configuration" => Endpoint::Metadata,
@@ -113,6 +115,7 @@ pub(crate) fn route(turn: &mut Turn<'_>) -> Reply {
         ("/device", "POST") => (&["GET", "POST"], device::enter),
         ("/device", _) => (&["GET", "POST"], device::page),
         ("/token", _) => (&["POST"], token::token),
+        ("/par", _) => (&["POST"], pushed::push),
         ("/revoke", _) => (&["POST"], revoke::revoke),
         ("/introspect", _) => (&["POST"], introspect::introspect),
         ("/api/me", _) => (&["GET"], api::me),

@@ -33,6 +33,8 @@ pub(crate) struct State {
     pub(crate) codes: HashMap<String, Code>,
     /// By the code that is polled for.
     pub(crate) awaited: HashMap<String, Awaited>,
+    /// Pushed requests that no browser has brought yet, by their references.
+    pub(crate) pushed: HashMap<String, Pushed>,
     pub(crate) grants: Vec<Grant>,
     pub(crate) access_tokens: HashMap<String, AccessToken>,
     pub(crate) refresh_tokens: HashMap<String, RefreshToken>,
@@ -59,6 +61,7 @@ impl State {
             interactions: HashMap::new(),
             codes: HashMap::new(),
             awaited: HashMap::new(),
+            pushed: HashMap::new(),
             grants: Vec::new(),
             access_tokens: HashMap::new(),
             refresh_tokens: HashMap::new(),
@@ -251,6 +254,12 @@ pub(crate) enum Answer {
     Denied,
     /// It was allowed, and the tokens were fetched.
     Spent,
+}
+
+/// An authorization request that came from the client itself.
+pub(crate) struct Pushed {
+    pub(crate) request: AuthorizationRequest,
+    pub(crate) expires_at: Duration,
 }
 
 /// An authorization code.

@@ -28,6 +28,8 @@ pub struct Stats {
     pub requests: u64,
     /// Requests to the authorization endpoint.
     pub authorization_requests: u64,
+    /// Authorization requests that were pushed and taken.
+    pub pushed_requests: u64,
     /// Successful logins on the login page.
     pub logins: u64,
     /// Authorization requests granted, by a person or by auto-approval.

@@ -22,6 +22,7 @@
 //   signing       private_key_jwt, by any of `signing_keys`; there only with them
 //   secret-jwt    client_secret_jwt
 //   signed        public; its userinfo is signed
+//   pushing       public; its authorization requests have to be pushed
 
 import crypto from 'node:crypto';
 import http from 'node:http';
@@ -105,6 +106,12 @@ const configuration = {
       token_endpoint_auth_method: 'none',
       userinfo_signed_response_alg: 'ES256',
     },
+    {
+      ...native,
+      client_id: 'pushing',
+      token_endpoint_auth_method: 'none',
+      require_pushed_authorization_requests: true,
+    },
   ],
   // The only key there is.
   clientDefaults: { authorization_signed_response_alg: 'ES256' },
@@ -146,6 +153,7 @@ const configuration = {
     introspection: { enabled: true },
     jwtResponseModes: { enabled: true },
     jwtUserinfo: { enabled: true },
+    pushedAuthorizationRequests: { enabled: true },
     revocation: { enabled: true },
     ...(options.registration
       ? {

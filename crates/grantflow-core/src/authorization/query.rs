@@ -52,6 +52,14 @@ impl QueryWriter {
         Ok(writer)
     }
 
+    /// Writes parameters without an address.
+    pub(super) fn alone(capacity: usize) -> Self {
+        Self {
+            text: String::with_capacity(capacity),
+            separator: '&',
+        }
+    }
+
     /// A parameter of any name.
     pub(super) fn push_any(&mut self, name: &str, value: &str) {
         self.separate();
@@ -74,7 +82,9 @@ impl QueryWriter {
     }
 
     fn separate(&mut self) {
-        self.text.push(self.separator);
+        if !self.text.is_empty() {
+            self.text.push(self.separator);
+        }
         self.separator = '&';
     }
 

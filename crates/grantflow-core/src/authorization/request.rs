@@ -1,4 +1,4 @@
-//! The address a user consents at ([RFC 6749 section 4.1.1], [RFC 7636 section 4.3]).
+//! The address a user consents at ([RFC 6749 section 4.1.1], [RFC 7636 section 4.3]), with the request in it or pushed before.
 //!
 //! [RFC 6749 section 4.1.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1
 //! [RFC 7636 section 4.3]: https://www.rfc-editor.org/rfc/rfc7636#section-4.3
@@ -16,7 +16,7 @@ use super::pending::PendingAuthorization;
 use super::pkce::Verifier;
 use super::query::QueryWriter;
 use crate::error::InvalidInput;
-use crate::{Client, Cx, Error, Scopes, Secret};
+use crate::{Client, Cx, Error, PushedAuthorizationRequest, Scopes, Secret, Step, Timestamp};
 
 /// A request for an authorization code, with state and PKCE in it.
 ///
@@ -150,20 +150,71 @@ impl<'a> AuthorizationRequest<'a> {
     /// # Errors
     ///
     /// [`Error::Entropy`] if there are no random bytes; [`Error::InvalidInput`] if the client has no authorization endpoint,
-    /// the redirect address is none, or the client or its endpoint have a parameter that belongs to the flow.
+    /// the redirect address is none, the client or its endpoint have a parameter that belongs to the flow, or the server takes pushed
+    /// requests alone.
     pub fn start(self, cx: &mut Cx<'_>) -> Result<(AuthorizationUrl, PendingAuthorization), Error> {
+        if self.client.push_required() {
+            return Err(InvalidInput::new("client", "has to push its authorization requests").into());
+        }
+        let drawn = self.draw(cx)?;
+        let endpoint = self.client.authorization_endpoint()?;
+        let query = QueryWriter::after(endpoint, self.expected_length(), is_protected, |name| {
+            self.sets(name) || self.client.parameters().iter().any(|(preset, _)| preset == name)
+        })?;
+        let url = AuthorizationUrl {
+            text: self.write(query, Some(self.client.id()), &drawn),
+            expires_at: None,
+        };
+        Ok((url, self.pending(drawn, cx)))
+    }
+
+    /// Gives the same request to be pushed to the server ([RFC 9126]), which answers with the address to open, and what the redirect
+    /// will be checked against.
+    ///
+    /// Parameters in the query of the authorization endpoint are not pushed: they stay in the address.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Entropy`] if there are no random bytes; [`Error::InvalidInput`] if the client has no endpoint for it, the redirect
+    /// address is none, or the client has a parameter that belongs to the flow.
+    ///
+    /// [RFC 9126]: https://www.rfc-editor.org/rfc/rfc9126
+    pub fn push(self, cx: &mut Cx<'_>) -> Result<(PushedAuthorizationRequest, PendingAuthorization), Error> {
+        self.client.authorization_endpoint()?;
+        self.client.pushed_authorization_request_endpoint()?;
+        let drawn = self.draw(cx)?;
+        let parameters = self.write(QueryWriter::alone(self.expected_length()), None, &drawn);
+        let pushed = PushedAuthorizationRequest::new(self.client, Secret::new(parameters));
+        Ok((pushed, self.pending(drawn, cx)))
+    }
+
+    /// The flow that gives what [`start`](Self::start) gives: pushed where the server takes nothing else, else at once.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`start`](Self::start) and [`push`](Self::push). The flow ends in those of [`PushedAuthorizationRequest::flow`].
+    pub fn begin(self, cx: &mut Cx<'_>) -> Result<Step<(AuthorizationUrl, PendingAuthorization)>, Error> {
+        if !self.client.push_required() {
+            return self.start(cx).map(Step::Done);
+        }
+        let (pushed, pending) = self.push(cx)?;
+        Ok(pushed.flow().and_then(|url, _| Ok(Step::Done((url, pending)))))
+    }
+
+    fn draw(&self, cx: &mut Cx<'_>) -> Result<Drawn, Error> {
         check_redirect_uri(&self.redirect_uri)?;
-        let Drawn {
-            state,
-            verifier,
-            nonce,
-        } = Drawn::new(self.scopes.contains("openid"), cx)?;
-        let url = self.url(&state, &verifier, nonce.as_ref())?;
+        for (name, _) in self.client.parameters() {
+            check_parameter(name)?;
+        }
+        Drawn::new(self.scopes.contains("openid"), cx)
+    }
+
+    fn pending(self, drawn: Drawn, cx: &Cx<'_>) -> PendingAuthorization {
         let client = self.client;
-        let pending = PendingAuthorization {
-            state,
-            verifier,
-            nonce,
+        PendingAuthorization {
+            state: drawn.state,
+            verifier: drawn.verifier,
+            nonce: drawn.nonce,
             issuer: client.issuer().cloned(),
             iss_promised: client.iss_promised(),
             client_id: client.id().to_owned(),
@@ -174,25 +225,14 @@ impl<'a> AuthorizationRequest<'a> {
             response_mode: self.response_mode,
             created_at: cx.wall(),
             expires_at: cx.wall().plus(self.lifetime),
-        };
-        Ok((url, pending))
+        }
     }
 
-    fn url(
-        &self,
-        state: &Secret,
-        verifier: &Verifier,
-        nonce: Option<&Secret>,
-    ) -> Result<AuthorizationUrl, Error> {
-        let endpoint = self.client.authorization_endpoint()?;
-        for (name, _) in self.client.parameters() {
-            check_parameter(name)?;
-        }
-        let mut query = QueryWriter::after(endpoint, self.expected_length(), is_protected, |name| {
-            self.sets(name) || self.client.parameters().iter().any(|(preset, _)| preset == name)
-        })?;
+    fn write(&self, mut query: QueryWriter, client_id: Option<&str>, drawn: &Drawn) -> String {
         query.push_with("response_type", |text| text.push_str("code"));
-        query.push("client_id", self.client.id());
+        if let Some(client_id) = client_id {
+            query.push("client_id", client_id);
+        }
         query.push("redirect_uri", &self.redirect_uri);
         let scopes = self.scopes.as_str();
         match scopes {
@@ -200,10 +240,10 @@ impl<'a> AuthorizationRequest<'a> {
             _ if self.client.quirks().comma_scopes => query.push("scope", &scopes.replace(' ', ",")),
             _ => query.push("scope", scopes),
         }
-        query.push_with("state", |text| text.push_str(state.expose()));
-        query.push_with("code_challenge", |text| verifier.push_challenge(text));
+        query.push_with("state", |text| text.push_str(drawn.state.expose()));
+        query.push_with("code_challenge", |text| drawn.verifier.push_challenge(text));
         query.push_with("code_challenge_method", |text| text.push_str("S256"));
-        if let Some(nonce) = nonce {
+        if let Some(nonce) = &drawn.nonce {
             query.push_with("nonce", |text| text.push_str(nonce.expose()));
         }
         if !self.response_mode.is_usual() {
@@ -220,7 +260,7 @@ impl<'a> AuthorizationRequest<'a> {
         for (name, value) in presets.chain(own).filter(|(_, value)| !value.is_empty()) {
             query.push_any(name, value);
         }
-        Ok(AuthorizationUrl(query.finish()))
+        query.finish()
     }
 
     fn sets(&self, name: &str) -> bool {
@@ -277,21 +317,45 @@ impl fmt::Debug for AuthorizationRequest<'_> {
 
 /// The address to open in the user's browser.
 ///
-/// It holds the state, so `Debug` prints it without its query and there is no `Display`.
+/// It holds the state, or refers to a request that does, so `Debug` prints it without its query and there is no `Display`.
 #[derive(Clone)]
-pub struct AuthorizationUrl(String);
+pub struct AuthorizationUrl {
+    text: String,
+    expires_at: Option<Timestamp>,
+}
 
 impl AuthorizationUrl {
+    /// RFC 9126 section 4: `client_id` and `request_uri` are all that the browser carries.
+    pub(crate) fn referring_to(
+        client: &Client,
+        request_uri: &str,
+        expires_at: Option<Timestamp>,
+    ) -> Result<Self, Error> {
+        let room = 32 + 3 * (client.id().len() + request_uri.len());
+        let endpoint = client.authorization_endpoint()?;
+        let mut query = QueryWriter::after(endpoint, room, is_protected, |_| false)?;
+        query.push("client_id", client.id());
+        query.push("request_uri", request_uri);
+        let text = query.finish();
+        Ok(Self { text, expires_at })
+    }
+
     /// The address, for a browser or a person.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The address, as a string of its own.
     #[must_use]
     pub fn into_string(self) -> String {
-        self.0
+        self.text
+    }
+
+    /// Until when it has to be opened, where the request was pushed and the server says so.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
     }
 }
 

@@ -53,6 +53,8 @@ struct Registration {
     device_authorization_endpoint: Option<Endpoint>,
     backchannel_authentication_endpoint: Option<Endpoint>,
     userinfo_endpoint: Option<Endpoint>,
+    pushed_authorization_request_endpoint: Option<Endpoint>,
+    push_required: bool,
     redirect_uris: Vec<String>,
     parameters: Vec<(String, String)>,
     origins: Vec<Origin>,
@@ -79,6 +81,8 @@ impl Client {
             device_authorization_endpoint: None,
             backchannel_authentication_endpoint: None,
             userinfo_endpoint: None,
+            pushed_authorization_request_endpoint: None,
+            push_required: false,
             redirect_uris: Vec::new(),
             parameters: Vec::new(),
             origins: Vec::new(),
@@ -172,6 +176,23 @@ impl Client {
     #[must_use]
     pub fn with_userinfo_endpoint(mut self, endpoint: Endpoint) -> Self {
         self.facts().userinfo_endpoint = Some(endpoint);
+        self
+    }
+
+    /// Where authorization requests are pushed (RFC 9126).
+    #[must_use]
+    pub fn with_pushed_authorization_request_endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.facts().pushed_authorization_request_endpoint = Some(endpoint);
+        self
+    }
+
+    /// Says that the server, or the registration of this client, has every authorization request pushed ([RFC 9126 section 5]); one that
+    /// is not is then no request.
+    ///
+    /// [RFC 9126 section 5]: https://www.rfc-editor.org/rfc/rfc9126#section-5
+    #[must_use]
+    pub fn with_push_required(mut self, required: bool) -> Self {
+        self.facts().push_required = required;
         self
     }
 
@@ -348,6 +369,22 @@ impl Client {
     /// [`Error::InvalidInput`] if the client has none.
     pub fn userinfo_endpoint(&self) -> Result<&Endpoint, Error> {
         known(self.0.userinfo_endpoint.as_ref(), "userinfo_endpoint")
+    }
+
+    /// Where authorization requests are pushed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if the client has none.
+    pub fn pushed_authorization_request_endpoint(&self) -> Result<&Endpoint, Error> {
+        let endpoint = self.0.pushed_authorization_request_endpoint.as_ref();
+        known(endpoint, "pushed_authorization_request_endpoint")
+    }
+
+    /// Whether every authorization request has to be pushed.
+    #[must_use]
+    pub fn push_required(&self) -> bool {
+        self.0.push_required
     }
 
     /// The check of ID tokens, where there is one.

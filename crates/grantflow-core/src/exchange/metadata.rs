@@ -212,6 +212,8 @@ pub struct ServerMetadata {
     device_authorization_endpoint: Option<Endpoint>,
     backchannel_authentication_endpoint: Option<Endpoint>,
     userinfo_endpoint: Option<Endpoint>,
+    pushed_authorization_request_endpoint: Option<Endpoint>,
+    push_required: bool,
     jwks_uri: Option<Endpoint>,
     registration_endpoint: Option<Endpoint>,
     iss_promised: bool,
@@ -228,7 +230,8 @@ impl ServerMetadata {
     pub fn client(&self, client_id: impl Into<String>) -> Client {
         let mut client = Client::new(client_id, self.token_endpoint.clone())
             .with_issuer(self.issuer.clone())
-            .with_iss_promised(self.iss_promised);
+            .with_iss_promised(self.iss_promised)
+            .with_push_required(self.push_required);
         if let Some(endpoint) = &self.authorization_endpoint {
             client = client.with_authorization_endpoint(endpoint.clone());
         }
@@ -244,9 +247,11 @@ impl ServerMetadata {
         if let Some(endpoint) = &self.backchannel_authentication_endpoint {
             client = client.with_backchannel_authentication_endpoint(endpoint.clone());
         }
-
         if let Some(endpoint) = &self.userinfo_endpoint {
             client = client.with_userinfo_endpoint(endpoint.clone());
+        }
+        if let Some(endpoint) = &self.pushed_authorization_request_endpoint {
+            client = client.with_pushed_authorization_request_endpoint(endpoint.clone());
         }
         client
     }
@@ -314,6 +319,20 @@ impl ServerMetadata {
         self.userinfo_endpoint.as_ref()
     }
 
+    /// Where authorization requests are pushed (RFC 9126 section 5).
+    #[must_use]
+    pub fn pushed_authorization_request_endpoint(&self) -> Option<&Endpoint> {
+        self.pushed_authorization_request_endpoint.as_ref()
+    }
+
+    /// Whether the server takes pushed authorization requests alone ([RFC 9126 section 5]).
+    ///
+    /// [RFC 9126 section 5]: https://www.rfc-editor.org/rfc/rfc9126#section-5
+    #[must_use]
+    pub fn push_required(&self) -> bool {
+        self.push_required
+    }
+
     /// Where the keys are that sign this server's tokens (RFC 7517).
     #[must_use]
     pub fn jwks_uri(&self) -> Option<&Endpoint> {
@@ -374,6 +393,10 @@ impl ServerMetadata {
             revocation_endpoint: None,
             introspection_endpoint: None,
             device_authorization_endpoint: None,
+            backchannel_authentication_endpoint: None,
+            userinfo_endpoint: None,
+            pushed_authorization_request_endpoint: None,
+            push_required: false,
             jwks_uri: None,
             iss_promised: false,
             s256_listed: false,
@@ -432,13 +455,11 @@ fn read(request: &MetadataRequest, members: &Members<'_>) -> Result<ServerMetada
         device_authorization_endpoint: endpoint("device_authorization_endpoint")?,
         backchannel_authentication_endpoint: endpoint("backchannel_authentication_endpoint")?,
         userinfo_endpoint: endpoint("userinfo_endpoint")?,
+        pushed_authorization_request_endpoint: endpoint("pushed_authorization_request_endpoint")?,
+        push_required: says(members, PUSH_REQUIRED)?,
         jwks_uri: endpoint("jwks_uri")?,
-        iss_promised: match members.other(ISS_PROMISED).map(|value| value.get()) {
-            Some("true") => true,
-            Some("false") | None => false,
-            // Read as false, it would switch a check off.
-            Some(_) => return Err(ReplyProblem::Invalid(ISS_PROMISED)),
-        },
+        // Read as false, it would switch a check off.
+        iss_promised: says(members, ISS_PROMISED)?,
         registration_endpoint: endpoint("registration_endpoint")?,
         s256_listed,
         client_id_documents: members
@@ -448,6 +469,15 @@ fn read(request: &MetadataRequest, members: &Members<'_>) -> Result<ServerMetada
         authentication_methods: texts(members.other("token_endpoint_auth_methods_supported")),
         grant_types: texts(members.other("grant_types_supported")),
     })
+}
+
+/// One of the two words of JSON; silence means no.
+fn says(members: &Members<'_>, name: &'static str) -> Result<bool, ReplyProblem> {
+    match members.other(name).map(|value| value.get()) {
+        Some("true") => Ok(true),
+        Some("false") | None => Ok(false),
+        Some(_) => Err(ReplyProblem::Invalid(name)),
+    }
 }
 
 /// The issuer that the document names, if it is one: anything else is not fit to be shown.
@@ -469,4 +499,5 @@ const LONGEST_SHOWN: usize = 512;
 
 const OPENID: &str = "openid-configuration";
 const CHALLENGE_METHODS: &str = "code_challenge_methods_supported";
+const PUSH_REQUIRED: &str = "require_pushed_authorization_requests";
 const ISS_PROMISED: &str = "authorization_response_iss_parameter_supported";

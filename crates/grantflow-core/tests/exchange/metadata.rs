@@ -16,6 +16,7 @@ fn document() -> Value {
         "revocation_endpoint": "https://server.example.com/revoke",
         "introspection_endpoint": "https://server.example.com/introspect",
         "device_authorization_endpoint": "https://server.example.com/device",
+        "pushed_authorization_request_endpoint": "https://server.example.com/par",
         "userinfo_endpoint": "https://server.example.com/me",
         "jwks_uri": "https://server.example.com/jwks.json",
         "code_challenge_methods_supported": ["plain", "S256"],
@@ -126,6 +127,7 @@ fn t29_every_endpoint_is_https() {
         "device_authorization_endpoint",
         "registration_endpoint",
         "userinfo_endpoint",
+        "pushed_authorization_request_endpoint",
         "jwks_uri",
     ] {
         for bad in [
@@ -210,16 +212,40 @@ fn t05_a_list_that_is_known_to_be_wrong_is_passed_over_by_name_and_the_challenge
 }
 
 #[test]
-fn the_promise_of_iss_is_one_of_the_two_words_of_json() {
-    let name = "authorization_response_iss_parameter_supported";
-    for bad in [json!("true"), json!(1), json!([])] {
-        assert_eq!(
-            problem(&changed(name, bad.clone())),
-            ReplyProblem::Invalid(name),
-            "{bad}"
-        );
+fn a_promise_is_one_of_the_two_words_of_json() {
+    let (promised, required) = (
+        "authorization_response_iss_parameter_supported",
+        "require_pushed_authorization_requests",
+    );
+    for name in [promised, required] {
+        for bad in [json!("true"), json!(1), json!([])] {
+            assert_eq!(
+                problem(&changed(name, bad.clone())),
+                ReplyProblem::Invalid(name),
+                "{bad}"
+            );
+        }
     }
-    assert!(!changed(name, json!(false)).unwrap().iss_promised());
+    assert!(!changed(promised, json!(false)).unwrap().iss_promised());
+    assert!(!changed(required, json!(false)).unwrap().push_required());
+    let requiring = changed(required, json!(true)).unwrap();
+    assert!(requiring.push_required() && requiring.client("c").push_required());
+    let par = "https://server.example.com/par";
+    assert_eq!(
+        requiring
+            .pushed_authorization_request_endpoint()
+            .unwrap()
+            .as_str(),
+        par
+    );
+    assert_eq!(
+        requiring
+            .client("c")
+            .pushed_authorization_request_endpoint()
+            .unwrap()
+            .as_str(),
+        par
+    );
 }
 
 #[test]

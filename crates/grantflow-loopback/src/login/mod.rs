@@ -173,7 +173,8 @@ impl Login<'_> {
         for (name, value) in &self.options.parameters {
             request = request.parameter(name.as_str(), value.as_str())?;
         }
-        let (url, pending) = self.with_cx(|cx| request.start(cx))?;
+        let begun = self.with_cx(|cx| request.begin(cx))?;
+        let (url, pending) = run(begun, &TransportHost::new(self.transport))?;
         browser::check_address(url.as_str())?;
 
         let asked = converse(Conversation {

@@ -1,0 +1,123 @@
+//! Pushed authorization requests ([RFC 9126]): what is asked for goes from server to server, and the browser carries a reference.
+//!
+//! ```text
+//! AuthorizationRequest ──push──▶ (PushedAuthorizationRequest, PendingAuthorization)
+//!                                        │ POST, authenticated
+//!                                        └─▶ 201, request_uri ──▶ AuthorizationUrl: client_id and request_uri alone
+//! ```
+//!
+//! [RFC 9126]: https://www.rfc-editor.org/rfc/rfc9126
+
+use std::fmt;
+
+use super::members::text;
+use super::{object, refusal, send, token_reply};
+use crate::authorization::AuthorizationUrl;
+use crate::error::ReplyProblem;
+use crate::form::Form;
+use crate::{Client, Cx, Error, Request, Response, Secret, Step};
+
+/// A request for authorization on its way to the server, and how to read the reply.
+///
+/// [`AuthorizationRequest::push`](crate::AuthorizationRequest::push) makes one.
+///
+/// # Example
+///
+/// ```
+/// # use grantflow_core::{Body, Cx, Now};
+/// # let mut n = 0;
+/// # let mut fill = |bytes: &mut [u8]| { n += 1; bytes.fill(n); Ok(()) };
+/// # let mut cx = Cx::new(Now::default(), &mut fill);
+/// use grantflow_core::{AuthorizationRequest, Client, Endpoint};
+///
+/// let client = Client::new("s6BhdRkqt3", Endpoint::new("https://server.example.com/token")?)
+///     .with_authorization_endpoint(Endpoint::new("https://server.example.com/authorize")?)
+///     .with_pushed_authorization_request_endpoint(Endpoint::new("https://server.example.com/par")?);
+/// let (pushed, pending) = AuthorizationRequest::new(&client, "https://client.example.org/cb").push(&mut cx)?;
+/// let _to_send = pushed.to_http(&mut cx)?;
+///
+/// let reply = http::Response::builder()
+///     .status(201)
+///     .header("content-type", "application/json")
+///     .body(Body::from(r#"{"request_uri":"urn:ietf:params:oauth:request_uri:6esc","expires_in":60}"#))?;
+/// assert_eq!(
+///     pushed.parse(&reply, &cx)?.as_str(),
+///     "https://server.example.com/authorize?client_id=s6BhdRkqt3&request_uri=urn%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3A6esc",
+/// );
+/// # let _ = pending;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct PushedAuthorizationRequest {
+    client: Client,
+    /// All parameters but `client_id`, form-encoded: the state is among them.
+    parameters: Secret,
+}
+
+impl PushedAuthorizationRequest {
+    pub(crate) fn new(client: &Client, parameters: Secret) -> Self {
+        let client = client.clone();
+        Self { client, parameters }
+    }
+
+    /// The request on the wire ([RFC 9126 section 2.1]): the client authenticates as at the token endpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if the client has no endpoint for it, or its secret fits in no header; what
+    /// [`ClientAuthentication::parameters`](crate::ClientAuthentication::parameters) answers.
+    ///
+    /// [RFC 9126 section 2.1]: https://www.rfc-editor.org/rfc/rfc9126#section-2.1
+    pub fn to_http(&self, cx: &mut Cx<'_>) -> Result<Request, Error> {
+        let endpoint = self.client.pushed_authorization_request_endpoint()?;
+        let mut form = Form::encoded(self.parameters.expose());
+        let authorization = self.client.authentication().apply(&self.client, &mut form, cx)?;
+        if authorization.is_some() {
+            // As a parameter of the authorization request it is required, however the client authenticates.
+            form.push("client_id", self.client.id());
+        }
+        form.post(endpoint, authorization)
+    }
+
+    /// Reads the reply: the address to open, which has to be opened before
+    /// [`AuthorizationUrl::expires_at`] ([RFC 9126 section 2.2]).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Server`] if the server refused, [`Error::BadReply`] if the reply made no sense.
+    ///
+    /// [RFC 9126 section 2.2]: https://www.rfc-editor.org/rfc/rfc9126#section-2.2
+    pub fn parse(&self, reply: &Response, cx: &Cx<'_>) -> Result<AuthorizationUrl, Error> {
+        let members = object(reply, cx)?;
+        let bad = |problem| refusal::bad(reply, problem, cx);
+        let request_uri = text(members.other("request_uri"), "request_uri").map_err(bad)?;
+        let request_uri = request_uri.ok_or_else(|| bad(ReplyProblem::Missing("request_uri")))?;
+        let fits = request_uri.len() <= LONGEST && request_uri.bytes().all(|byte| byte.is_ascii_graphic());
+        if !fits {
+            return Err(bad(ReplyProblem::Invalid("request_uri")));
+        }
+        let lifetime = token_reply::lifetime(&members).map_err(bad)?;
+        let expires_at = lifetime.map(|lifetime| cx.wall().plus(lifetime));
+        AuthorizationUrl::referring_to(&self.client, &request_uri, expires_at)
+    }
+
+    /// Sends the request and reads the reply; it ends in the errors of [`to_http`](Self::to_http) and [`parse`](Self::parse).
+    pub fn flow(self) -> Step<AuthorizationUrl> {
+        Step::begin(move |cx| {
+            let request = self.to_http(cx)?;
+            Ok(send(request, move |reply, cx| self.parse(reply, cx)))
+        })
+    }
+}
+
+/// Prints no parameter: a hint names a person.
+impl fmt::Debug for PushedAuthorizationRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PushedAuthorizationRequest")
+            .field("client", &self.client)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Longer than any that is known; it goes into an address.
+const LONGEST: usize = 2048;

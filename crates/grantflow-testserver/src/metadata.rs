@@ -8,14 +8,10 @@
 use serde_json::{Value, json};
 
 use crate::answer::{ResponseMode, WRONG_ISSUER};
-use crate::assertion;
-use crate::authorize::WRONG_ISSUER;
-use crate::device;
-use crate::exchange;
 use crate::fault::Fault;
 use crate::message::Reply;
-use crate::saml;
 use crate::site::Turn;
+use crate::{assertion, device, exchange, saml};
 
 pub(crate) fn authorization_server(turn: &mut Turn<'_>) -> Reply {
     Reply::json(200, &document(turn))

@@ -69,8 +69,8 @@ pub(crate) enum Format {
 pub(crate) enum Command {
     /// Ask for consent in a browser and store the credentials
     ///
-    /// Name the client by the file that the provider gave you (--client-secrets), or by the server and the client id (--issuer,
-    /// --client-id). Stored credentials that serve are kept, and nobody is asked twice; more scopes are added to those that were
+    /// Name the client by the file that the provider gave you (--client-secrets), or by its id (--client-id) and the provider
+    /// (--provider, one of `grantflow providers`) or server (--issuer). Stored credentials that serve are kept, and nobody is asked twice; more scopes are added to those that were
     /// granted before. To log in afresh, run `grantflow revoke` first.
     ///
     /// The browser is $BROWSER where that is set, else the default one. Without a browser the address to open is printed; with
@@ -99,6 +99,11 @@ pub(crate) enum Command {
     /// Whose it is, for what, until when, and how it is protected. What cannot be read is listed with the reason, hides nothing else, and makes the exit code 6.
     #[command(after_help = LIST_EXAMPLES)]
     List,
+    /// List the providers that `grantflow login --provider` knows
+    ///
+    /// What each is called, which options it needs (those in brackets have a default), and how to get a refresh token from it.
+    #[command(after_help = crate::providers::EXAMPLES)]
+    Providers,
     /// Revoke the credentials at the server and delete them here
     ///
     /// They are made unusable here first. If the server cannot be asked they stay so, and another `grantflow revoke` finishes.
@@ -154,7 +159,8 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("client").required(true).multiple(false).args(["client_secrets", "issuer"]))]
+#[command(group = clap::ArgGroup::new("client").required(true).multiple(false).args(["client_secrets", "issuer", "provider"]))]
+#[command(group = clap::ArgGroup::new("server").multiple(false).args(["issuer", "provider"]))]
 #[command(after_help = LOGIN_EXAMPLES)]
 pub(crate) struct Login {
     /// The client_secrets.json of the application, as providers offer it for download
@@ -165,19 +171,27 @@ pub(crate) struct Login {
     #[arg(long, value_name = "URL", requires = "client_id", value_parser = issuer)]
     pub(crate) issuer: Option<Issuer>,
 
-    /// The client id, with --issuer
-    #[arg(long, value_name = "ID", requires = "issuer", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    /// The provider, by its name in `grantflow providers`: its addresses and its differences are known here
+    #[arg(long, value_name = "NAME", requires = "client_id")]
+    pub(crate) provider: Option<String>,
+
+    /// What the provider's addresses need, such as `tenant=contoso.example`; may be repeated
+    #[arg(long = "provider-option", value_name = "NAME=VALUE", requires = "provider", conflicts_with_all = ["issuer", "client_secrets"], value_parser = name_and_value)]
+    pub(crate) provider_options: Vec<(String, String)>,
+
+    /// The client id, with --issuer or --provider
+    #[arg(long, value_name = "ID", requires = "server", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) client_id: Option<String>,
 
-    /// A file whose first line is the client secret, with --issuer; `-` is standard input
+    /// A file whose first line is the client secret, with --issuer or --provider; `-` is standard input
     ///
     /// There is no option for the secret itself: other processes can read command lines.
-    #[arg(long, value_name = "FILE", requires = "issuer")]
+    #[arg(long, value_name = "FILE", requires = "server")]
     pub(crate) client_secret_file: Option<PathBuf>,
 
     /// How the client secret is sent, where the server lists several ways and means one
     ///
-    /// Without the option it is the way that the file of the client or the server's metadata say: `basic` where they take both.
+    /// Without the option it is the way that the file of the client, the preset or the server's metadata say: `basic` where they take both.
     #[arg(long, value_name = "WAY")]
     pub(crate) client_auth: Option<ClientAuth>,
 
@@ -308,6 +322,13 @@ pub(crate) fn origin(text: &str) -> Result<Origin, String> {
     Origin::new(text).map_err(|error| why_no_address(text, &error))
 }
 
+fn name_and_value(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("it is a name, an equals sign and a value")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
 fn redirect_uri(text: &str) -> Result<String, &'static str> {
     let rest = text.strip_prefix("http://").unwrap_or_default();
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
@@ -330,6 +351,7 @@ const LOGIN_EXAMPLES: &str = "Examples:
   grantflow login --client-secrets client_secrets.json --scope openid email
   grantflow login --issuer https://gitlab.com --client-id ID --scope read_user \\
       --redirect-uri http://127.0.0.1/callback --origin https://gitlab.com
+  grantflow login --provider github --client-id ID --client-secret-file secret.txt --scope read:user
   grantflow login --client-secrets client_secrets.json --scope openid --account work
   grantflow login --client-secrets tv_client.json --scope openid --device
   grantflow login --client-secrets client_secrets.json --scope openid \\

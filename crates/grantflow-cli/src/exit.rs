@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::{fmt, io};
 
-use grantflow::error::{ErrorCode, Foreign, MetadataTried, ReplyProblem};
+use grantflow::error::{ErrorCode, Foreign, MetadataTried, ProviderProblem, ReplyProblem};
 use grantflow::loopback::Visible;
 use grantflow::{Error, Key, StoreError, StoreErrorKind};
 use serde_json::json;
@@ -162,6 +162,7 @@ fn code(error: &Error) -> u8 {
         Error::DefaultCredentials(tried) if matches!(tried.metadata, MetadataTried::BadReply(_)) => NETWORK,
         Error::InvalidInput(_)
         | Error::ClientSecrets(_)
+        | Error::Provider(_)
         | Error::DefaultCredentials(_)
         | Error::OriginNotAllowed(_) => USAGE,
         Error::Cancelled => INTERRUPTED,
@@ -183,6 +184,12 @@ fn hint(error: &Error, code: u8) -> Option<String> {
             "check the client's id and secret; `grantflow login` with the options of the first time and the new secret (--client-secret-file), or another way to send it (--client-auth), stores that; `grantflow revoke --local` deletes the credentials here"
                 .to_owned()
         }
+        Error::Provider(problem) => match **problem {
+            ProviderProblem::Unknown { .. } => {
+                "`grantflow providers` lists them; for another server name its issuer: --issuer".to_owned()
+            }
+            _ => "name it with --provider-option NAME=VALUE; `grantflow providers --format json` says more".to_owned(),
+        },
         Error::OriginNotAllowed(origin) => {
             format!("if the token is meant for it, run `grantflow login` again with --origin {origin}")
         }

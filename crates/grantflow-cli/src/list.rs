@@ -107,7 +107,7 @@ pub(crate) fn roughly(duration: Duration) -> String {
 }
 
 /// Columns as wide as what is in them, the last as it comes. Those that are empty in all rows are left out.
-fn table<const N: usize>(headings: &[&str; N], rows: Vec<[String; N]>) -> String {
+pub(crate) fn table<const N: usize>(headings: &[&str; N], rows: Vec<[String; N]>) -> String {
     // Nothing of a server or a file reaches the terminal as it came; nor does it make a line of its own.
     let rows: Vec<[String; N]> = rows
         .into_iter()

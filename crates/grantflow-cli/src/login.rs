@@ -10,7 +10,7 @@ use grantflow::loopback::{
     Answers, LoginError, Message, Paste, Prompt, TerminalPrompt, device_flow_with, run_flow_with,
 };
 use grantflow::{
-    Authentication, Change, Client, Key, Origin, Record, Scopes, Secret, Store, StoreErrorKind,
+    Authentication, Change, Client, Key, Origin, Provider, Record, Scopes, Secret, Store, StoreErrorKind,
     TransportHost, flow, run,
 };
 use indicatif::ProgressBar;
@@ -78,15 +78,20 @@ pub(crate) fn login(args: &Args, login: &Login) -> Result<(), Failure> {
 
 /// The client that was named, with what was said about it.
 fn client(login: &Login, session: &Session) -> Result<Client, Failure> {
-    let client = match (&login.client_secrets, &login.issuer, &login.client_id) {
-        (Some(file), _, _) => {
+    let client = match (
+        &login.client_secrets,
+        &login.issuer,
+        &login.provider,
+        &login.client_id,
+    ) {
+        (Some(file), ..) => {
             let mut json = Vec::new();
             File::open(file)
                 .and_then(|file| file.take(LARGEST_FILE).read_to_end(&mut json))
                 .map_err(|error| Failure::new(USAGE, format!("cannot read {}: {error}", file.display())))?;
             Client::from_client_secrets(&json)?
         }
-        (None, Some(issuer), Some(id)) => {
+        (None, Some(issuer), _, Some(id)) => {
             // Before the server is asked: standard input may be a pipe that somebody waits at.
             let secret = login.client_secret_file.as_deref().map(secret).transpose()?;
             let host = TransportHost::new(&session.transport);
@@ -98,10 +103,17 @@ fn client(login: &Login, session: &Session) -> Result<Client, Failure> {
                 None => metadata.client(id),
             }
         }
+        (None, None, Some(provider), Some(id)) => {
+            let provider = preset(provider, &login.provider_options)?;
+            match login.client_secret_file.as_deref().map(secret).transpose()? {
+                Some(secret) => provider.confidential_client(id, secret)?,
+                None => provider.client(id)?,
+            }
+        }
         _ => {
             return Err(Failure::new(
                 USAGE,
-                "name a client: --client-secrets FILE, or --issuer URL and --client-id ID",
+                "name a client: --client-secrets FILE, or --client-id ID and --provider NAME or --issuer URL",
             ));
         }
     };
@@ -121,6 +133,15 @@ fn client(login: &Login, session: &Session) -> Result<Client, Failure> {
         Some(uri) => client.with_redirect_uris([uri]),
         None => client,
     })
+}
+
+/// The provider of this name, filled in.
+fn preset(name: &str, options: &[(String, String)]) -> Result<Provider, grantflow::Error> {
+    let mut provider = Provider::named(name)?;
+    for (placeholder, value) in options {
+        provider = provider.with(placeholder, value)?;
+    }
+    Ok(provider)
 }
 
 /// The first line of a file, or of standard input, which is read no further.

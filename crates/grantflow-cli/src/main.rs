@@ -20,6 +20,7 @@ mod output;
 mod patience;
 mod place;
 mod privacy;
+mod providers;
 mod qr;
 mod record;
 mod reseal;
@@ -65,6 +66,7 @@ fn perform(args: &Args) -> Result<(), Failure> {
         Command::Curl(curl) => curl::curl(args, curl),
         Command::Info(which) => record::info(args, which),
         Command::List => list::list(args),
+        Command::Providers => providers::providers(args),
         Command::Doctor => doctor::doctor(args),
         Command::Reseal => reseal::reseal(args),
         Command::Revoke(revoke) => record::revoke(args, revoke),

@@ -46,6 +46,8 @@ pub use authorization::{
 };
 pub use body::{Body, Request, Response};
 pub use client::{Authentication, Client, ClientAuthentication, ClientType, IdTokenCheck, Quirks};
+#[cfg(feature = "providers")]
+pub use client::{Placeholder, Provider};
 #[cfg(feature = "tracing")]
 pub use credentials::TracingObserver;
 pub use credentials::{AccessToken, Credentials, Event, KeepFresh, Observer, blocking};

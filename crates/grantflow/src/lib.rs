@@ -92,4 +92,7 @@ pub mod guide {
     pub mod life_of_a_token {}
     #[doc = include_str!("../docs/mcp.md")]
     pub mod mcp {}
+    #[cfg(feature = "providers")]
+    #[doc = include_str!("../docs/providers.md")]
+    pub mod providers {}
 }

@@ -28,6 +28,7 @@ mod kernel;
 mod keyring;
 mod many;
 mod output;
+mod providers;
 mod sealed;
 mod secrets;
 mod service_account;

@@ -6,6 +6,8 @@ mod authentication;
 mod google;
 mod id_token_check;
 mod json_object;
+#[cfg(feature = "providers")]
+mod provider;
 mod quirks;
 mod secrets_file;
 
@@ -15,6 +17,8 @@ use std::sync::Arc;
 pub(crate) use authentication::UnknownAuthentication;
 pub use authentication::{Authentication, ClientAuthentication};
 pub use id_token_check::IdTokenCheck;
+#[cfg(feature = "providers")]
+pub use provider::{Placeholder, Provider};
 pub use quirks::Quirks;
 pub use secrets_file::ClientType;
 
@@ -48,6 +52,7 @@ struct Registration {
     iss_promised: bool,
     authorization_endpoint: Option<Endpoint>,
     token_endpoint: Endpoint,
+    refresh_endpoint: Option<Endpoint>,
     revocation_endpoint: Option<Endpoint>,
     introspection_endpoint: Option<Endpoint>,
     device_authorization_endpoint: Option<Endpoint>,
@@ -76,6 +81,7 @@ impl Client {
             iss_promised: false,
             authorization_endpoint: None,
             token_endpoint,
+            refresh_endpoint: None,
             revocation_endpoint: None,
             introspection_endpoint: None,
             device_authorization_endpoint: None,
@@ -141,6 +147,14 @@ impl Client {
     #[must_use]
     pub fn with_authorization_endpoint(mut self, endpoint: Endpoint) -> Self {
         self.facts().authorization_endpoint = Some(endpoint);
+        self
+    }
+
+    /// Where refresh tokens are traded, by the few providers that have another endpoint for it, such as Figma (quirk 29). It is kept in
+    /// records.
+    #[must_use]
+    pub fn with_refresh_endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.facts().refresh_endpoint = Some(endpoint);
         self
     }
 
@@ -318,6 +332,13 @@ impl Client {
     #[must_use]
     pub fn token_endpoint(&self) -> &Endpoint {
         &self.0.token_endpoint
+    }
+
+    /// Where refresh tokens are traded: the token endpoint, unless the provider has another for it.
+    #[must_use]
+    pub fn refresh_endpoint(&self) -> &Endpoint {
+        let facts = &self.0;
+        facts.refresh_endpoint.as_ref().unwrap_or(&facts.token_endpoint)
     }
 
     /// Where tokens are revoked.

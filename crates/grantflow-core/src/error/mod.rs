@@ -5,6 +5,7 @@
 mod default_credentials;
 mod foreign;
 mod input;
+mod provider;
 mod reply;
 mod server;
 mod store;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 pub use default_credentials::{CredentialsFileProblem, FileTried, MetadataTried, NoDefaultCredentials};
 pub use foreign::Foreign;
 pub use input::{ClientSecretsProblem, InvalidClientSecrets, InvalidInput};
+pub use provider::ProviderProblem;
 pub use reply::{BadReply, ReplyProblem};
 pub use server::{ErrorCode, ServerError};
 pub use store::{StoreError, StoreErrorKind};
@@ -42,6 +44,8 @@ pub enum Error {
     Store(StoreError),
     /// A `client_secrets.json` cannot be used.
     ClientSecrets(Arc<InvalidClientSecrets>),
+    /// There is no such preset of a provider, or it was not filled in as it has to be.
+    Provider(Arc<ProviderProblem>),
     /// There are no application default credentials; what each place said.
     DefaultCredentials(Arc<NoDefaultCredentials>),
     /// The redirect was not the answer to this authorization.
@@ -155,6 +159,7 @@ impl fmt::Display for Error {
             Self::Transport(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::ClientSecrets(error) => error.fmt(f),
+            Self::Provider(problem) => problem.fmt(f),
             Self::DefaultCredentials(tried) => tried.fmt(f),
             Self::Callback(error) => error.fmt(f),
             Self::Denied(refusal) => write!(f, "the consent was denied: {}", refusal.code()),

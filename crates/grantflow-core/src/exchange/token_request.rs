@@ -11,7 +11,8 @@ use crate::authorization::AuthorizationCode;
 use crate::error::ReplyProblem;
 use crate::form::Form;
 use crate::{
-    Client, Cx, Error, Next, Request, Response, Scopes, Secret, Step, Token, TokenType, TransportError,
+    Client, Cx, Endpoint, Error, Next, Request, Response, Scopes, Secret, Step, Token, TokenType,
+    TransportError,
 };
 
 /// A request for a token, and how to read the reply.
@@ -209,7 +210,15 @@ impl TokenRequest {
         } else {
             self.client.authentication().apply(&self.client, &mut form, cx)?
         };
-        form.post(self.client.token_endpoint(), authorization)
+        form.post(self.endpoint(), authorization)
+    }
+
+    /// Some providers have an endpoint of its own for refreshes (quirk 29).
+    fn endpoint(&self) -> &Endpoint {
+        match self.grant {
+            Grant::Refresh(_) => self.client.refresh_endpoint(),
+            _ => self.client.token_endpoint(),
+        }
     }
 
     /// Reads the reply; `cx` turns `expires_in` into a time ([RFC 6749 section 5]).

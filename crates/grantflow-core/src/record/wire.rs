@@ -220,6 +220,8 @@ struct ClientWire<'a> {
     issuer: Option<Text<'a>>,
     token_endpoint: Text<'a>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh_endpoint: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     revocation_endpoint: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     introspection_endpoint: Option<Text<'a>>,
@@ -240,6 +242,9 @@ impl<'a> ClientWire<'a> {
                 .map(|secret| text(secret.expose())),
             issuer: client.issuer().map(|issuer| text(issuer.as_str())),
             token_endpoint: text(client.token_endpoint().as_str()),
+            refresh_endpoint: Some(client.refresh_endpoint())
+                .filter(|endpoint| *endpoint != client.token_endpoint())
+                .map(|endpoint| text(endpoint.as_str())),
             revocation_endpoint: endpoint(client.revocation_endpoint()),
             introspection_endpoint: endpoint(client.introspection_endpoint()),
             quirks: client.quirks().clone(),
@@ -264,6 +269,9 @@ impl<'a> ClientWire<'a> {
             .with_quirks(self.quirks);
         if let Some(issuer) = self.issuer {
             client = client.with_issuer(Issuer::allow_http_for_localhost(issuer.into_owned()).ok()?);
+        }
+        if let Some(endpoint) = optional(self.refresh_endpoint)? {
+            client = client.with_refresh_endpoint(endpoint);
         }
         if let Some(endpoint) = optional(self.revocation_endpoint)? {
             client = client.with_revocation_endpoint(endpoint);

@@ -30,8 +30,9 @@ pub(crate) fn token(args: &Args, from: &TokenArgs) -> Result<(), Failure> {
 pub(crate) fn header(args: &Args, from: &TokenArgs) -> Result<(), Failure> {
     let (credentials, whose) = from.credentials(args)?;
     let value = header_value(&credentials).map_err(|failure| whose.explained(failure))?;
-    let mut text = format!("Authorization: {value}");
-    let mut json = json!({"name": "Authorization", "value": value});
+    let name = header_name(&credentials);
+    let mut text = format!("{name}: {value}");
+    let mut json = json!({"name": name, "value": value});
     let beside = credentials.api_headers().iter();
     let beside = beside.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
     for (name, value) in beside {
@@ -41,7 +42,17 @@ pub(crate) fn header(args: &Args, from: &TokenArgs) -> Result<(), Failure> {
     result(args.format, &text, &json)
 }
 
-/// The value of the `Authorization` header.
+/// `Authorization`, or what the provider has in its place; known once the header is.
+pub(crate) fn header_name(credentials: &Credentials) -> String {
+    let name = credentials.header_name();
+    // As people write it.
+    if name == http::header::AUTHORIZATION {
+        return "Authorization".to_owned();
+    }
+    name.as_str().to_owned()
+}
+
+/// The value of the header that carries the token.
 pub(crate) fn header_value(credentials: &Credentials) -> Result<String, Failure> {
     let header = while_waiting("getting an access token", || credentials.header())?;
     warn_if_unsaved(&credentials.access_token()?);

@@ -2,11 +2,11 @@
 //!
 //! [RFC 6749 appendix B]: https://www.rfc-editor.org/rfc/rfc6749#appendix-B
 
-use http::{HeaderValue, Method, header};
-use zeroize::Zeroize;
+use http::{HeaderName, HeaderValue, Method, header};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::InvalidInput;
-use crate::{Body, Endpoint, Error, Request};
+use crate::{Body, Endpoint, Error, Quirks, Request};
 
 /// A form under construction; its text is cleared on drop.
 #[derive(Default)]
@@ -48,21 +48,91 @@ impl Form {
         endpoint: &Endpoint,
         authorization: Option<HeaderValue>,
     ) -> Result<Request, Error> {
-        let mut request = http::Request::builder()
-            .method(Method::POST)
-            .uri(endpoint.as_str())
-            .header(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/x-www-form-urlencoded"),
-            )
-            .header(header::ACCEPT, HeaderValue::from_static("application/json"));
-        if let Some(value) = authorization {
-            request = request.header(header::AUTHORIZATION, value);
-        }
-        request
-            .body(Body::from(std::mem::take(&mut self.0)))
-            .map_err(|_| InvalidInput::new("endpoint", "is not an address").into())
+        let body = Body::from(std::mem::take(&mut self.0));
+        post(body, "application/x-www-form-urlencoded", endpoint, authorization)
     }
+
+    /// The same in the provider's own way: other names of parameters (quirk 27), JSON instead of a form (quirk 25), further headers
+    /// (quirk 32).
+    pub(crate) fn post_as(
+        mut self,
+        endpoint: &Endpoint,
+        authorization: Option<HeaderValue>,
+        quirks: &Quirks,
+    ) -> Result<Request, Error> {
+        if !quirks.changes_requests() {
+            return self.post(endpoint, authorization);
+        }
+        if !quirks.renamed_parameters.is_empty() {
+            self = self.renamed(quirks);
+        }
+        let mut request = if quirks.json_requests {
+            let mut json = as_json(self.0.as_bytes());
+            let body = Body::from(std::mem::take(&mut *json));
+            post(body, "application/json", endpoint, authorization)?
+        } else {
+            self.post(endpoint, authorization)?
+        };
+        for (name, value) in &quirks.token_request_headers {
+            let (name, value) = (HeaderName::try_from(name), HeaderValue::try_from(value));
+            let (Ok(name), Ok(value)) = (name, value) else {
+                return Err(InvalidInput::new("header of token requests", "is none").into());
+            };
+            if RESERVED.contains(&name) {
+                let problem = "carries a secret or frames the body, which is done here";
+                return Err(InvalidInput::new("header of token requests", problem).into());
+            }
+            request.headers_mut().insert(name, value);
+        }
+        Ok(request)
+    }
+
+    fn renamed(self, quirks: &Quirks) -> Self {
+        let mut renamed = Self::default();
+        for (name, value) in form_urlencoded::parse(self.0.as_bytes()) {
+            let value = Zeroizing::new(value.into_owned());
+            renamed.push(quirks.name_of(&name), &value);
+        }
+        renamed
+    }
+}
+
+/// A POST that asks for JSON.
+fn post(
+    body: Body,
+    media_type: &'static str,
+    endpoint: &Endpoint,
+    authorization: Option<HeaderValue>,
+) -> Result<Request, Error> {
+    let mut request = http::Request::builder()
+        .method(Method::POST)
+        .uri(endpoint.as_str())
+        .header(header::CONTENT_TYPE, HeaderValue::from_static(media_type))
+        .header(header::ACCEPT, HeaderValue::from_static("application/json"));
+    if let Some(value) = authorization {
+        request = request.header(header::AUTHORIZATION, value);
+    }
+    request
+        .body(body)
+        .map_err(|_| InvalidInput::new("endpoint", "is not an address").into())
+}
+
+/// The pairs of a form as a JSON object of texts, repeated ones included, for replies that come so (quirk 13) and
+/// requests that have to go so (quirk 25).
+pub(crate) fn as_json(form: &[u8]) -> Zeroizing<String> {
+    let mut json = Zeroizing::new(String::with_capacity(2 * form.len() + 2));
+    json.push('{');
+    for (name, value) in form_urlencoded::parse(form) {
+        if json.len() > 1 {
+            json.push(',');
+        }
+        // A text always serializes.
+        json.push_str(&serde_json::to_string(&name).unwrap_or_default());
+        json.push(':');
+        json.push_str(&Zeroizing::new(serde_json::to_string(&value).unwrap_or_default()));
+    }
+    json.push('}');
+    json
 }
 
 impl Drop for Form {
@@ -76,6 +146,16 @@ impl Drop for Form {
     }
 }
 
+/// What a quirk does not set.
+pub(crate) const RESERVED: [HeaderName; 7] = [
+    header::AUTHORIZATION,
+    header::PROXY_AUTHORIZATION,
+    header::COOKIE,
+    header::HOST,
+    header::CONTENT_TYPE,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+];
 /// Enough for most requests.
 const ROOM: usize = 512;
 

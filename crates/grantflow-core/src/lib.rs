@@ -45,7 +45,9 @@ pub use authorization::{
     ResponseMode,
 };
 pub use body::{Body, Request, Response};
-pub use client::{Authentication, Client, ClientAuthentication, ClientType, IdTokenCheck, Quirks};
+pub use client::{
+    Authentication, Client, ClientAuthentication, ClientType, IdTokenCheck, LifetimeUnit, Quirks,
+};
 #[cfg(feature = "providers")]
 pub use client::{Placeholder, Provider};
 #[cfg(feature = "tracing")]

@@ -114,6 +114,14 @@ impl Token {
         Ok(value)
     }
 
+    /// The token alone as the value of a header, marked sensitive too.
+    pub(crate) fn bare_header(&self) -> Result<HeaderValue, Error> {
+        let mut value = HeaderValue::from_str(self.access_token.expose())
+            .map_err(|_| InvalidInput::new("access token", "has a character that no header may have"))?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
     /// How long the access token lives on; `None` where that is not known.
     #[must_use]
     pub fn remaining(&self, now: Timestamp) -> Option<Duration> {

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use grantflow_core::error::ProviderProblem;
-use grantflow_core::{AuthorizationRequest, Client, Cx, Error, Now, Provider};
+use grantflow_core::{AuthorizationRequest, Body, Client, Cx, Error, Now, Provider, Secret, TokenRequest};
 
 fn problem<T: std::fmt::Debug>(result: Result<T, Error>) -> ProviderProblem {
     match result {
@@ -143,6 +143,71 @@ fn a_client_has_what_its_provider_wants() {
         Provider::named("xero").unwrap().refresh_token_scope(),
         Some("offline_access")
     );
+}
+
+/// A refusal in a provider's own words, read by a client of its preset.
+fn refused(provider: &str, status: u16, json: &str) -> Error {
+    let client = Provider::named(provider).unwrap().client("cid").unwrap();
+    let reply = http::Response::builder()
+        .status(status)
+        .header("content-type", "application/json")
+        .body(Body::from(json))
+        .unwrap();
+    let mut fill = |_: &mut [u8]| Ok(());
+    let cx = Cx::new(Now::default(), &mut fill);
+    let request = TokenRequest::refresh(&client, Secret::new("r"));
+    request.parse(&reply, &cx).unwrap_err()
+}
+
+#[test]
+fn q17_q48_a_refused_refresh_needs_the_user_whatever_the_provider_calls_it() {
+    for (provider, status, json) in [
+        ("github", 200, r#"{"error":"bad_refresh_token"}"#),
+        ("slack", 200, r#"{"ok":false,"error":"invalid_refresh_token"}"#),
+        (
+            "fitbit",
+            400,
+            r#"{"errors":[{"errorType":"invalid_grant"}],"success":false}"#,
+        ),
+        (
+            "twitch",
+            400,
+            r#"{"status":400,"message":"Invalid refresh token"}"#,
+        ),
+        (
+            "facebook",
+            400,
+            r#"{"error":{"message":"x","type":"OAuthException","code":190}}"#,
+        ),
+        ("google", 400, r#"{"error":"invalid_grant"}"#),
+    ] {
+        assert!(refused(provider, status, json).needs_user(), "{provider}");
+    }
+    assert!(!refused("github", 200, r#"{"error":"incorrect_client_credentials"}"#).needs_user());
+}
+
+#[test]
+fn q33_t05_pkce_is_left_out_for_those_two_alone_that_fail_of_it() {
+    let mut without = Vec::new();
+    for provider in Provider::all() {
+        let provider = provider
+            .placeholders()
+            .filter(|one| one.default_value().is_none())
+            .fold(provider.clone(), |provider, one| {
+                provider.with(one.name(), "some-value").unwrap()
+            });
+        let url = url(&provider.client("cid").unwrap(), "a");
+        let has = |part: &str| url.contains(part);
+        assert_eq!(
+            has("&code_challenge="),
+            has("&code_challenge_method=S256"),
+            "{url}"
+        );
+        if !has("&code_challenge=") {
+            without.push(provider.name().to_owned());
+        }
+    }
+    assert_eq!(without, ["linkedin", "slack"]);
 }
 
 #[test]

@@ -72,11 +72,17 @@ impl reqwest_middleware::Middleware for Middleware {
             Err(error) => return Err(other(error)),
         }
         let header = self.0.header().await.map_err(other)?;
+        if self.0.header_name() != header::AUTHORIZATION {
+            // reqwest takes along to other hosts what it does not know, and its redirects cannot be forbidden for one request.
+            let refusal =
+                "send a token in another header than Authorization, since redirects would carry it elsewhere";
+            return Err(other(Error::Unsupported(refusal)));
+        }
         self.0.add_api_headers(request.headers_mut());
         let again = request.try_clone();
         authorize(&mut request, &header);
         let reply = next.clone().run(request, extensions).await?;
-        if reply.status() != StatusCode::UNAUTHORIZED {
+        if !self.0.is_refused_by(reply.status()) {
             return Ok(reply);
         }
         let Some(mut again) = again else {

@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use grantflow_core::flow::ClientCredentials;
-use grantflow_core::{Client, Credentials, Endpoint, Error, Origin};
+use grantflow_core::{Client, Credentials, Endpoint, Error, Origin, Quirks};
 use grantflow_reqwest::{Authorize as _, ReqwestTransport};
 use mockito::{Matcher, Mock, Server, ServerGuard};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
@@ -49,6 +49,28 @@ async fn api(server: &mut ServerGuard, token: &str, status: usize, hits: usize) 
         .expect(hits)
         .create_async()
         .await
+}
+
+/// reqwest takes a header that it does not know along to another host.
+#[tokio::test]
+async fn t28_q65_a_token_in_another_header_is_not_sent_by_the_middleware() {
+    let mut server = Server::new_async().await;
+    let mut quirks = Quirks::default();
+    quirks.token_header = Some("x-api-token".to_owned());
+    let endpoint = Endpoint::allow_http_for_loopback(format!("{}/token", server.url())).unwrap();
+    let registered = Client::new("cid", endpoint)
+        .with_origins([Origin::new(&server.url()).unwrap()])
+        .with_quirks(quirks);
+    let source = ClientCredentials::new(registered, "a").unwrap();
+    let credentials = Credentials::from_source(source, ReqwestTransport::new().unwrap());
+    let _granted = tokens(&mut server, 1).await;
+    let me = server.mock("GET", "/me").expect(0).create_async().await;
+    let refused = client(&credentials)
+        .get(format!("{}/me", server.url()))
+        .send()
+        .await;
+    assert!(refused.is_err());
+    me.assert_async().await;
 }
 
 #[tokio::test]

@@ -158,14 +158,32 @@ impl Middleware {
     ) -> Result<Response<ureq::Body>, ureq::Error> {
         let mut request = Request::from_parts(parts.clone(), body);
         self.credentials.add_api_headers(request.headers_mut());
-        request
-            .headers_mut()
-            .insert(header::AUTHORIZATION, header.clone());
-        if self.inner.config().proxy().is_some() && never_by_proxy(request.uri()) {
-            let direct = self.inner.configure_request(request).proxy(None);
-            return self.inner.run(direct.build());
+        let name = self.credentials.header_name();
+        let is_known = name == header::AUTHORIZATION;
+        request.headers_mut().insert(name, header.clone());
+        let direct = self.inner.config().proxy().is_some() && never_by_proxy(request.uri());
+        if is_known && !direct {
+            return self.inner.run(request);
         }
-        self.inner.run(request)
+        let mut request = self.inner.configure_request(request);
+        if direct {
+            request = request.proxy(None);
+        }
+        if !is_known {
+            // Redirects drop the header that they know, and this one they do not.
+            request = request.max_redirects(0).max_redirects_will_error(false);
+        }
+        self.inner.run(request.build())
+    }
+
+    /// Whether the API says that the token has ended, usually by 401.
+    fn is_refused(&self, reply: &Result<Response<ureq::Body>, ureq::Error>) -> bool {
+        let status = match reply {
+            Ok(reply) => Some(reply.status()),
+            Err(ureq::Error::StatusCode(status)) => StatusCode::from_u16(*status).ok(),
+            Err(_) => None,
+        };
+        status.is_some_and(|status| self.credentials.is_refused_by(status))
     }
 
     /// Sends, and once more with another token if this one is refused.
@@ -176,7 +194,7 @@ impl Middleware {
         header: &HeaderValue,
     ) -> Result<Response<ureq::Body>, ureq::Error> {
         let reply = self.send(parts, body, header);
-        if !is_401(&reply) {
+        if !self.is_refused(&reply) {
             return reply;
         }
         match self.credentials.after_401(header).map_err(other)? {
@@ -193,7 +211,7 @@ impl Middleware {
         header: &HeaderValue,
     ) -> Result<Response<ureq::Body>, ureq::Error> {
         let reply = self.send(parts, body, header);
-        if is_401(&reply) {
+        if self.is_refused(&reply) {
             // The 401 tells the caller; why no other token can be had, the next request will.
             drop(self.credentials.after_401(header));
         }
@@ -235,13 +253,6 @@ impl ureq::middleware::Middleware for Middleware {
         } else {
             self.send_again(&parts, start.as_bytes(), &header)
         }
-    }
-}
-
-fn is_401(reply: &Result<Response<ureq::Body>, ureq::Error>) -> bool {
-    match reply {
-        Ok(reply) => reply.status() == StatusCode::UNAUTHORIZED,
-        Err(error) => matches!(error, ureq::Error::StatusCode(401)),
     }
 }
 

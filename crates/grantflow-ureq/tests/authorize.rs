@@ -7,7 +7,9 @@ use std::time::Duration;
 use grantflow_core::blocking::Credentials;
 use grantflow_core::flow::ClientCredentials;
 use grantflow_core::transport::Transport;
-use grantflow_core::{Client, Endpoint, Error, Key, Origin, Provenance, Record, Scopes, StoreExt, Token};
+use grantflow_core::{
+    Client, Endpoint, Error, Key, Origin, Provenance, Quirks, Record, Scopes, Store as _, StoreExt, Token,
+};
 use grantflow_store::MemoryStore;
 use grantflow_ureq::{Authorize, UreqTransport};
 use mockito::{Matcher, Mock, Server, ServerGuard};
@@ -128,6 +130,38 @@ fn t28_a_redirect_elsewhere_does_not_take_the_header_along() {
         .create();
     let agent = world.credentials.authorize(&bare()).unwrap();
     agent.get(world.url()).call().unwrap();
+    here.assert();
+    seen.assert();
+}
+
+#[test]
+fn t28_q65_a_token_in_another_header_goes_there_and_over_no_redirect() {
+    let mut world = World::new();
+    let mut other = Server::new();
+    let seen = other.mock("GET", "/there").expect(0).create();
+    let there = format!("{}/there", other.url());
+    let here = world
+        .mock("GET", "/api", 1)
+        .match_header("x-api-token", "old")
+        .match_header("authorization", Matcher::Missing)
+        .with_status(302)
+        .with_header("location", &there)
+        .create();
+    let mut quirks = Quirks::default();
+    quirks.token_header = Some("x-api-token".to_owned());
+    let record = world.credentials.record().unwrap();
+    let client = record.client().clone().with_quirks(quirks);
+    let store = MemoryStore::new();
+    store.put(record.with_client(client), Duration::ZERO).unwrap();
+    let key = store.keys().unwrap().remove(0);
+    let credentials = Credentials::new(key, store, UreqTransport::new().unwrap());
+    let reply = credentials
+        .authorize(&bare())
+        .unwrap()
+        .get(world.url())
+        .call()
+        .unwrap();
+    assert_eq!(reply.status(), 302);
     here.assert();
     seen.assert();
 }

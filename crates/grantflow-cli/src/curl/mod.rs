@@ -42,7 +42,7 @@ pub(crate) fn curl(args: &Args, curl: &Curl) -> Result<(), Failure> {
     let value = record::header_value(&credentials)?;
     let code = run(
         target.arguments(&curl.options),
-        &format!("Authorization: {value}\n"),
+        &format!("{}: {value}\n", record::header_name(&credentials)),
     )?;
     match code {
         Some(0) => Ok(()),

@@ -57,9 +57,20 @@ impl<'a> Callback<'a> {
         self.parameters.get("iss")
     }
 
+    /// What else the provider sent; it proves nothing.
+    pub(super) fn others(&self) -> Vec<(String, Secret)> {
+        let others = self
+            .parameters
+            .iter()
+            .filter(|(name, _)| !OF_THE_FLOW.contains(name));
+        others
+            .map(|(name, value)| (name.to_owned(), Secret::from(value)))
+            .collect()
+    }
+
     /// The code, or why there is none; only to be asked once state and issuer are checked.
-    pub(super) fn outcome(&self) -> Result<Secret, Error> {
-        match (self.parameters.get("code"), self.parameters.get("error")) {
+    pub(super) fn outcome(&self, code_parameter: &str) -> Result<Secret, Error> {
+        match (self.parameters.get(code_parameter), self.parameters.get("error")) {
             (Some(code), None) if self.place != Place::Fragment => Ok(Secret::from(code)),
             (None, Some(code)) => Err(self.refusal(code)),
             (Some(_), Some(_)) => Err(CallbackError::CodeAndError.into()),
@@ -93,6 +104,8 @@ fn find(text: &str) -> Option<(Place, &str)> {
     (!fragment.is_empty()).then_some((Place::Fragment, fragment))
 }
 
+/// What is checked and used up here.
+const OF_THE_FLOW: [&str; 3] = ["code", "state", "iss"];
 /// Longer than any address a browser sends.
 const LIMIT: usize = 64 * 1024;
 

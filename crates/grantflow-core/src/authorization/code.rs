@@ -25,6 +25,7 @@ pub struct AuthorizationCode {
     pub(super) redirect_uri: String,
     pub(super) scopes: Scopes,
     pub(super) resources: Vec<String>,
+    pub(super) parameters: Vec<(String, Secret)>,
 }
 
 impl AuthorizationCode {
@@ -44,6 +45,16 @@ impl AuthorizationCode {
     #[must_use]
     pub fn code(&self) -> &Secret {
         &self.code
+    }
+
+    /// Another parameter of the redirect, such as Intuit's `realmId` (quirk 44). It was in the user's browser, who could change it: only the
+    /// state, the issuer and the code are proven.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        let mut parameters = self.parameters.iter();
+        parameters
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.expose())
     }
 
     /// The PKCE verifier (RFC 7636 section 4.5).

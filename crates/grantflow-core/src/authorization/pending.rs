@@ -47,6 +47,8 @@ pub struct PendingAuthorization {
     pub(super) scopes: Scopes,
     pub(super) resources: Vec<String>,
     pub(super) response_mode: ResponseMode,
+    /// What the provider calls the code (quirk 43).
+    pub(super) code_parameter: Option<String>,
     pub(super) created_at: Timestamp,
     pub(super) expires_at: Timestamp,
 }
@@ -117,7 +119,8 @@ impl PendingAuthorization {
             return Err(CallbackError::Issuer.into());
         }
         Ok(AuthorizationCode {
-            code: callback.outcome()?,
+            code: callback.outcome(self.code_parameter.as_deref().unwrap_or("code"))?,
+            parameters: callback.others(),
             verifier: self.verifier.into_secret(),
             nonce: self.nonce,
             issuer: self.issuer,

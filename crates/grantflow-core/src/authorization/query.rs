@@ -119,6 +119,11 @@ impl<'a> Parameters<'a> {
         Ok(Self(parameters))
     }
 
+    /// All of them, by name.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
     /// The value of a parameter; an empty one counts as absent (quirk 42).
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let at = self.0.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;

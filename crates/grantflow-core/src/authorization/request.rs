@@ -210,7 +210,7 @@ impl<'a> AuthorizationRequest<'a> {
     }
 
     fn pending(self, drawn: Drawn, cx: &Cx<'_>) -> PendingAuthorization {
-        let client = self.client;
+        let (client, response_mode) = (self.client, self.mode());
         PendingAuthorization {
             state: drawn.state,
             verifier: drawn.verifier,
@@ -222,32 +222,43 @@ impl<'a> AuthorizationRequest<'a> {
             redirect_uri: self.redirect_uri,
             scopes: self.scopes,
             resources: self.resources,
-            response_mode: self.response_mode,
+            response_mode,
+            code_parameter: client.quirks().code_parameter.clone(),
             created_at: cx.wall(),
             expires_at: cx.wall().plus(self.lifetime),
         }
     }
 
     fn write(&self, mut query: QueryWriter, client_id: Option<&str>, drawn: &Drawn) -> String {
-        query.push_with("response_type", |text| text.push_str("code"));
-        if let Some(client_id) = client_id {
-            query.push("client_id", client_id);
+        let quirks = self.client.quirks();
+        let mut push = |name, value: &str| match quirks.name_of(name) {
+            same if same == name => query.push(name, value),
+            other => query.push_any(other, value),
+        };
+        if !quirks.no_response_type {
+            push("response_type", "code");
         }
-        query.push("redirect_uri", &self.redirect_uri);
+        if let Some(client_id) = client_id {
+            push("client_id", client_id);
+        }
+        push("redirect_uri", &self.redirect_uri);
         let scopes = self.scopes.as_str();
         match scopes {
             "" => {}
-            _ if self.client.quirks().comma_scopes => query.push("scope", &scopes.replace(' ', ",")),
-            _ => query.push("scope", scopes),
+            _ if quirks.comma_scopes => push("scope", &scopes.replace(' ', ",")),
+            _ => push("scope", scopes),
         }
         query.push_with("state", |text| text.push_str(drawn.state.expose()));
-        query.push_with("code_challenge", |text| drawn.verifier.push_challenge(text));
-        query.push_with("code_challenge_method", |text| text.push_str("S256"));
+        if !quirks.without_pkce {
+            query.push_with("code_challenge", |text| drawn.verifier.push_challenge(text));
+            query.push_with("code_challenge_method", |text| text.push_str("S256"));
+        }
         if let Some(nonce) = &drawn.nonce {
             query.push_with("nonce", |text| text.push_str(nonce.expose()));
         }
-        if !self.response_mode.is_usual() {
-            query.push("response_mode", self.response_mode.as_str());
+        let mode = self.mode();
+        if !mode.is_usual() {
+            query.push("response_mode", mode.as_str());
         }
         for resource in &self.resources {
             query.push("resource", resource);
@@ -261,6 +272,15 @@ impl<'a> AuthorizationRequest<'a> {
             query.push_any(name, value);
         }
         query.finish()
+    }
+
+    /// Some providers post their answer whatever is asked for (quirk 45).
+    fn mode(&self) -> ResponseMode {
+        if self.response_mode.is_usual() && self.client.quirks().form_post {
+            ResponseMode::FormPost
+        } else {
+            self.response_mode
+        }
     }
 
     fn sets(&self, name: &str) -> bool {

@@ -72,8 +72,17 @@ impl Authentication {
     ) -> Result<Option<HeaderValue>, Error> {
         match self {
             // RFC 6749 section 3.2.1: a client that does not authenticate "MUST send its client_id".
+            Self::None if client.quirks().basic_without_secret => {
+                return basic(client.id(), &Secret::default(), client.quirks()).map(Some);
+            }
             Self::None => form.push("client_id", client.id()),
-            Self::Basic(secret) => return basic(client.id(), secret, client.quirks()).map(Some),
+            Self::Basic(secret) if client.quirks().bearer_secret => return bearer(secret).map(Some),
+            Self::Basic(secret) => {
+                if client.quirks().client_id_beside_basic {
+                    form.push("client_id", client.id());
+                }
+                return basic(client.id(), secret, client.quirks()).map(Some);
+            }
             Self::Post(secret) => {
                 form.push("client_id", client.id());
                 form.push("client_secret", secret.expose());
@@ -128,7 +137,16 @@ fn basic(id: &str, secret: &Secret, quirks: &Quirks) -> Result<HeaderValue, Erro
     let mut header = Zeroizing::new(String::with_capacity(6 + room.div_ceil(3) * 4));
     header.push_str("Basic ");
     STANDARD.encode_string(pair.as_bytes(), &mut header);
-    let mut value = HeaderValue::from_str(&header)
+    sensitive(&header)
+}
+
+/// The secret in place of a token (quirk 21).
+fn bearer(secret: &Secret) -> Result<HeaderValue, Error> {
+    sensitive(&Zeroizing::new(format!("Bearer {}", secret.expose())))
+}
+
+fn sensitive(header: &str) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::from_str(header)
         .map_err(|_| InvalidInput::new("client secret", "does not fit in a header"))?;
     value.set_sensitive(true);
     Ok(value)

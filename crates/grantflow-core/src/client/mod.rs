@@ -19,7 +19,7 @@ pub use authentication::{Authentication, ClientAuthentication};
 pub use id_token_check::IdTokenCheck;
 #[cfg(feature = "providers")]
 pub use provider::{Placeholder, Provider};
-pub use quirks::Quirks;
+pub use quirks::{LifetimeUnit, Quirks};
 pub use secrets_file::ClientType;
 
 use http::{HeaderName, HeaderValue};

@@ -318,6 +318,27 @@ impl Credentials {
         }
     }
 
+    /// The header that [`header`](Self::header) gives the value of: `Authorization`, unless the provider has another for the token
+    /// ([`Quirks::token_header`](crate::Quirks::token_header)). A request with another must follow no redirects: HTTP clients drop
+    /// `Authorization` on their way to another host, and that one they do not know.
+    #[must_use]
+    pub fn header_name(&self) -> HeaderName {
+        let published = self.shared.cell.load();
+        let name = published.as_deref().map(|published| published.name.clone());
+        name.unwrap_or(header::AUTHORIZATION)
+    }
+
+    /// Whether an API that answers with this status means that the token has ended: 401, and what the provider uses besides
+    /// ([`Quirks::refused_statuses`](crate::Quirks::refused_statuses)).
+    #[must_use]
+    pub fn is_refused_by(&self, status: StatusCode) -> bool {
+        let published = self.shared.cell.load();
+        let refused = published
+            .as_deref()
+            .map(|published| published.grant.is_refused_by(status));
+        refused.unwrap_or(status == StatusCode::UNAUTHORIZED)
+    }
+
     /// What to send instead of `refused` after an API answered 401: one refresh for any number of callers. `None` where
     /// refreshing again is of no use: the 401 is then the caller's.
     ///
@@ -344,15 +365,15 @@ impl Credentials {
         self.allows(request.uri()).await?;
         let token = self.header().await?;
         self.add_api_headers(request.headers_mut());
-        request.headers_mut().insert(header::AUTHORIZATION, token.clone());
+        request.headers_mut().insert(self.header_name(), token.clone());
         let reply = self.transport.send(request.clone()).await?;
-        if reply.status() != StatusCode::UNAUTHORIZED {
+        if !self.is_refused_by(reply.status()) {
             return Ok(reply);
         }
         let Some(token) = self.after_401(&token).await? else {
             return Ok(reply);
         };
-        request.headers_mut().insert(header::AUTHORIZATION, token);
+        request.headers_mut().insert(self.header_name(), token);
         Ok(self.transport.send(request).await?)
     }
 

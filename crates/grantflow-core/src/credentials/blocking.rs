@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 
 use super::observer::Observer;
 use super::parked::{Parked, block_on, block_on_at_most};
@@ -224,6 +224,21 @@ impl Credentials {
     /// [`Error::OriginNotAllowed`] if not; the store's, if the record has to be read first.
     pub fn allows(&self, uri: &Uri) -> Result<(), Error> {
         block_on(self.handle.allows(uri))
+    }
+
+    /// The header that [`header`](Self::header) gives the value of: `Authorization`, unless the provider has another for the token
+    /// ([`Quirks::token_header`](crate::Quirks::token_header)). A request with another must follow no redirects: HTTP clients drop
+    /// `Authorization` on their way to another host, and that one they do not know.
+    #[must_use]
+    pub fn header_name(&self) -> HeaderName {
+        self.handle.header_name()
+    }
+
+    /// Whether an API that answers with this status means that the token has ended: 401, and what the provider uses besides
+    /// ([`Quirks::refused_statuses`](crate::Quirks::refused_statuses)).
+    #[must_use]
+    pub fn is_refused_by(&self, status: StatusCode) -> bool {
+        self.handle.is_refused_by(status)
     }
 
     /// What to send instead of `refused` after an API answered 401: one refresh for any number of callers. `None` where

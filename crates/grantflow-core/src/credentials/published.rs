@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::header::AUTHORIZATION;
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::transport::Ticks;
 use crate::{Error, Now, Origin, Record, Secret, StoreError, Timestamp, Token};
@@ -18,6 +19,8 @@ const AFTER_FAILURE: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(super) struct Published {
     pub(super) header: HeaderValue,
+    /// What that is the value of.
+    pub(super) name: HeaderName,
     /// The end of the hot path on the cheap clocks: the earlier one counts.
     stale: Ticks,
     stale_at: Option<Timestamp>,
@@ -51,6 +54,13 @@ impl Grant {
         }
     }
 
+    pub(super) fn is_refused_by(&self, status: StatusCode) -> bool {
+        match self {
+            Self::Stored(record) => record.is_refused_by(status),
+            Self::Bare(_) => status == StatusCode::UNAUTHORIZED,
+        }
+    }
+
     pub(super) fn origins(&self) -> &[Origin] {
         match self {
             Self::Stored(record) => record.origins(),
@@ -71,7 +81,10 @@ pub(super) struct Moment {
 impl Published {
     pub(super) fn new(grant: Grant, moment: Moment, after_401: bool) -> Result<Self, Error> {
         let token = grant.token();
-        let mut header = token.header()?;
+        let (name, mut header) = match &grant {
+            Grant::Stored(record) => record.header()?,
+            Grant::Bare(token) => (AUTHORIZATION, token.header()?),
+        };
         // The first clone turns the buffer into a shared one; made here, so that none is made on the hot path.
         header = header.clone();
         header.set_sensitive(true);
@@ -95,6 +108,7 @@ impl Published {
         let stale = hot_until(stale_at, moment);
         Ok(Self {
             header,
+            name,
             stale,
             stale_at,
             expires,

@@ -200,8 +200,7 @@ impl Shared {
         let Some(refused) = header
             .to_str()
             .ok()
-            .and_then(|text| text.split_once(' '))
-            .map(|(_, token)| Secret::new(token))
+            .map(|text| Secret::new(text.split_once(' ').map_or(text, |(_, token)| token)))
         else {
             return After401::GiveBack;
         };

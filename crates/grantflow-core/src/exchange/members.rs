@@ -59,6 +59,43 @@ impl<'a> Members<'a> {
         Ok(())
     }
 
+    /// Reads an object of any kind, in which no member has a place of its own but those of a nested one.
+    pub(super) fn nested(json: &'a [u8]) -> Result<Self, ReplyProblem> {
+        let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json);
+        let text = std::str::from_utf8(json).map_err(|error| not_utf8(json, error.valid_up_to()))?;
+        let mut members = Self::default();
+        members.object(text, 2)?;
+        Ok(members)
+    }
+
+    /// A member of a [`nested`](Self::nested) object; `None` for null too.
+    pub(super) fn any(&self, name: &str) -> Member<'a> {
+        match name {
+            "expires_in" => self.expires_in(),
+            "scope" => self.scope(),
+            "error" => self.error(),
+            name => self.other(name),
+        }
+    }
+
+    /// Whether a [`nested`](Self::nested) object has a member, null or not.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.all().any(|(known, _)| known == name)
+    }
+
+    /// All members of a [`nested`](Self::nested) object.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        let placed = [
+            ("expires_in", self.expires_in),
+            ("scope", self.scope),
+            ("error", self.error),
+        ];
+        let placed = placed
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        self.others().chain(placed)
+    }
+
     fn object(&mut self, text: &'a str, depth: usize) -> Result<(), ReplyProblem> {
         let mut json = serde_json::Deserializer::from_str(text);
         let object = Object { members: self, depth };

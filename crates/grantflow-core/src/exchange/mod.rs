@@ -16,6 +16,7 @@ mod device_authorization;
 mod introspection;
 mod members;
 mod metadata;
+mod odd_reply;
 mod pushed_authorization;
 mod refusal;
 mod registered;

@@ -54,7 +54,11 @@ impl RevocationRequest {
         form.push("token", self.token.expose());
         form.push("token_type_hint", self.hint.as_str());
         let authorization = self.client.authentication().apply(&self.client, &mut form, cx)?;
-        form.post(self.client.revocation_endpoint()?, authorization)
+        form.post_as(
+            self.client.revocation_endpoint()?,
+            authorization,
+            self.client.quirks(),
+        )
     }
 
     /// Reads the reply: a success means that the token is of no use any more, also one the server never knew.

@@ -2,7 +2,7 @@
 //!
 //! Tolerated always: `expires_in` as text or too large, no expiry, no `token_type` or one in another case, scopes as
 //! an array or with commas, empty and null members, unknown members, a byte order mark, any 2xx.
-//! By a named quirk only: another media type, a form instead of JSON. Never: a repeated member.
+//! By a named quirk only: another media type, a form instead of JSON, other names and places (`odd_reply`). Never: a repeated member.
 //!
 //! [RFC 6749 section 5.1]: https://www.rfc-editor.org/rfc/rfc6749#section-5.1
 
@@ -10,23 +10,41 @@ use std::mem::take;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use zeroize::Zeroizing;
 
 use super::members::{Members, as_text, as_texts};
-use super::{expect_json, has_media_type, read, refusal};
+use super::{expect_json, has_media_type, odd_reply, read, refusal};
 use crate::error::ReplyProblem;
+use crate::form;
 use crate::{Cx, Error, Quirks, Response, Scopes, Secret, Token, TokenType};
 
 /// Reads the reply of a token endpoint.
 pub(crate) fn parse(reply: &Response, quirks: &Quirks, cx: &Cx<'_>) -> Result<Token, Error> {
+    match granted_by(reply, quirks, cx) {
+        Err(error) if quirks.changes_refusals() => Err(odd_reply::explained(error, reply, quirks, cx)),
+        granted => granted,
+    }
+}
+
+fn granted_by(reply: &Response, quirks: &Quirks, cx: &Cx<'_>) -> Result<Token, Error> {
     refusal::check(reply, cx)?;
     if quirks.form_token_replies && FORMS.iter().any(|form| has_media_type(reply, form)) {
-        return token(form_as_json(reply.body().as_bytes()).as_bytes(), reply, cx);
+        let json = form::as_json(reply.body().as_bytes());
+        return standard(json.as_bytes(), reply, quirks, cx);
     }
     if !quirks.any_media_type {
         expect_json(reply, cx)?;
     }
-    token(reply.body().as_bytes(), reply, cx)
+    standard(reply.body().as_bytes(), reply, quirks, cx)
+}
+
+/// Reads a reply in JSON, in the standard's form if it comes in another.
+fn standard(json: &[u8], reply: &Response, quirks: &Quirks, cx: &Cx<'_>) -> Result<Token, Error> {
+    if quirks.changes_replies()
+        && let Some(json) = odd_reply::as_standard(json, quirks, cx)
+    {
+        return token(json.as_bytes(), reply, cx);
+    }
+    token(json, reply, cx)
 }
 
 fn token(json: &[u8], reply: &Response, cx: &Cx<'_>) -> Result<Token, Error> {
@@ -110,23 +128,6 @@ fn granted(value: &RawValue) -> Option<Scopes> {
         Some(names) => Some(Scopes::granted([&*names])),
         None => Some(Scopes::granted(as_texts(value)?.iter().map(|name| &**name))),
     }
-}
-
-/// The pairs of a form as a JSON object of texts, repeated ones included, so that there is one reader (quirk 13).
-fn form_as_json(body: &[u8]) -> Zeroizing<String> {
-    let mut json = Zeroizing::new(String::with_capacity(2 * body.len() + 2));
-    json.push('{');
-    for (name, value) in form_urlencoded::parse(body) {
-        if json.len() > 1 {
-            json.push(',');
-        }
-        // A text always serializes.
-        json.push_str(&serde_json::to_string(&name).unwrap_or_default());
-        json.push(':');
-        json.push_str(&Zeroizing::new(serde_json::to_string(&value).unwrap_or_default()));
-    }
-    json.push('}');
-    json
 }
 
 /// How providers of form replies label them.

@@ -6,6 +6,8 @@
 //! [section 4.4.2]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4.2
 //! [section 4.5]: https://www.rfc-editor.org/rfc/rfc6749#section-4.5
 
+use zeroize::Zeroizing;
+
 use super::{refusal, scope_text, token_reply};
 use crate::authorization::AuthorizationCode;
 use crate::error::ReplyProblem;
@@ -177,19 +179,33 @@ impl TokenRequest {
     /// [`Error::InvalidInput`] if the code was asked for by another client, or if the secret fits in no header; what
     /// [`ClientAuthentication::parameters`](crate::ClientAuthentication::parameters) answers.
     pub fn to_http(&self, cx: &mut Cx<'_>) -> Result<Request, Error> {
+        let quirks = self.client.quirks();
         let mut form = Form::default();
         match &self.grant {
             Grant::Code(code) => {
                 code.check_client(&self.client)?;
                 form.push("grant_type", "authorization_code");
-                form.push("code", code.code().expose());
+                match quirks.code_is_encoded_twice {
+                    false => form.push("code", code.code().expose()),
+                    true => form.push("code", &decoded(code.code())),
+                }
                 // RFC 6749 section 4.1.3: "their values MUST be identical".
-                form.push("redirect_uri", code.redirect_uri());
-                form.push("code_verifier", code.verifier().expose());
+                if !quirks.no_redirect_uri_in_exchange {
+                    form.push("redirect_uri", code.redirect_uri());
+                }
+                if !quirks.without_pkce {
+                    form.push("code_verifier", code.verifier().expose());
+                }
+                for (name, value) in &quirks.exchange_parameters {
+                    form.push(name, value);
+                }
             }
             Grant::Refresh(refresh_token) => {
                 form.push("grant_type", "refresh_token");
                 form.push("refresh_token", refresh_token.expose());
+                for (name, value) in &quirks.refresh_parameters {
+                    form.push(name, value);
+                }
             }
             Grant::ClientCredentials => form.push("grant_type", "client_credentials"),
             Grant::Extension(name, parameters) => {
@@ -210,7 +226,7 @@ impl TokenRequest {
         } else {
             self.client.authentication().apply(&self.client, &mut form, cx)?
         };
-        form.post(self.endpoint(), authorization)
+        form.post_as(self.endpoint(), authorization, quirks)
     }
 
     /// Some providers have an endpoint of its own for refreshes (quirk 29).
@@ -232,9 +248,18 @@ impl TokenRequest {
     ///
     /// [RFC 6749 section 5]: https://www.rfc-editor.org/rfc/rfc6749#section-5
     pub fn parse(&self, reply: &Response, cx: &Cx<'_>) -> Result<Token, Error> {
-        let token = token_reply::parse(reply, self.client.quirks(), cx)?;
+        let quirks = self.client.quirks();
+        let mut token = token_reply::parse(reply, quirks, cx)?;
         if token.token_type == TokenType::NotApplicable && !self.any_token_type {
             return Err(refusal::bad(reply, ReplyProblem::TokenType, cx));
+        }
+        if let Grant::Code(code) = &self.grant {
+            for name in &quirks.kept_callback_parameters {
+                let sent = token.extras.names().contains(name);
+                if let Some(value) = code.parameter(name).filter(|_| !sent) {
+                    token.extras = std::mem::take(&mut token.extras).with(name, value)?;
+                }
+            }
         }
         Ok(token)
     }
@@ -258,6 +283,21 @@ impl TokenRequest {
             Ok(Step::Send(request, Next::new(read)))
         })
     }
+}
+
+/// A code that a provider encoded once more than its redirect was (quirk 35): its escapes undone, and all else as it is.
+fn decoded(code: &Secret) -> Zeroizing<String> {
+    let mut escaped = Zeroizing::new(String::with_capacity(2 + 3 * code.expose().len()));
+    escaped.push_str("c=");
+    for letter in code.expose().chars() {
+        match letter {
+            '+' => escaped.push_str("%2B"),
+            '&' => escaped.push_str("%26"),
+            letter => escaped.push(letter),
+        }
+    }
+    let pair = form_urlencoded::parse(escaped.as_bytes()).next();
+    Zeroizing::new(pair.map_or_else(String::new, |(_, code)| code.into_owned()))
 }
 
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";

@@ -8,8 +8,6 @@
 
 use std::sync::Arc;
 
-use http::{StatusCode, header};
-
 use super::access::{Unless, access_token};
 use crate::{Cx, Error, Key, Next, Origin, Record, Request, Response, Step, TransportError};
 
@@ -18,10 +16,11 @@ use crate::{Cx, Error, Key, Next, Origin, Record, Request, Response, Step, Trans
 /// The token goes to the origins of the record only. A 401 costs one refresh and one replay; a second 401 is the caller's.
 pub fn authorized(key: Key, request: Request) -> Step<Response> {
     access_token(key.clone(), Unless::Expired).and_then(move |access, _| {
-        let refused = access.record.token().access_token.clone();
         let first = send(with_token(request.clone(), &access.record)?);
         Ok(first.and_then(move |reply, _| {
-            if reply.status() != StatusCode::UNAUTHORIZED {
+            let record = access.record;
+            let refused = record.token().access_token.clone();
+            if !record.is_refused_by(reply.status()) {
                 return Ok(Step::Done(reply));
             }
             let fresh = access_token(key, Unless::Is(refused));
@@ -39,9 +38,8 @@ fn send(request: Request) -> Step<Response> {
 
 fn with_token(mut request: Request, record: &Record) -> Result<Request, Error> {
     allowed(record.origins(), request.uri())?;
-    request
-        .headers_mut()
-        .insert(header::AUTHORIZATION, record.token().header()?);
+    let (name, token) = record.header()?;
+    request.headers_mut().insert(name, token);
     Ok(request)
 }
 

@@ -101,6 +101,9 @@ impl Refresh {
         if !self.record.key().resource().is_empty() {
             request = request.resource(self.record.key().resource());
         }
+        if client.quirks().scopes_on_refresh {
+            request = request.scopes(self.record.key().scopes().clone());
+        }
         let http = request.to_http(cx)?;
         Ok((request, http))
     }

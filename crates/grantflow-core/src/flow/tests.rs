@@ -13,7 +13,7 @@ mod sources;
 use super::scripted::{GRANTED, NOW, Scripted, both, ends_in, key};
 use super::{AccessTokenFlow, Unless, access_token, authorized, discover, keep, revoke};
 use crate::error::StoreErrorKind;
-use crate::{Body, Error, NotAuthorized, Record, Request, Secret, Timestamp};
+use crate::{Body, Client, Error, Key, NotAuthorized, Record, Request, Scopes, Secret, Timestamp};
 
 fn request(uri: &str) -> Request {
     http::Request::post(uri).body(Body::from("data")).unwrap()
@@ -55,6 +55,51 @@ fn r01_an_expired_token_is_refreshed_and_saved_before_the_lock_is_given_back() {
     assert_eq!(
         access.record.token().expires_at,
         Some(Timestamp::from_unix_seconds(NOW.unix_seconds() + 3600))
+    );
+}
+
+#[test]
+fn q65_q66_a_request_carries_the_token_where_its_provider_wants_it_and_is_sent_again_when_it_is_refused() {
+    let client = super::scripted::client();
+    let mut quirks = client.quirks().clone();
+    quirks.token_header = Some("x-api-token".to_owned());
+    quirks.refused_statuses.push(403);
+    let record = ends_in(60).with_client(client.with_quirks(quirks));
+    let script = || {
+        Scripted::default()
+            .stores(record.clone())
+            .replies(403, "")
+            .replies(200, GRANTED)
+            .replies(200, "{}")
+    };
+    let (reply, host) = both(script, || authorized(key(), request("https://api.example/me")));
+    assert_eq!(reply.unwrap().status(), 200);
+    assert_eq!(tokens(&host.stored().unwrap()).0, "AT2");
+    let (name, token) = host.stored().unwrap().header().unwrap();
+    assert_eq!((name.as_str(), token.to_str().unwrap()), ("x-api-token", "AT2"));
+}
+
+#[test]
+fn q30_scopes_and_resource_are_sent_with_a_refresh_where_the_provider_wants_them() {
+    let refreshed_as = |client: Client| {
+        let key = Key::new(&client, Scopes::parse("b a").unwrap()).with_resource("https://api.example");
+        let old = ends_in(0);
+        let record = Record::new(key.clone(), client, old.token().clone(), old.provenance().clone());
+        let script = || Scripted::default().stores(record.clone()).replies(200, GRANTED);
+        let (access, host) = both(script, || access_token(key.clone(), Unless::Expired));
+        assert!(access.unwrap().refreshed);
+        host.bodies().remove(0)
+    };
+    let plain = super::scripted::client();
+    let mut quirks = plain.quirks().clone();
+    quirks.scopes_on_refresh = true;
+    assert_eq!(
+        refreshed_as(plain.clone()),
+        "grant_type=refresh_token&refresh_token=RT1&resource=https%3A%2F%2Fapi.example&client_id=cid"
+    );
+    assert_eq!(
+        refreshed_as(plain.with_quirks(quirks)),
+        "grant_type=refresh_token&refresh_token=RT1&scope=b+a&resource=https%3A%2F%2Fapi.example&client_id=cid"
     );
 }
 

@@ -4,6 +4,8 @@ mod wire;
 
 use std::sync::Arc;
 
+use http::{HeaderName, HeaderValue, StatusCode, header};
+
 use crate::{Client, Error, Key, Origin, Scopes, Timestamp, Token};
 
 /// A stored grant.
@@ -152,6 +154,25 @@ impl Record {
             .scopes
             .as_ref()
             .unwrap_or(self.grant.key.scopes())
+    }
+
+    /// The header that carries the token: `Authorization`, unless the provider has another for it (quirk 65).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if the token has characters that no header may have, or the quirk names no header that is free for it.
+    pub fn header(&self) -> Result<(HeaderName, HeaderValue), Error> {
+        Ok(match self.client().quirks().other_token_header()? {
+            None => (header::AUTHORIZATION, self.token().header()?),
+            Some(name) => (name, self.token().bare_header()?),
+        })
+    }
+
+    /// Whether an API that answers with this status means that the token has ended: 401, and what the provider uses besides (quirk 66).
+    #[must_use]
+    pub fn is_refused_by(&self, status: StatusCode) -> bool {
+        status == StatusCode::UNAUTHORIZED
+            || self.client().quirks().refused_statuses.contains(&status.as_u16())
     }
 
     /// Whether the server is known to take a refresh token once more that it has just replaced.

@@ -7,10 +7,12 @@ use std::time::Duration;
 use super::{Provenance, Record};
 use crate::extras::Extras;
 use crate::{
-    Client, Endpoint, Issuer, Key, Origin, Quirks, Scopes, Secret, StoreErrorKind, Timestamp, Token,
+    Client, Endpoint, Issuer, Key, LifetimeUnit, Origin, Quirks, Scopes, Secret, StoreErrorKind, Timestamp,
+    Token,
 };
 
 const FULL: &str = include_str!("../../tests/vectors/record-v1-full.json");
+const QUIRKS: &str = include_str!("../../tests/vectors/record-v1-quirks.json");
 const MINIMAL: &str = include_str!("../../tests/vectors/record-v1-minimal.json");
 
 fn time(text: &str) -> Timestamp {
@@ -71,6 +73,47 @@ fn minimal() -> Record {
     )
 }
 
+/// Every quirk, and what else a provider's client keeps.
+fn quirky() -> Record {
+    let map = |name: &str, other: &str| [(name.to_owned(), other.to_owned())].into();
+    // Without `..`, so that a new one is written down here too.
+    let quirks = Quirks {
+        raw_basic: true,
+        client_id_beside_basic: true,
+        bearer_secret: true,
+        basic_without_secret: true,
+        json_requests: true,
+        renamed_parameters: map("client_id", "appid"),
+        no_redirect_uri_in_exchange: true,
+        scopes_on_refresh: true,
+        exchange_parameters: map("type", "web_server"),
+        refresh_parameters: map("type", "refresh"),
+        token_request_headers: map("user-agent", "app/1"),
+        without_pkce: true,
+        code_is_encoded_twice: true,
+        form_token_replies: true,
+        any_media_type: true,
+        any_token_type_is_bearer: true,
+        reply_object: Some("data".to_owned()),
+        reply_members: map("access_token", "token"),
+        lifetime_unit: LifetimeUnit::Minutes,
+        lifetime_seconds: Some(3600),
+        zero_lifetime_is_endless: true,
+        error_code: Some("errors.0.errorType".to_owned()),
+        error_codes: map("bad", "invalid_grant"),
+        refresh_grace_seconds: Some(10),
+        comma_scopes: true,
+        no_response_type: true,
+        form_post: true,
+        code_parameter: Some("auth_code".to_owned()),
+        kept_callback_parameters: vec!["realmId".to_owned()],
+        token_header: Some("x-api-token".to_owned()),
+        refused_statuses: vec![403],
+    };
+    let client = minimal().client().clone().with_quirks(quirks);
+    minimal().with_client(client.with_refresh_endpoint(Endpoint::new("https://as.example/refresh").unwrap()))
+}
+
 fn pretty(json: &str) -> String {
     let value: serde_json::Value = serde_json::from_str(json).unwrap();
     format!("{}\n", serde_json::to_string_pretty(&value).unwrap())
@@ -80,11 +123,12 @@ fn pretty(json: &str) -> String {
 fn r37_a_record_is_written_as_in_the_first_version() {
     assert_eq!(pretty(full().expose_json().expose()), FULL);
     assert_eq!(pretty(minimal().expose_json().expose()), MINIMAL);
+    assert_eq!(pretty(quirky().expose_json().expose()), QUIRKS);
 }
 
 #[test]
 fn r37_a_record_of_the_first_version_reads_back_whole() {
-    for golden in [FULL, MINIMAL] {
+    for golden in [FULL, MINIMAL, QUIRKS] {
         assert_eq!(
             pretty(Record::from_json(golden).unwrap().expose_json().expose()),
             golden

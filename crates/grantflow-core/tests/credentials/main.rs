@@ -5,6 +5,7 @@
 mod asynchronous;
 mod blocking;
 mod keeping;
+mod provider;
 mod source;
 mod watching;
 mod world;

@@ -52,6 +52,8 @@ struct Server {
     held: bool,
     down: bool,
     always_401: bool,
+    /// How an API says that a token has ended, if not by 401.
+    refusal: Option<u16>,
     refuses: bool,
     waiting: Vec<Waker>,
 }
@@ -67,6 +69,7 @@ impl Default for Server {
             held: false,
             down: false,
             always_401: false,
+            refusal: None,
             refuses: false,
             waiting: Vec::new(),
         }
@@ -125,6 +128,10 @@ impl World {
 
     pub(crate) fn refuses(&self) {
         self.server(|server| server.refuses = true);
+    }
+
+    pub(crate) fn refuses_by(&self, status: u16) {
+        self.server(|server| server.refusal = Some(status));
     }
 
     pub(crate) fn always_401(&self) {
@@ -217,12 +224,19 @@ impl World {
     }
 
     fn api(&self, request: &Request) -> Response {
-        let token = request.headers()["authorization"].to_str().unwrap().to_owned();
+        let header = |name: &str| Some(request.headers().get(name)?.to_str().unwrap().to_owned());
+        // Whoever has a header of its own gets the token there and nowhere else.
+        let (token, scheme) = match header("x-api-token") {
+            Some(token) => (token, ""),
+            None => (header("authorization").unwrap(), "Bearer "),
+        };
+        assert!(!scheme.is_empty() || header("authorization").is_none());
         self.server(|server| {
             server.apis += 1;
-            let good = token == format!("Bearer A{}", server.current.strip_prefix('R').unwrap());
+            let good = token == format!("{scheme}A{}", server.current.strip_prefix('R').unwrap());
+            let refusal = server.refusal.unwrap_or(401);
             reply(
-                if good && !server.always_401 { 200 } else { 401 },
+                if good && !server.always_401 { 200 } else { refusal },
                 "{}".to_owned(),
             )
         })

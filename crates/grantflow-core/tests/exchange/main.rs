@@ -7,6 +7,7 @@ mod device;
 mod hostile;
 mod introspection;
 mod metadata;
+mod providers;
 mod pushed;
 mod quirks;
 mod refusals;

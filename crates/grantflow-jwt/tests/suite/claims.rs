@@ -36,7 +36,7 @@ fn t09_the_issuer_is_compared_byte_for_byte() {
 }
 
 #[test]
-fn t09_an_audience_is_text_or_a_list_and_several_need_an_authorized_party() {
+fn t09_q62_an_audience_is_text_or_a_list_and_several_need_an_authorized_party() {
     let verification = Verification::new([Algorithm::Rs256], SkipIssuerCheck, ["me", "also-me"]);
     for (claims, expected) in [
         (r#""aud":"me""#, None),

@@ -50,7 +50,7 @@ fn t48_each_boundary_is_where_the_rfc_has_it() {
 }
 
 #[test]
-fn t48_the_skew_is_60_seconds_unless_asked_and_at_most_300() {
+fn t48_q62_the_skew_is_60_seconds_unless_asked_and_at_most_300() {
     let claims = format!(r#"{{"iss":"https://issuer.example","aud":"me","exp":{AT}}}"#);
     let at = |now| {
         let now = NumericDate::from_unix_seconds(now);

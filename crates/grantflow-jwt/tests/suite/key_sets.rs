@@ -18,7 +18,7 @@ fn set(keys: &[Value]) -> KeySet {
 }
 
 #[test]
-fn t47_unknown_keys_are_passed_over() {
+fn t47_q59_unknown_keys_are_passed_over() {
     let keys = set(&[
         json!({"kty":"future"}),
         json!(17),
@@ -40,7 +40,7 @@ fn t47_unknown_keys_are_passed_over() {
 }
 
 #[test]
-fn t47_a_token_gets_the_one_key_that_it_names() {
+fn t47_q60_a_token_gets_the_one_key_that_it_names() {
     let keys = set(&[
         jwk("v03-rs256", json!({"kid":"a"})),
         jwk("v04-es256", json!({"kid":"a"})),

@@ -100,7 +100,7 @@ fn v21_the_sample_of_rfc_6979_is_verified() {
 }
 
 #[test]
-fn v28_no_part_of_a_token_has_a_second_form() {
+fn v28_q63_no_part_of_a_token_has_a_second_form() {
     let vector = vector("v28-base64url");
     let token = super::support::token(super::support::CLAIMS);
     let keys = super::support::issuer_keys();

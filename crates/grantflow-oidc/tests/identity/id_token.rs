@@ -311,7 +311,7 @@ fn a_refresh_is_about_the_same_user_of_the_same_issuer() {
 }
 
 #[test]
-fn google_is_believed_by_both_its_names_and_for_a_day() {
+fn q58_google_is_believed_by_both_its_names_and_for_a_day() {
     let google = IdTokenVerification::google(CLIENT);
     let verify = |claims: &Value| google.verify(&signed(claims), &keys(), &occasion(), now());
     let long = with(claims(), "iss", json!("https://accounts.google.com"));
@@ -345,7 +345,7 @@ fn google_is_believed_by_both_its_names_and_for_a_day() {
 }
 
 #[test]
-fn the_issuer_of_a_tenant_is_the_one_that_its_token_names() {
+fn q57_the_issuer_of_a_tenant_is_the_one_that_its_token_names() {
     const TEMPLATE: &str = "https://login.example.com/{tenantid}/v2.0";
     let ours = IssuerTemplate::new(TEMPLATE, "tid", ["t-1", "t-2"]).unwrap();
     let any = IssuerTemplate::new(TEMPLATE, "tid", AnyTenant).unwrap();

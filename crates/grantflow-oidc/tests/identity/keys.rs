@@ -191,7 +191,7 @@ fn t47_ten_thousand_unknown_keys_cost_one_request_a_minute() {
 }
 
 #[test]
-fn t47_a_key_that_is_new_is_fetched_once_and_then_known() {
+fn t47_q60_a_key_that_is_new_is_fetched_once_and_then_known() {
     let script = Script::default().json(&jwks(&["1"]));
     let verifier = verifier();
     assert!(script.run(verify(&verifier, "1")).is_ok());

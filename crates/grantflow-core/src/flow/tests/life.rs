@@ -115,7 +115,7 @@ fn r02_a_success_that_cannot_be_read_leaves_the_refresh_token_in_doubt() {
 }
 
 #[test]
-fn r02_while_the_token_lives_a_lost_reply_is_asked_for_again_only_where_the_provider_tolerates_it() {
+fn r02_q67_while_the_token_lives_a_lost_reply_is_asked_for_again_only_where_the_provider_tolerates_it() {
     let early = || access_token(key(), Unless::Stale(1));
     let script = || Scripted::default().stores(ends_in(60)).loses_the_reply();
     let (access, host) = both(script, early);

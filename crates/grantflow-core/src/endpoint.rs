@@ -75,12 +75,7 @@ impl Endpoint {
     /// Scheme, host and port.
     #[must_use]
     pub fn origin(&self) -> Origin {
-        // Checked at construction, so an origin is always there; the empty one matches nothing.
-        self.0
-            .parse()
-            .ok()
-            .and_then(|uri| Origin::of(&uri))
-            .unwrap_or_else(Origin::nowhere)
+        Origin::of_checked(&self.0)
     }
 }
 
@@ -149,6 +144,12 @@ impl Issuer {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Scheme, host and port.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        Origin::of_checked(&self.0)
     }
 }
 
@@ -259,6 +260,12 @@ impl Origin {
             https,
             below: false,
         })
+    }
+
+    /// That of an address which was checked at construction, so that there is one; the empty one matches nothing.
+    fn of_checked(address: &str) -> Self {
+        let uri: Option<Uri> = address.parse().ok();
+        uri.and_then(|uri| Self::of(&uri)).unwrap_or_else(Self::nowhere)
     }
 
     /// Whether a request to `uri` may carry the token.

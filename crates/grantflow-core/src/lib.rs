@@ -70,7 +70,9 @@ pub use extras::Extras;
 pub use host::{AsyncTransportHost, TransportHost};
 pub use key::Key;
 pub use record::{Provenance, Record, RefreshState};
-pub use resource::{ClientIdentity, OriginAsIssuer, ProtectedResource, ResourceAccess, ResourceLogin};
+pub use resource::{
+    ClientIdentity, OriginAsIssuer, ProtectedResource, ResourceAccess, ResourceLogin, SkipOriginCheck,
+};
 pub use scopes::Scopes;
 pub use secret::Secret;
 pub use step::{

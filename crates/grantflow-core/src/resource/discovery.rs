@@ -47,6 +47,7 @@ pub struct ProtectedResource {
     address: Endpoint,
     issuer: Option<Issuer>,
     skips_s256_check: bool,
+    skips_origin_check: bool,
     origin_as_issuer: bool,
     online: bool,
 }
@@ -59,6 +60,7 @@ impl ProtectedResource {
             address,
             issuer: None,
             skips_s256_check: false,
+            skips_origin_check: false,
             origin_as_issuer: false,
             online: false,
         }
@@ -76,6 +78,13 @@ impl ProtectedResource {
     #[must_use]
     pub fn with_s256_check(mut self, _: SkipS256Check) -> Self {
         self.skips_s256_check = true;
+        self
+    }
+
+    /// Takes a server, too, that promises no `iss` in redirects and has endpoints elsewhere than at its own name's origin.
+    #[must_use]
+    pub fn with_origin_check(mut self, _: SkipOriginCheck) -> Self {
+        self.skips_origin_check = true;
         self
     }
 
@@ -99,7 +108,8 @@ impl ProtectedResource {
     /// The flow ends in [`Error::BadReply`] with [`ReplyProblem::NoMetadata`] where there are none, with
     /// [`ReplyProblem::Resource`] where they are about another resource, and with
     /// [`Missing("code_challenge_methods_supported")`](ReplyProblem::Missing) for a server that does not say that it looks at code
-    /// challenges; in [`Error::InvalidInput`] if the server that was asked for is not among those that the resource names.
+    /// challenges, and with [`Invalid`](ReplyProblem::Invalid) and its name for an endpoint that [`SkipOriginCheck`] is about; in
+    /// [`Error::InvalidInput`] if the server that was asked for is not among those that the resource names.
     pub fn discover(&self, challenge: Option<&Challenge>) -> Step<ResourceAccess> {
         let discovery = Discovery {
             resource: self.clone(),
@@ -115,6 +125,19 @@ impl ProtectedResource {
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "its name is all there is to it")]
 pub struct OriginAsIssuer;
+
+/// Switches off the check that a server which promises no `iss` in redirects ([RFC 9207 section 3]) has its authorization endpoint and
+/// its token endpoint at its own name's origin; see [`ProtectedResource::with_origin_check`].
+///
+/// The resource chooses the server, so that it may be a hostile one that names the authorization endpoint of an honest server, where
+/// the user is known, beside a token endpoint of its own: the honest server's code and the verifier would be sent there
+/// ([RFC 9700 section 4.4]). A hostile server whose own page sends the user on to the honest one is found out by `iss` alone.
+///
+/// [RFC 9207 section 3]: https://www.rfc-editor.org/rfc/rfc9207#section-3
+/// [RFC 9700 section 4.4]: https://www.rfc-editor.org/rfc/rfc9700#section-4.4
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "its name is all there is to it")]
+pub struct SkipOriginCheck;
 
 struct Discovery {
     resource: ProtectedResource,
@@ -175,7 +198,7 @@ impl Discovery {
         };
         let skips = self.resource.skips_s256_check;
         let found = discover_as(server, move |request| with_s256(request, skips));
-        Ok(found.and_then(move |server, _| Ok(Step::Done(self.access(Some(&metadata), server)))))
+        Ok(found.and_then(move |server, _| Ok(Step::Done(self.access(Some(&metadata), server)?))))
     }
 
     /// The resource has no metadata.
@@ -202,16 +225,41 @@ impl Discovery {
                 Err(error) if is_absence(&error) => ServerMetadata::with_default_endpoints(origin)?,
                 found => found?,
             };
-            Ok(Step::Done(self.access(None, server)))
+            Ok(Step::Done(self.access(None, server)?))
         }))
     }
 
-    fn access(&self, metadata: Option<&ResourceMetadata>, server: ServerMetadata) -> ResourceAccess {
+    fn access(
+        &self,
+        metadata: Option<&ResourceMetadata>,
+        server: ServerMetadata,
+    ) -> Result<ResourceAccess, Error> {
+        if !self.resource.skips_origin_check {
+            check_origins(&server)?;
+        }
         let asked = self.challenge.as_ref().and_then(Challenge::scopes);
         let scopes = asked.or_else(|| metadata.and_then(|metadata| metadata.scopes_supported().cloned()));
         let resource = metadata.map_or(self.resource.address.as_str(), ResourceMetadata::resource);
-        ResourceAccess::new(&self.resource.address, resource, server)
-            .with_scopes(scopes.unwrap_or_default(), !self.resource.online)
+        let access = ResourceAccess::new(&self.resource.address, resource, server);
+        Ok(access.with_scopes(scopes.unwrap_or_default(), !self.resource.online))
+    }
+}
+
+/// Threat T07: where no redirect has to say whose it is, user and code go to the same place.
+fn check_origins(server: &ServerMetadata) -> Result<(), BadReply> {
+    let own = server.issuer().origin();
+    let endpoints = [
+        ("authorization_endpoint", server.authorization_endpoint()),
+        ("token_endpoint", Some(server.token_endpoint())),
+    ];
+    let foreign = endpoints
+        .into_iter()
+        .find(|(_, endpoint)| endpoint.is_some_and(|endpoint| endpoint.origin() != own));
+    match foreign {
+        Some((name, _)) if !server.iss_promised() => {
+            Err(BadReply::new(StatusCode::OK, ReplyProblem::Invalid(name)))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -17,7 +17,7 @@ mod identity;
 mod login;
 
 pub use access::ResourceAccess;
-pub use discovery::{OriginAsIssuer, ProtectedResource};
+pub use discovery::{OriginAsIssuer, ProtectedResource, SkipOriginCheck};
 pub use identity::ClientIdentity;
 pub use login::ResourceLogin;
 

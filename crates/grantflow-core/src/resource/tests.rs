@@ -4,7 +4,9 @@
 
 use http::HeaderMap;
 
-use super::{ClientIdentity, OriginAsIssuer, ProtectedResource, ResourceAccess, ResourceLogin};
+use super::{
+    ClientIdentity, OriginAsIssuer, ProtectedResource, ResourceAccess, ResourceLogin, SkipOriginCheck,
+};
 use crate::error::ReplyProblem;
 use crate::flow::scripted::{Scripted, both};
 use crate::{
@@ -253,6 +255,60 @@ fn t07_a_server_that_was_asked_for_is_the_only_one_that_is_taken() {
     let none = r#"{"resource":"https://mcp.example/mcp","authorization_servers":["http://as.example"]}"#;
     let (access, _) = found(|| Scripted::default().replies(200, none), &resource(), "");
     assert_eq!(problem(access), ReplyProblem::Missing("authorization_servers"));
+}
+
+/// The resource names a hostile server; that has the endpoint of an honest one, which sends no `iss`, beside its own.
+#[test]
+fn t07_no_code_of_one_server_is_carried_to_another_that_promises_no_iss() {
+    let silent = SERVER.replace(r#","authorization_response_iss_parameter_supported":true"#, "");
+    let taken = |document: &str, resource: &ProtectedResource| {
+        let script = || Scripted::default().replies(200, RESOURCE).replies(200, document);
+        let (access, log) = found(script, resource, "");
+        assert!(log.iter().all(|line| line.starts_with("send GET /.well-known/")));
+        access
+    };
+    assert!(taken(&silent, &resource()).is_ok());
+    let own_port = silent.replace(
+        r#""issuer":"https://as.example""#,
+        r#""issuer":"https://as.example:443""#,
+    );
+    let named = RESOURCE.replace("https://as.example", "https://as.example:443");
+    let script = || Scripted::default().replies(200, &named).replies(200, &own_port);
+    assert!(found(script, &resource(), "").0.is_ok(), "the same origin");
+
+    for (name, path) in [
+        ("authorization_endpoint", "authorize"),
+        ("token_endpoint", "token"),
+    ] {
+        for honest in ["https://honest.example", "https://as.example:8443"] {
+            let own = format!("\"https://as.example/{path}\"");
+            let mixed = silent.replace(&own, &format!("\"{honest}/{path}\""));
+            assert_eq!(
+                problem(taken(&mixed, &resource())),
+                ReplyProblem::Invalid(name),
+                "{honest}"
+            );
+            assert!(taken(&mixed, &resource().with_origin_check(SkipOriginCheck)).is_ok());
+        }
+    }
+
+    // A hostile server that promises it: the honest one's redirect has none, and ends the login before a token is asked for.
+    let mixed = SERVER.replace("https://as.example/authorize", "https://honest.example/authorize");
+    let login = login(&mixed);
+    let (refused, host) = both(Scripted::default, || {
+        let login = login.clone();
+        Step::begin(move |cx| {
+            let (url, pending) = login.request("http://127.0.0.1/cb")?.start(cx)?;
+            let state = url.as_str().split("&state=").nth(1).unwrap().to_owned();
+            let callback = format!("/cb?code=x&state={}", state.split('&').next().unwrap());
+            Ok(login.keep(pending.accept(&callback, cx)?))
+        })
+    });
+    assert!(matches!(
+        refused,
+        Err(Error::Callback(crate::CallbackError::Issuer))
+    ));
+    assert!(host.log().is_empty(), "no token endpoint is asked");
 }
 
 #[test]

@@ -128,6 +128,7 @@ impl DeviceAuthorizationRequest {
         Ok(DeviceGrant {
             client: self.client.clone(),
             scopes: self.scopes.clone(),
+            resources: self.resources.clone(),
             device_code: Secret::new(required("device_code")?),
             user_code: Secret::new(user_code),
             verification_uri: self.verification_uri(members)?,
@@ -178,6 +179,7 @@ impl DeviceAuthorizationRequest {
 pub struct DeviceGrant {
     pub(crate) client: Client,
     pub(crate) scopes: Scopes,
+    pub(crate) resources: Vec<String>,
     pub(crate) device_code: Secret,
     user_code: Secret,
     verification_uri: String,

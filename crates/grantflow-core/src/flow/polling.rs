@@ -33,8 +33,10 @@ impl DeviceGrant {
     ///
     /// [RFC 8628 section 3.5]: https://www.rfc-editor.org/rfc/rfc8628#section-3.5
     pub fn poll(self) -> Step<Token> {
+        let request = TokenRequest::device_code(&self.client, self.device_code);
         Polling {
-            request: TokenRequest::device_code(&self.client, self.device_code),
+            // RFC 8707 section 2.2: what the code was asked for is named again where it is traded.
+            request: self.resources.into_iter().fold(request, TokenRequest::resource),
             client: self.client,
             scopes: self.scopes,
             interval: self.interval,

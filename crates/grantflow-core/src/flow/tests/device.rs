@@ -71,6 +71,23 @@ fn v18_the_code_is_polled_for_as_in_rfc_8628() {
 }
 
 #[test]
+fn each_poll_names_the_resources_that_the_code_was_asked_for() {
+    let script = || code(CODE).replies(400, PENDING).replies(200, GRANTED);
+    let (token, host) = both(script, || {
+        DeviceAuthorizationRequest::new(&device())
+            .resource("https://api.example/1")
+            .resource("https://api.example/2")
+            .flow()
+            .and_then(|grant, _| Ok(grant.poll()))
+    });
+    assert!(token.is_ok());
+    let both = "&resource=https%3A%2F%2Fapi.example%2F1&resource=https%3A%2F%2Fapi.example%2F2";
+    let bodies = host.bodies();
+    assert_eq!(bodies.len(), 3);
+    assert!(bodies.iter().all(|body| body.contains(both)), "{bodies:?}");
+}
+
+#[test]
 fn a_client_with_a_secret_proves_itself_each_time() {
     let script = || code(CODE).replies(400, PENDING).replies(200, GRANTED);
     let (_, host) = both(script, || login(&device().with_secret_basic("s3cret"), "a"));

@@ -19,13 +19,13 @@ use crate::{Client, Endpoint, Error, Issuer, Secret, ServerMetadata, Timestamp};
 /// ```
 /// use grantflow_core::Registration;
 ///
-/// let kept = r#"{"grantflow_registration":1,"client_id":"s6BhdRkqt3","token_endpoint_auth_method":"none"}"#;
+/// let kept = r#"{"grantflow_registration":1,"issuer":"https://as.example","client_id":"s6BhdRkqt3","token_endpoint_auth_method":"none"}"#;
 /// assert_eq!(Registration::from_json(kept)?.client_id(), "s6BhdRkqt3");
 /// # Ok::<(), grantflow_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Registration {
-    pub(super) issuer: Option<Issuer>,
+    pub(super) issuer: Issuer,
     pub(super) client_id: String,
     pub(super) client_secret: Option<Secret>,
     pub(super) secret_expires_at: Option<Timestamp>,
@@ -44,11 +44,7 @@ impl Registration {
     ///
     /// [`Error::InvalidInput`] if it was registered by another server: its secret goes nowhere else.
     pub fn client(&self, server: &ServerMetadata) -> Result<Client, Error> {
-        if self
-            .issuer
-            .as_ref()
-            .is_some_and(|issuer| issuer != server.issuer())
-        {
+        if self.issuer != *server.issuer() {
             return Err(InvalidInput::new("registration", "is one of another server").into());
         }
         let client = server.client(&self.client_id);
@@ -61,10 +57,10 @@ impl Registration {
         })
     }
 
-    /// The server that registered it, where the request said which.
+    /// The server that registered it.
     #[must_use]
-    pub fn issuer(&self) -> Option<&Issuer> {
-        self.issuer.as_ref()
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
     }
 
     /// The client id.
@@ -126,14 +122,14 @@ impl Registration {
     /// }
     /// ```
     ///
-    /// All but the version, `client_id` and `token_endpoint_auth_method` may be absent; members of other names are ignored.
+    /// All but the version, `issuer`, `client_id` and `token_endpoint_auth_method` may be absent; members of other names are ignored.
     #[must_use]
     pub fn expose_json(&self) -> Secret {
         let secret =
             |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned().into());
         let wire = Wire {
             grantflow_registration: VERSION,
-            issuer: self.issuer.as_ref().map(|issuer| issuer.as_str().into()),
+            issuer: self.issuer.as_str().into(),
             client_id: self.client_id.as_str().into(),
             client_secret: secret(&self.client_secret),
             client_secret_expires_at: self.secret_expires_at.map(|end| end.to_string().into()),
@@ -169,8 +165,7 @@ const VERSION: u32 = 1;
 #[derive(Deserialize, Serialize)]
 struct Wire<'a> {
     grantflow_registration: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    issuer: Option<Cow<'a, str>>,
+    issuer: Cow<'a, str>,
     client_id: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     client_secret: Option<Cow<'a, str>>,
@@ -186,13 +181,12 @@ struct Wire<'a> {
 impl Wire<'_> {
     fn into_registration(self) -> Option<Registration> {
         // What was checked when it was made: http stands in it only where a caller asked for loopback or localhost.
-        let issuer = self.issuer.map(Issuer::allow_http_for_localhost);
         let uri = self
             .registration_client_uri
             .map(Endpoint::allow_http_for_localhost);
         let end = self.client_secret_expires_at.map(|end| end.parse());
         Some(Registration {
-            issuer: issuer.transpose().ok()?,
+            issuer: Issuer::allow_http_for_localhost(self.issuer).ok()?,
             client_id: self.client_id.into_owned(),
             client_secret: self.client_secret.map(Secret::new),
             secret_expires_at: end.transpose().ok()?,

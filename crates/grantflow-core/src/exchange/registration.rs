@@ -1,10 +1,10 @@
 //! Clients that register themselves ([RFC 7591 section 3]), and look after what was registered ([RFC 7592 section 2]).
 //!
 //! ```text
-//! RegistrationRequest::new(metadata) ─▶ Registration ─▶ a Client
-//!                                         │    ▲
-//!                                         ├─ read, update      DeregistrationRequest ─▶ gone
-//!                                         └──────────────────────────▲
+//! RegistrationRequest::at(server, metadata) ─▶ Registration ─▶ a Client
+//!                                                │    ▲
+//!                                                ├─ read, update      DeregistrationRequest ─▶ gone
+//!                                                └──────────────────────────▲
 //! ```
 //!
 //! [RFC 7591 section 3]: https://www.rfc-editor.org/rfc/rfc7591#section-3
@@ -28,10 +28,11 @@ use crate::{
 /// # Example
 ///
 /// ```
-/// use grantflow_core::{Body, ClientMetadata, Cx, Endpoint, Now, RegistrationRequest};
+/// use grantflow_core::{Body, ClientMetadata, Cx, Endpoint, Issuer, Now, RegistrationRequest};
 ///
+/// let issuer = Issuer::new("https://server.example.com")?;
 /// let endpoint = Endpoint::new("https://server.example.com/register")?;
-/// let request = RegistrationRequest::new(&endpoint, ClientMetadata::new("Notes", ["http://127.0.0.1/callback"]));
+/// let request = RegistrationRequest::new(&issuer, &endpoint, ClientMetadata::new("Notes", ["http://127.0.0.1/callback"]));
 /// let mut no_entropy = |_: &mut [u8]| Ok(());
 /// let mut cx = Cx::new(Now::default(), &mut no_entropy);
 /// let _to_send = request.to_http(&mut cx)?;
@@ -49,23 +50,24 @@ pub struct RegistrationRequest {
     token: Option<Secret>,
     metadata: Option<ClientMetadata>,
     known: Option<Registration>,
-    issuer: Option<Issuer>,
+    issuer: Issuer,
     /// Whether the way to authenticate is a guess: the server lists none.
     guessed: bool,
 }
 
 impl RegistrationRequest {
-    /// Registers a client ([RFC 7591 section 3.1]).
+    /// Registers a client of this server, the only one that the client is then one of, by its registration endpoint
+    /// ([RFC 7591 section 3.1]).
     ///
     /// [RFC 7591 section 3.1]: https://www.rfc-editor.org/rfc/rfc7591#section-3.1
     #[must_use]
-    pub fn new(endpoint: &Endpoint, metadata: ClientMetadata) -> Self {
+    pub fn new(issuer: &Issuer, endpoint: &Endpoint, metadata: ClientMetadata) -> Self {
         Self {
             endpoint: endpoint.clone(),
             token: None,
             metadata: Some(metadata),
             known: None,
-            issuer: None,
+            issuer: issuer.clone(),
             guessed: false,
         }
     }
@@ -92,9 +94,8 @@ impl RegistrationRequest {
             None => metadata,
         };
         Ok(Self {
-            issuer: Some(server.issuer().clone()),
             guessed: chosen.is_some() && server.token_endpoint_auth_methods_supported().is_none(),
-            ..Self::new(endpoint, metadata)
+            ..Self::new(server.issuer(), endpoint, metadata)
         })
     }
 

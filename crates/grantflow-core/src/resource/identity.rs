@@ -104,7 +104,7 @@ impl ClientIdentity {
             .map(str::to_owned)
             .collect();
         let mut kept = self.kept.into_iter();
-        if let Some(kept) = kept.find(|kept| kept.issuer() == Some(issuer) && !kept.is_over(now)) {
+        if let Some(kept) = kept.find(|kept| kept.issuer() == issuer && !kept.is_over(now)) {
             let client = kept.client(&access.server)?.with_redirect_uris(uris);
             return Ok(Step::Done(ResourceLogin::new(access, client, Some(kept))));
         }

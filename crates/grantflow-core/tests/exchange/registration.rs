@@ -64,6 +64,7 @@ fn full() -> Registration {
 #[test]
 fn a_client_is_registered_with_what_it_says_of_itself() {
     let request = RegistrationRequest::new(
+        &Issuer::new(ISSUER).unwrap(),
         &Endpoint::new("https://server.example.com/register").unwrap(),
         metadata()
             .native()
@@ -175,7 +176,15 @@ fn t07_a_registration_is_of_the_server_that_made_it() {
     let evil = Issuer::new("https://evil.example").unwrap();
     let evil = at(|cx| MetadataRequest::new(&evil).parse(&other, cx)).unwrap();
     assert!(matches!(full().client(&evil), Err(Error::InvalidInput(_))));
-    assert_eq!(full().issuer().unwrap().as_str(), ISSUER);
+    assert_eq!(full().issuer().as_str(), ISSUER);
+
+    // By an address alone, too: whoever registers says with whom.
+    let endpoint = Endpoint::new("https://server.example.com/register").unwrap();
+    let request = RegistrationRequest::new(&Issuer::new(ISSUER).unwrap(), &endpoint, metadata());
+    let answer = reply(201, JSON, r#"{"client_id":"c","client_secret":"s"}"#);
+    let registration = at(|cx| request.parse(&answer, cx)).unwrap();
+    assert!(matches!(registration.client(&evil), Err(Error::InvalidInput(_))));
+    assert!(registration.client(&server(Value::Null)).is_ok());
 }
 
 #[test]
@@ -322,9 +331,10 @@ fn a_registration_is_kept_and_read_again() {
     for bad in [
         "",
         "{}",
-        r#"{"grantflow_registration":2,"client_id":"c","token_endpoint_auth_method":"none"}"#,
-        r#"{"grantflow_registration":0,"client_id":"c","token_endpoint_auth_method":"none"}"#,
-        r#"{"grantflow_registration":1,"client_id":"c"}"#,
+        r#"{"grantflow_registration":1,"client_id":"c","client_secret":"s","token_endpoint_auth_method":"client_secret_basic"}"#,
+        r#"{"grantflow_registration":2,"issuer":"https://server.example.com","client_id":"c","token_endpoint_auth_method":"none"}"#,
+        r#"{"grantflow_registration":0,"issuer":"https://server.example.com","client_id":"c","token_endpoint_auth_method":"none"}"#,
+        r#"{"grantflow_registration":1,"issuer":"https://server.example.com","client_id":"c"}"#,
         r#"{"grantflow_registration":1,"client_id":"c","token_endpoint_auth_method":"none","issuer":"http://x.example"}"#,
     ] {
         assert!(Registration::from_json(bad).is_err(), "{bad}");

@@ -204,6 +204,11 @@ impl RegistrationRequest {
             return Err(ReplyProblem::Invalid("client_id"));
         }
         let secret = string("client_secret")?.map(Secret::new);
+        let end = match (known, &secret) {
+            // The same secret ends as it did.
+            (Some(known), None) if members.other(EXPIRY).is_none() => known.secret_expires_at(),
+            _ => expiry(members)?,
+        };
         let uri = match string(CLIENT_URI)? {
             Some(uri) => Some(
                 Endpoint::named_by(uri, self.endpoint.as_str())
@@ -223,7 +228,7 @@ impl RegistrationRequest {
             issuer: self.issuer.clone(),
             client_id,
             client_secret: secret.or_else(|| known?.client_secret().cloned()),
-            secret_expires_at: expiry(members)?,
+            secret_expires_at: end,
             access_token: token.or_else(|| known?.access_token().cloned()),
             client_uri: uri,
             // RFC 7591 section 2: "If unspecified or omitted, the default is client_secret_basic".

@@ -299,6 +299,11 @@ fn what_a_later_reply_leaves_out_stays_and_what_it_says_is_new() {
     let after = |answer: Value| at(|cx| read.parse(&reply(200, JSON, answer.to_string()), cx));
     let same = after(json!({"client_id": "c1"})).unwrap();
     assert_eq!(same.client_secret().unwrap().expose(), CANARY);
+    let end = Timestamp::from_unix_seconds(NOW + 60);
+    assert_eq!(same.secret_expires_at(), Some(end));
+    assert!(same.is_over(end), "the same secret ends as it did");
+    let endless = after(json!({"client_id": "c1", "client_secret_expires_at": 0})).unwrap();
+    assert_eq!(endless.secret_expires_at(), None);
     assert_eq!(same.access_token().unwrap().expose(), "canary-7d3f-rat");
     assert_eq!(
         same.client_uri().unwrap().as_str(),
@@ -309,6 +314,7 @@ fn what_a_later_reply_leaves_out_stays_and_what_it_says_is_new() {
         after(json!({"client_id": "c1", "registration_access_token": "new", "client_secret": "s2"})).unwrap();
     assert_eq!(new.access_token().unwrap().expose(), "new");
     assert_eq!(new.client_secret().unwrap().expose(), "s2");
+    assert_eq!(new.secret_expires_at(), None, "another secret, with no end");
     assert_eq!(
         problem(&after(json!({"client_id": "c2"}))),
         ReplyProblem::Invalid("client_id")

@@ -127,7 +127,7 @@ impl RegistrationRequest {
         })
     }
 
-    /// Puts `metadata` in place of all that is registered ([RFC 7592 section 2.2]).
+    /// Puts `metadata` in place of all that is registered ([RFC 7592 section 2.2]); the way to authenticate stays where they name none.
     ///
     /// # Errors
     ///
@@ -169,6 +169,9 @@ impl RegistrationRequest {
             if let Some(secret) = known.client_secret() {
                 members.insert("client_secret".to_owned(), Value::from(secret.expose()));
             }
+            // RFC 7591 section 2 takes silence for client_secret_basic, which would make a public client another.
+            let method = members.entry(METHOD);
+            method.or_insert_with(|| Value::from(known.authentication_method()));
         }
         Body::from(Value::Object(members).to_string())
     }

@@ -276,6 +276,8 @@ fn a_registration_is_read_changed_and_ended_with_its_own_token() {
         assert!(asked.get(never).is_none(), "RFC 7592 section 2.2: {never}");
     }
 
+    assert_eq!(asked["token_endpoint_auth_method"], "client_secret_basic");
+
     let end = DeregistrationRequest::new(&known).unwrap();
     let sent = at(|cx| end.to_http(cx)).unwrap();
     assert_eq!((sent.method().as_str(), sent.body().len()), ("DELETE", 0));
@@ -291,6 +293,24 @@ fn a_registration_is_read_changed_and_ended_with_its_own_token() {
     assert!(
         RegistrationRequest::read(&unmanaged).is_err() && DeregistrationRequest::new(&unmanaged).is_err()
     );
+}
+
+#[test]
+fn an_update_leaves_a_public_client_public_unless_it_says_otherwise() {
+    let public = registered(&json!({
+        "client_id": "c1",
+        "registration_access_token": "t",
+        "registration_client_uri": "https://server.example.com/register/c1",
+    }))
+    .unwrap();
+    let asked = |metadata: ClientMetadata| {
+        let update = RegistrationRequest::update(&public, metadata).unwrap();
+        let sent: Value = serde_json::from_str(body(&at(|cx| update.to_http(cx)).unwrap())).unwrap();
+        sent["token_endpoint_auth_method"].clone()
+    };
+    assert_eq!(asked(metadata()), "none");
+    let other = metadata().with_authentication_method("client_secret_post");
+    assert_eq!(asked(other), "client_secret_post");
 }
 
 #[test]

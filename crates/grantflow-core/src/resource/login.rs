@@ -131,8 +131,15 @@ impl ResourceLogin {
     /// # Errors
     ///
     /// [`Error::Server`] with the resource's own code where another consent would change nothing: it wants no other scopes than it was
-    /// given, it does not say which, or it was the third in a row.
+    /// given, it does not say which, or it was the third in a row; [`Error::InvalidInput`] if the record is of another client, server or
+    /// resource.
     pub fn step_up(&self, record: &Record, challenge: &Challenge) -> Result<Self, Error> {
+        let (own, other) = (self.key(), record.key());
+        let is_own = (own.issuer(), own.client_id(), own.resource())
+            == (other.issuer(), other.client_id(), other.resource());
+        if !is_own {
+            return Err(InvalidInput::new("record", "is of another client, server or resource").into());
+        }
         let needed = challenge.scopes().unwrap_or_default();
         let is_vain = !challenge.is_insufficient_scope() || record.scopes().covers(&needed);
         if is_vain || self.step_ups >= MOST_STEP_UPS {

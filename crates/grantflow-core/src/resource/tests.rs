@@ -512,6 +512,36 @@ fn another_consent_that_would_change_nothing_is_not_asked_for() {
 }
 
 #[test]
+fn t07_only_a_record_of_the_login_is_stepped_up() {
+    let login = login(SERVER);
+    let (record, _) = consent(&login, r#","scope":"files""#);
+    assert!(login.step_up(&record, &challenge(MORE)).is_ok());
+    let token = || Endpoint::new("https://as.example/token").unwrap();
+    let issuer = |name: &str| Issuer::new(name).unwrap();
+    let own = crate::Client::new("c1", token()).with_issuer(issuer("https://as.example"));
+    let key = |client: &crate::Client, resource: &str| {
+        crate::Key::new(client, login.scopes().clone()).with_resource(resource)
+    };
+    for foreign in [
+        key(&own, "https://other.example/mcp"),
+        key(&own.clone().with_issuer(issuer("https://b.example")), MCP),
+        key(
+            &crate::Client::new("c2", token()).with_issuer(issuer("https://as.example")),
+            MCP,
+        ),
+    ] {
+        let foreign = Record::new(
+            foreign,
+            own.clone(),
+            record.token().clone(),
+            record.provenance().clone(),
+        );
+        let refused = login.step_up(&foreign, &challenge(MORE));
+        assert!(matches!(refused, Err(Error::InvalidInput(_))), "{refused:?}");
+    }
+}
+
+#[test]
 fn where_a_resource_is_silent_its_origin_is_asked_if_that_is_wanted() {
     let silent = || Scripted::default().replies(404, "").replies(404, "");
     let legacy = resource().with_fallback(OriginAsIssuer);

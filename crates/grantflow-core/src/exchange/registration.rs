@@ -180,7 +180,8 @@ impl RegistrationRequest {
     ///
     /// # Errors
     ///
-    /// [`Error::Server`] if the server refused ([RFC 7591 section 3.2.2]), [`Error::BadReply`] if the reply made no sense.
+    /// [`Error::Server`] if the server refused ([RFC 7591 section 3.2.2]), [`Error::BadReply`] if the reply made no sense, or would
+    /// have the registration looked after at another origin than the issuer's and that of the address which was asked.
     ///
     /// [RFC 7591 section 3.2.1]: https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1
     /// [RFC 7591 section 3.2.2]: https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2
@@ -198,6 +199,13 @@ impl RegistrationRequest {
         })
     }
 
+    /// Where tokens that look after the registration go later: no further than the server's own places (threat T39).
+    fn client_uri(&self, address: String) -> Option<Endpoint> {
+        let uri = Endpoint::named_by(address, self.endpoint.as_str()).ok()?;
+        let places = [self.endpoint.origin(), self.issuer.origin()];
+        places.contains(&uri.origin()).then_some(uri)
+    }
+
     fn registered(&self, members: &Members<'_>) -> Result<Registration, ReplyProblem> {
         let known = self.known.as_ref();
         let string =
@@ -213,10 +221,7 @@ impl RegistrationRequest {
             _ => expiry(members)?,
         };
         let uri = match string(CLIENT_URI)? {
-            Some(uri) => Some(
-                Endpoint::named_by(uri, self.endpoint.as_str())
-                    .map_err(|_| ReplyProblem::Invalid(CLIENT_URI))?,
-            ),
+            Some(uri) => Some(self.client_uri(uri).ok_or(ReplyProblem::Invalid(CLIENT_URI))?),
             None => known.and_then(|known| known.client_uri().cloned()),
         };
         let token = string("registration_access_token")?.map(Secret::new);

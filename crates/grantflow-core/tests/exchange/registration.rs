@@ -249,6 +249,36 @@ fn what_makes_no_sense_is_an_error_and_a_refusal_is_the_servers() {
 }
 
 #[test]
+fn t39_a_registration_is_looked_after_by_its_own_server_alone() {
+    let issuer = Issuer::new(ISSUER).unwrap();
+    let endpoint = Endpoint::new("https://clients.example.com/register").unwrap();
+    let request = RegistrationRequest::new(&issuer, &endpoint, metadata());
+    let named = |request: &RegistrationRequest, uri: &str| {
+        let answer =
+            json!({"client_id": "c1", "registration_client_uri": uri, "registration_access_token": "t"});
+        at(|cx| request.parse(&reply(201, JSON, answer.to_string()), cx))
+    };
+    for own in ["https://clients.example.com/c1", "https://server.example.com/c1"] {
+        assert!(named(&request, own).is_ok(), "{own}");
+    }
+    let read = RegistrationRequest::read(&full()).unwrap();
+    for foreign in [
+        "https://169.254.169.254/c1",
+        "https://evil.example/c1",
+        "https://server.example.com:8443/c1",
+        "https://clients.example.com.evil.example/c1",
+    ] {
+        for request in [&request, &read] {
+            assert_eq!(
+                problem(&named(request, foreign)),
+                ReplyProblem::Invalid("registration_client_uri"),
+                "{foreign}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_registration_is_read_changed_and_ended_with_its_own_token() {
     let known = full();
     let read = RegistrationRequest::read(&known).unwrap();

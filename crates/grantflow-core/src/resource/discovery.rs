@@ -208,11 +208,11 @@ impl Discovery {
         }
         let address = self.resource.address.as_str();
         let origin = Issuer::named_by(well_known::split(address).0, address)?;
-        if self
-            .resource
-            .issuer
+        let wanted = self.resource.issuer.clone();
+        // One below the origin may turn out to be there, one of another origin may not.
+        if wanted
             .as_ref()
-            .is_some_and(|wanted| *wanted != origin)
+            .is_some_and(|wanted| wanted.origin() != origin.origin())
         {
             return Err(error);
         }
@@ -225,6 +225,9 @@ impl Discovery {
                 Err(error) if is_absence(&error) => ServerMetadata::with_default_endpoints(origin)?,
                 found => found?,
             };
+            if wanted.is_some_and(|wanted| wanted != *server.issuer()) {
+                return Err(BadReply::new(StatusCode::OK, ReplyProblem::Issuer).into());
+            }
             Ok(Step::Done(self.access(None, server)?))
         }))
     }

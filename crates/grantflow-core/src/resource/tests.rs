@@ -590,6 +590,32 @@ fn where_a_resource_is_silent_its_origin_is_asked_if_that_is_wanted() {
 }
 
 #[test]
+fn t07_a_silent_resource_has_the_server_that_was_asked_for_and_no_other_of_its_origin() {
+    let silent = || Scripted::default().replies(404, "").replies(404, "");
+    let own = SERVER.replace("as.example", "mcp.example").replace(
+        r#""issuer":"https://mcp.example""#,
+        r#""issuer":"https://mcp.example/oauth""#,
+    );
+    let taken = |issuer: &str, script: &dyn Fn() -> Scripted| {
+        let issuer = Issuer::new(issuer).unwrap();
+        let pinned = resource().with_fallback(OriginAsIssuer).with_issuer(issuer);
+        found(script, &pinned, "").0
+    };
+    let with_path = || silent().replies(200, &own);
+    let access = taken("https://mcp.example/oauth", &with_path).unwrap();
+    assert_eq!(access.server().issuer().as_str(), "https://mcp.example/oauth");
+    for other in ["https://mcp.example", "https://mcp.example/other"] {
+        assert_eq!(problem(taken(other, &with_path)), ReplyProblem::Issuer, "{other}");
+    }
+    let nothing = || silent().replies(404, "").replies(404, "");
+    assert!(taken("https://mcp.example", &nothing).is_ok());
+    assert_eq!(
+        problem(taken("https://mcp.example/oauth", &nothing)),
+        ReplyProblem::Issuer
+    );
+}
+
+#[test]
 fn t07_the_redirect_of_another_server_is_refused() {
     let login = login(SERVER);
     let (refused, host) = both(Scripted::default, || {

@@ -74,7 +74,8 @@ impl ResourceAccess {
     /// Becomes a client of the server: the one that is registered there, else the client's own document if the server takes such,
     /// else one that is registered now. The order is that of the Model Context Protocol.
     ///
-    /// The flow ends in [`Error::InvalidInput`] if there is no way left, in [`Error::Server`] if the server registers no such client.
+    /// The flow ends in [`Error::InvalidInput`](crate::Error::InvalidInput) if there is no way left, in
+    /// [`Error::Server`](crate::Error::Server) if the server registers no such client.
     pub fn client(self, identity: &ClientIdentity) -> Step<ResourceLogin> {
         let identity = identity.clone();
         Step::begin(move |cx| identity.choose(self, cx.wall()))

@@ -152,7 +152,7 @@ impl Discovery {
             None => None,
         };
         let first = match named {
-            // "Clients MUST use the resource metadata URL when present": no other place is looked at.
+            // The Model Context Protocol has clients use the address of a challenge where there is one: no other place is looked at.
             Some(named) => return Ok(self.ask(named, None)),
             None => ResourceMetadataRequest::new(address),
         };

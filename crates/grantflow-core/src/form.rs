@@ -49,7 +49,7 @@ impl Form {
         authorization: Option<HeaderValue>,
     ) -> Result<Request, Error> {
         let body = Body::from(std::mem::take(&mut self.0));
-        post(body, "application/x-www-form-urlencoded", endpoint, authorization)
+        post(body, HeaderValue::from_static(FORM), endpoint, authorization)
     }
 
     /// The same in the provider's own way: other names of parameters (quirk 27), JSON instead of a form (quirk 25), further headers
@@ -69,7 +69,7 @@ impl Form {
         let mut request = if quirks.json_requests {
             let mut json = as_json(self.0.as_bytes());
             let body = Body::from(std::mem::take(&mut *json));
-            post(body, "application/json", endpoint, authorization)?
+            post(body, HeaderValue::from_static(JSON), endpoint, authorization)?
         } else {
             self.post(endpoint, authorization)?
         };
@@ -100,15 +100,15 @@ impl Form {
 /// A POST that asks for JSON.
 fn post(
     body: Body,
-    media_type: &'static str,
+    media_type: HeaderValue,
     endpoint: &Endpoint,
     authorization: Option<HeaderValue>,
 ) -> Result<Request, Error> {
     let mut request = http::Request::builder()
         .method(Method::POST)
         .uri(endpoint.as_str())
-        .header(header::CONTENT_TYPE, HeaderValue::from_static(media_type))
-        .header(header::ACCEPT, HeaderValue::from_static("application/json"));
+        .header(header::CONTENT_TYPE, media_type)
+        .header(header::ACCEPT, HeaderValue::from_static(JSON));
     if let Some(value) = authorization {
         request = request.header(header::AUTHORIZATION, value);
     }
@@ -146,6 +146,8 @@ impl Drop for Form {
     }
 }
 
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
 /// What a quirk does not set.
 pub(crate) const RESERVED: [HeaderName; 7] = [
     header::AUTHORIZATION,

@@ -178,7 +178,7 @@ impl Quirks {
 
     /// The provider's name of a parameter.
     pub(crate) fn name_of<'a>(&'a self, standard: &'a str) -> &'a str {
-        if SECURING.contains(&standard) {
+        if self.renamed_parameters.is_empty() || SECURING.contains(&standard) {
             return standard;
         }
         self.renamed_parameters

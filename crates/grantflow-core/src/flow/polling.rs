@@ -5,11 +5,12 @@
 //!    ▲                                              ├─ denied, ended, nonsense ─▶ error
 //!    ├── authorization_pending ─────────────────────┤
 //!    ├── slow_down: + 5 s, or what it names ────────┤
-//!    ├── no reply, server in trouble: doubled ──────┤
+//!    ├── no reply, server in trouble: doubled to 60 s┤
 //!    └── Retry-After: not before ───────────────────┘
 //! ```
 //!
-//! What makes the interval longer makes it longer for good.
+//! What makes the interval longer makes it longer for good. What the client itself added has a limit, and does not lose the last of
+//! the code's time.
 //!
 //! [RFC 8628 section 3.5]: https://www.rfc-editor.org/rfc/rfc8628#section-3.5
 
@@ -40,6 +41,7 @@ impl DeviceGrant {
             client: self.client,
             scopes: self.scopes,
             interval: self.interval,
+            pause: self.interval,
             ends: self.ends,
         }
         .flow()
@@ -67,7 +69,10 @@ pub(super) struct Polling {
     pub(super) client: Client,
     /// What was asked for.
     pub(super) scopes: Scopes,
+    /// The least that the server wants between two requests.
     pub(super) interval: Duration,
+    /// That, and what was added since it was out of reach.
+    pub(super) pause: Duration,
     /// In time since boot.
     pub(super) ends: Duration,
 }
@@ -79,10 +84,15 @@ impl Polling {
 
     /// Waits for the interval, and as long as the server asked for.
     fn wait(self, retry_at: Option<Timestamp>, cx: &mut Cx<'_>) -> Result<Step<Token>, Error> {
-        let pause = self.interval.max(retry::time_until(retry_at, cx.wall()));
-        // There is nothing to wait for when the code will have ended by then.
-        if cx.now().boot.saturating_add(pause) >= self.ends {
-            return Err(NotAuthorized::NotInTime.into());
+        let asked = retry::time_until(retry_at, cx.wall());
+        let left = self.ends.saturating_sub(cx.now().boot);
+        let mut pause = self.pause.max(asked);
+        if pause >= left {
+            // The user may have answered while nobody was reached: once more before the end, if the server lets us.
+            pause = left.saturating_sub(BEFORE_THE_END);
+            if pause < self.interval.max(asked) {
+                return Err(NotAuthorized::NotInTime.into());
+            }
         }
         retry::after(pause, cx, move |cx| self.ask(cx))
     }
@@ -112,8 +122,11 @@ impl Polling {
                 ErrorCode::AuthorizationPending => return self.wait(retry_at, cx),
                 // "the interval MUST be increased by 5 seconds for this and all subsequent requests"; GitHub says to how much.
                 ErrorCode::SlowDown => {
-                    let named = named_interval(reply).filter(|named| *named > self.interval);
-                    self.interval = named.unwrap_or_else(|| self.interval.saturating_add(SLOW_DOWN));
+                    let named = named_interval(reply);
+                    for interval in [&mut self.interval, &mut self.pause] {
+                        let longer = named.filter(|named| *named > *interval);
+                        *interval = longer.unwrap_or_else(|| interval.saturating_add(SLOW_DOWN));
+                    }
                     return self.wait(retry_at, cx);
                 }
                 ErrorCode::AccessDenied => return Err(Error::Denied(refusal.clone())),
@@ -133,9 +146,10 @@ impl Polling {
     }
 
     /// "The use of an exponential backoff algorithm to achieve this, such as doubling the polling interval on each such connection
-    /// timeout, is RECOMMENDED."
+    /// timeout, is RECOMMENDED." Without a limit, a network that was away for minutes would cost the login.
     fn less_often(mut self, cx: &mut Cx<'_>) -> Result<Step<Token>, Error> {
-        self.interval = self.interval.saturating_mul(2);
+        let most = self.pause.max(LONGEST_PAUSE);
+        self.pause = self.pause.saturating_mul(2).min(most);
         self.wait(None, cx)
     }
 }
@@ -149,5 +163,9 @@ pub(super) fn proven(client: &Client, scopes: &Scopes, token: Token) -> Step<Tok
 }
 
 const SLOW_DOWN: Duration = Duration::from_secs(5);
+/// The longest that doubling makes it.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// For the last request to arrive.
+const BEFORE_THE_END: Duration = Duration::from_secs(5);
 /// What Microsoft Entra answers for `access_denied`.
 const ENTRA_DENIED: &str = "authorization_declined";

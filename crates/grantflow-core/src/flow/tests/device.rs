@@ -178,6 +178,49 @@ fn r18_a_lost_reply_doubles_the_interval_for_good() {
 }
 
 #[test]
+fn r18_minutes_without_a_network_do_not_cost_the_login() {
+    let away = |times: usize, code: &'static str| {
+        let script = Scripted::default().replies(200, code);
+        (0..times).fold(script, |script, _| script.cannot_connect())
+    };
+    // Half an hour, and eleven minutes of it without a network.
+    let (end, waits) = played(|| away(14, CODE).replies(200, GRANTED));
+    assert!(end.is_ok(), "{end:?}");
+    assert_eq!(waits[..5], [5000, 10_000, 20_000, 40_000, 60_000]);
+    assert!(waits[4..].iter().all(|wait| *wait == 60_000), "{waits:?}");
+
+    // A server that wants more than a minute is not asked more often.
+    const SELDOM: &str = r#"{"device_code":"D","user_code":"U","verification_uri":"https://as.example/d","expires_in":1800,"interval":90}"#;
+    let (_, waits) = played(|| away(2, SELDOM).replies(400, SLOW_DOWN).replies(200, GRANTED));
+    assert_eq!(waits, [90_000, 90_000, 90_000, 95_000]);
+}
+
+#[test]
+fn r18_the_last_of_the_time_is_asked_in_unless_the_server_wants_less() {
+    let code = |expires_in: u32, interval: u32| {
+        format!(
+            r#"{{"device_code":"D","user_code":"U","verification_uri":"https://as.example/d","expires_in":{expires_in},"interval":{interval}}}"#
+        )
+    };
+    let script = |code: &str| {
+        let script = Scripted::default().replies(200, code);
+        script.cannot_connect().cannot_connect().cannot_connect()
+    };
+    // The next would be at 75 s.
+    let (end, waits) = played(|| script(&code(70, 5)).replies(200, GRANTED));
+    assert!(end.is_ok(), "{end:?}");
+    assert_eq!(waits, [5000, 10_000, 20_000, 30_000]);
+    // Once, and no more.
+    let (end, waits) = played(|| script(&code(70, 5)).replies(400, PENDING));
+    assert!(not_in_time(&end), "{end:?}");
+    assert_eq!(waits.len(), 4);
+    // 9 s are left of 44 s: less than 5 s and the time for an answer.
+    let (end, waits) = played(|| script(&code(44, 5)));
+    assert!(not_in_time(&end), "{end:?}");
+    assert_eq!(waits, [5000, 10_000, 20_000]);
+}
+
+#[test]
 fn q56_a_server_in_trouble_is_asked_again_when_it_says() {
     let (end, waits) = played(|| {
         code(CODE)

@@ -25,7 +25,7 @@ pub enum LoginError {
     NotLoopback,
     /// The client has redirect addresses, and none that a receiver on this machine can listen at.
     NoLoopbackRedirect,
-    /// The address to open is not https, nor http on a loopback literal, or has characters that no address has.
+    /// The address to open is not https, nor http on this machine, or has characters that no address has.
     UnsafeAddress,
     /// The one place of the store holds what belongs to another client, or another account.
     OtherRecord(Box<OtherRecord>),

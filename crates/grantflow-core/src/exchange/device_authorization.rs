@@ -99,8 +99,8 @@ impl DeviceAuthorizationRequest {
     ///
     /// # Errors
     ///
-    /// [`Error::Server`] if the server refused, [`Error::BadReply`] if the reply made no sense: an address that is neither https nor
-    /// on a loopback literal, or a code with a control character, is not to be shown to anybody.
+    /// [`Error::Server`] if the server refused, [`Error::BadReply`] if the reply made no sense: an address that is not https, unless
+    /// the endpoint itself is on loopback or `localhost` and the address too, or a code with a control character, is not to be shown to anybody.
     ///
     /// [RFC 8628 section 3.2]: https://www.rfc-editor.org/rfc/rfc8628#section-3.2
     pub fn parse(&self, reply: &Response, cx: &Cx<'_>) -> Result<DeviceGrant, Error> {
@@ -161,12 +161,7 @@ impl DeviceAuthorizationRequest {
     fn can_be_shown(&self, address: &str) -> bool {
         let (page, part) = address.split_once('#').unwrap_or((address, ""));
         let asked = self.client.device_authorization_endpoint();
-        let is_local = asked.is_ok_and(|asked| Endpoint::new(asked.as_str()).is_err());
-        let page = if is_local {
-            Endpoint::allow_http_for_loopback(page)
-        } else {
-            Endpoint::new(page)
-        };
+        let page = Endpoint::named_by(page, asked.map_or("", Endpoint::as_str));
         page.is_ok() && part.bytes().all(|byte| byte.is_ascii_graphic())
     }
 }
@@ -199,7 +194,7 @@ impl DeviceGrant {
         self.user_code.expose()
     }
 
-    /// Where the user enters it: `https`, or `http` on a loopback literal, in visible ASCII.
+    /// Where the user enters it: `https`, or `http` on this machine if the server is asked so too, in visible ASCII.
     #[must_use]
     pub fn verification_uri(&self) -> &str {
         &self.verification_uri

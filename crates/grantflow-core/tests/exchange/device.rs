@@ -152,7 +152,22 @@ fn an_address_on_loopback_may_be_http_where_the_server_is() {
     for address in hosts {
         assert_eq!(parse(address).unwrap().verification_host(), "127.0.0.1:8080");
     }
-    assert!(parse("http://as.example/device").is_err());
+    for never in ["http://as.example/device", "http://localhost:8080/device"] {
+        assert!(parse(never).is_err(), "{never}");
+    }
+
+    let local = Endpoint::allow_http_for_localhost("http://localhost:8080/device_authorization").unwrap();
+    let client = client.with_device_authorization_endpoint(local);
+    let parse = |address: &str| {
+        let json = with(&format!(r#""user_code":"U","verification_uri":"{address}""#));
+        at(|cx| DeviceAuthorizationRequest::new(&client).parse(&reply(200, JSON, json), cx))
+    };
+    for address in ["http://localhost:8080/device", "http://127.0.0.1:8080/device"] {
+        assert!(parse(address).is_ok(), "{address}");
+    }
+    for never in ["http://as.example/device", "http://localhost.evil.example/device"] {
+        assert!(parse(never).is_err(), "{never}");
+    }
 }
 
 #[test]

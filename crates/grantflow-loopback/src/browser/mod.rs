@@ -112,10 +112,11 @@ impl Environment {
     }
 }
 
-/// An address that may be opened: https, or http on a loopback literal, without spaces, control characters or user information.
-/// So it can be no option of a command, no file, and no script.
+/// An address that may be opened: https, or http on this machine, without spaces, control characters or user information.
+/// So it can be no option of a command, no file, and no script. Whether `localhost` may be spoken to without TLS was the caller's choice
+/// where the address was made: no client has one by that name unasked.
 pub(crate) fn check_address(address: &str) -> Result<(), LoginError> {
-    match Endpoint::allow_http_for_loopback(address) {
+    match Endpoint::allow_http_for_localhost(address) {
         Ok(_) => Ok(()),
         Err(_) => Err(LoginError::UnsafeAddress),
     }
@@ -190,7 +191,7 @@ mod tests {
             "data:text/html,x",
             "ftp://server.example/",
             "http://server.example/authorize",
-            "http://localhost/authorize",
+            "http://localhost.server.example/authorize",
             "--proxy-server=evil.example",
             "-h",
             "",
@@ -217,6 +218,7 @@ mod tests {
             "https://server.example/$(id)?x=`id`;id|id&'id'",
             "http://127.0.0.1:8080/authorize?x=1",
             "http://[::1]/authorize",
+            "http://localhost:8080/authorize",
         ] {
             assert!(check_address(address).is_ok(), "{address}");
         }

@@ -159,34 +159,57 @@ impl DeviceAuthorizationRequest {
 
     /// An address that a user may be sent to: a page that nobody on the way can change, and no text that hides what it is.
     fn can_be_shown(&self, address: &str) -> bool {
-        let (page, part) = address.split_once('#').unwrap_or((address, ""));
-        let asked = self.client.device_authorization_endpoint();
-        let page = Endpoint::named_by(page, asked.map_or("", Endpoint::as_str));
-        page.is_ok() && part.bytes().all(|byte| byte.is_ascii_graphic())
+        can_be_shown(&self.client, address)
     }
+}
+
+/// The same for a client, whose server said so.
+pub(super) fn can_be_shown(client: &Client, address: &str) -> bool {
+    let (page, part) = address.split_once('#').unwrap_or((address, ""));
+    let asked = client.device_authorization_endpoint();
+    let page = Endpoint::named_by(page, asked.map_or("", Endpoint::as_str));
+    page.is_ok() && part.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// A login that waits for the user at another device: what to show, and how long.
 ///
 /// The application shows [`user_code`](Self::user_code) and [`verification_uri`](Self::verification_uri), and waits with
 /// [`poll`](Self::poll). `Debug` prints neither code.
+///
+/// Where the wait outlives the process, [`expose_json`](Self::expose_json) and [`from_json`](Self::from_json) keep it.
 #[must_use = "a code is shown to the user, and then polled for"]
 pub struct DeviceGrant {
     pub(crate) client: Client,
     pub(crate) scopes: Scopes,
     pub(crate) resources: Vec<String>,
     pub(crate) device_code: Secret,
-    user_code: Secret,
-    verification_uri: String,
-    verification_uri_complete: Option<Secret>,
-    lifetime: Duration,
-    expires_at: Timestamp,
+    pub(super) user_code: Secret,
+    pub(super) verification_uri: String,
+    pub(super) verification_uri_complete: Option<Secret>,
+    pub(super) lifetime: Duration,
+    pub(super) expires_at: Timestamp,
     /// The end in time since boot, which nobody sets.
     pub(crate) ends: Duration,
     pub(crate) interval: Duration,
 }
 
 impl DeviceGrant {
+    /// The code that the token is asked for with, for those who poll by themselves with
+    /// [`TokenRequest::device_code`](crate::TokenRequest::device_code). It is not to be shown: who has it gets the token.
+    #[must_use]
+    pub fn device_code(&self) -> &Secret {
+        &self.device_code
+    }
+
+    /// The resources that the token was asked for, to be named in each [`TokenRequest`](crate::TokenRequest) too
+    /// ([RFC 8707 section 2.2]).
+    ///
+    /// [RFC 8707 section 2.2]: https://www.rfc-editor.org/rfc/rfc8707#section-2.2
+    #[must_use]
+    pub fn resources(&self) -> &[String] {
+        &self.resources
+    }
+
     /// The code that the user enters. It is the server's text, without control characters; what a terminal is not to show else is the
     /// terminal's matter.
     #[must_use]
@@ -268,6 +291,6 @@ pub(super) fn interval(member: Member<'_>) -> Option<Duration> {
 const COMPLETE: &str = "verification_uri_complete";
 /// RFC 8628 section 3.5: "If no value is provided, clients MUST use 5 as the default".
 pub(super) const USUAL_INTERVAL: Duration = Duration::from_secs(5);
-const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 /// That of the example of RFC 8628 section 3.2, which wants the member always.
 pub(super) const USUAL_LIFETIME: Duration = Duration::from_secs(1800);

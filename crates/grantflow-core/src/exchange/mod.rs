@@ -13,6 +13,7 @@ mod backchannel_authentication;
 mod challenge;
 pub(crate) mod client_metadata;
 mod device_authorization;
+mod device_stored;
 mod introspection;
 mod members;
 mod metadata;

@@ -103,8 +103,8 @@ impl TokenRequest {
         Self::new(client, Grant::Extension(grant_type.into(), parameters))
     }
 
-    /// Presents the device code of a [`DeviceGrant`](crate::DeviceGrant) once ([RFC 8628 section 3.4]); the refusals that mean to
-    /// come again are errors here. [`DeviceGrant::poll`](crate::DeviceGrant::poll) comes again.
+    /// Presents the [`device_code`](crate::DeviceGrant::device_code) of a [`DeviceGrant`](crate::DeviceGrant) once
+    /// ([RFC 8628 section 3.4]); the refusals that mean to come again are errors here. [`DeviceGrant::poll`](crate::DeviceGrant::poll) comes again.
     ///
     /// [RFC 8628 section 3.4]: https://www.rfc-editor.org/rfc/rfc8628#section-3.4
     #[must_use]

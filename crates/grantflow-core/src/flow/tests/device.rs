@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::super::scripted::{Scripted, both, client};
 use super::checked::Says;
 use crate::{
-    Client, DeviceAuthorizationRequest, Endpoint, Error, NotAuthorized, Scopes, Secret, Step, Token,
+    Client, DeviceAuthorizationRequest, DeviceGrant, Endpoint, Error, NotAuthorized, Scopes, Secret, Step,
+    Token, TokenRequest,
 };
 
 const CODE: &str = r#"{"device_code":"GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eS","user_code":"WDJB-MJHT",
@@ -85,6 +86,112 @@ fn each_poll_names_the_resources_that_the_code_was_asked_for() {
     let bodies = host.bodies();
     assert_eq!(bodies.len(), 3);
     assert!(bodies.iter().all(|body| body.contains(both)), "{bodies:?}");
+}
+
+/// Another process reads it a minute later, on a machine that was started anew.
+#[test]
+fn a_wait_outlives_the_process_and_not_the_code() {
+    let kept = || {
+        let asked = DeviceAuthorizationRequest::new(&device())
+            .scopes(Scopes::parse("a").unwrap())
+            .resource("https://api.example/1");
+        let (kept, _) = both(
+            || code(CODE),
+            || {
+                asked
+                    .clone()
+                    .flow()
+                    .and_then(|grant, _| Ok(Step::Done(grant.expose_json())))
+            },
+        );
+        kept.unwrap()
+    };
+    let again = |json: &str, client: &Client, script: &dyn Fn() -> Scripted| {
+        let (json, client) = (json.to_owned(), client.clone());
+        let begin = move || {
+            let (json, client) = (json.clone(), client.clone());
+            Step::begin(move |cx| Ok(DeviceGrant::from_json(&client, &json, cx)?.poll()))
+        };
+        both(script, begin)
+    };
+    let (token, host) = again(kept().expose(), &device(), &|| {
+        Scripted::default().replies(400, PENDING).replies(200, GRANTED)
+    });
+    assert_eq!(token.unwrap().access_token.expose(), "AT1");
+    assert_eq!(
+        host.bodies()[1],
+        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code\
+         &device_code=GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eS&resource=https%3A%2F%2Fapi.example%2F1&client_id=cid"
+    );
+    assert_eq!(host.log()[0], "wait 5000 ms");
+
+    // What is left is by the time of day, and never more than the whole.
+    let value: serde_json::Value = serde_json::from_str(kept().expose()).unwrap();
+    let polls = |expires_at: crate::Timestamp| {
+        let mut value = value.clone();
+        value["expires_at"] = expires_at.to_string().into();
+        value["lifetime"] = 22.into();
+        let pending = || (0..9).fold(Scripted::default(), |script, _| script.replies(400, PENDING));
+        let (end, host) = again(&value.to_string(), &device(), &pending);
+        assert!(not_in_time(&end), "{end:?}");
+        host.bodies().len()
+    };
+    let now = super::super::scripted::NOW;
+    let after = |seconds| now.plus(std::time::Duration::from_secs(seconds));
+    assert_eq!([polls(after(12)), polls(now), polls(after(86_400))], [2, 0, 4]);
+
+    let other = Client::new("other", device().token_endpoint().clone());
+    let elsewhere = Client::new("cid", Endpoint::new("https://evil.example/token").unwrap());
+    let refused = |json: &str, client: &Client| {
+        let (end, host) = again(json, client, &Scripted::default);
+        assert!(matches!(end, Err(Error::InvalidInput(_))), "{json}: {end:?}");
+        assert!(host.log().is_empty());
+    };
+    refused(kept().expose(), &other);
+    refused(kept().expose(), &elsewhere);
+    for (member, bad) in [
+        ("grantflow_device", serde_json::json!(2)),
+        ("grantflow_device", serde_json::json!(0)),
+        ("device_code", serde_json::Value::Null),
+        ("user_code", serde_json::json!("\u{1b}]0;x")),
+        ("verification_uri", serde_json::json!("http://as.example/device")),
+        ("verification_uri_complete", serde_json::json!("javascript:x")),
+        ("expires_at", serde_json::json!("soon")),
+        ("lifetime", serde_json::json!(-1)),
+        ("interval", serde_json::json!(1e300)),
+        ("scopes", serde_json::json!(["\"a"])),
+        ("device_code", serde_json::json!("")),
+        ("user_code", serde_json::json!("")),
+    ] {
+        let mut value = value.clone();
+        value[member] = bad;
+        refused(&value.to_string(), &device());
+    }
+    refused("", &device());
+}
+
+#[test]
+fn who_polls_by_themselves_has_the_code_for_it() {
+    let (sent, _) = both(
+        || code(CODE),
+        || {
+            DeviceAuthorizationRequest::new(&device())
+                .resource("https://api.example/1")
+                .flow()
+                .and_then(|grant, cx| {
+                    let request = TokenRequest::device_code(&device(), grant.device_code().clone());
+                    let request = request.resource(grant.resources()[0].as_str()).to_http(cx)?;
+                    Ok(Step::Done(
+                        String::from_utf8_lossy(request.body().as_bytes()).into_owned(),
+                    ))
+                })
+        },
+    );
+    let sent = sent.unwrap();
+    assert!(
+        sent.contains("&device_code=GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eS&resource="),
+        "{sent}"
+    );
 }
 
 #[test]

@@ -271,7 +271,7 @@ fn q52_without_an_interval_it_is_five_seconds() {
 }
 
 #[test]
-fn r18_a_lost_reply_doubles_the_interval_for_good() {
+fn a_lost_reply_doubles_the_interval_for_good() {
     let (end, waits) = played(|| {
         code(CODE)
             .loses_the_reply()

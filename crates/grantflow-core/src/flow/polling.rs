@@ -57,6 +57,7 @@ impl BackchannelGrant {
             client: self.client,
             scopes: self.scopes,
             interval: self.interval,
+            pause: self.interval,
             ends: self.ends,
         }
         .flow()

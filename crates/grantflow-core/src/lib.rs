@@ -46,7 +46,8 @@ pub use authorization::{
 };
 pub use body::{Body, Request, Response};
 pub use client::{
-    Authentication, Client, ClientAuthentication, ClientType, IdTokenCheck, LifetimeUnit, Quirks,
+    Authentication, Client, ClientAuthentication, ClientType, IdTokenCheck, LifetimeUnit, Proven, Quirks,
+    TokenConstraint,
 };
 #[cfg(feature = "providers")]
 pub use client::{Placeholder, Provider};

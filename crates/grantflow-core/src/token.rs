@@ -5,11 +5,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 
 use crate::error::InvalidInput;
 use crate::extras::Extras;
 use crate::{Error, Scopes, Secret, Timestamp};
+
+/// The header of a proof (RFC 9449 section 4.1).
+pub(crate) const PROOF: HeaderName = HeaderName::from_static("dpop");
 
 /// How far two clocks may be apart before one of them is wrong.
 const CLOCK_SKEW: Duration = Duration::from_secs(300);

@@ -9,6 +9,7 @@
 //! - [`IdTokenVerifier`]: the same with keys that are fetched and kept in a [`KeyCache`]
 //! - [`presented`]: an ID token that goes where an access token would
 //! - [`ResponseVerifier`]: signed answers to authorization requests ([JARM])
+//! - [`Dpop`]: tokens that are bound to a key ([RFC 9449])
 //! - [`UserInfoRequest`]: what the server tells of the same user, signed or not ([OpenID Connect Core section 5.3])
 //! - [`exchange`] and [`refresh`]: no token without its ID token proven ([OpenID Connect Core section 3.1.3.5])
 //!
@@ -22,10 +23,12 @@
 //! [OpenID Connect Core section 3.1.3.5]: https://openid.net/specs/openid-connect-core-1_0.html#TokenResponseValidation
 //! [OpenID Connect Core section 3.1.3.7]: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
 //! [JARM]: https://openid.net/specs/oauth-v2-jarm.html
+//! [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
 //! [OpenID Connect Core section 5.3]: https://openid.net/specs/openid-connect-core-1_0.html#UserInfo
 
 mod bearer;
 mod client_assertion;
+mod dpop;
 mod id_token;
 mod jwt_bearer;
 mod keys;
@@ -36,6 +39,7 @@ mod userinfo;
 
 pub use bearer::presented;
 pub use client_assertion::{AudienceIsTokenEndpoint, ClientSecretJwt, PrivateKeyJwt};
+pub use dpop::Dpop;
 pub use id_token::{
     AnyTenant, IdTokenVerification, IdTokenVerifier, IssuerTemplate, Occasion, Tenants, VerifiedIdToken,
 };

@@ -11,6 +11,7 @@
 
 use async_trait::async_trait;
 use grantflow_core::{Credentials, Error};
+use http::{Extensions, HeaderValue, StatusCode, Uri};
 use http::{Extensions, HeaderValue, Uri, header};
 use reqwest::{Request, Response};
 use reqwest_middleware::Next;
@@ -80,30 +81,55 @@ impl reqwest_middleware::Middleware for Middleware {
         }
         self.0.add_api_headers(request.headers_mut());
         let again = request.try_clone();
-        authorize(&mut request, &header);
-        let reply = next.clone().run(request, extensions).await?;
+        let reply = self
+            .send(request, (&uri, &header), extensions, next.clone())
+            .await?;
         if !self.0.is_refused_by(reply.status()) {
             return Ok(reply);
         }
-        let Some(mut again) = again else {
+        let Some(again) = again else {
             // The 401 tells the caller; why no other token can be had, the next request will.
             drop(self.0.after_401(&header).await);
             return Ok(reply);
         };
         match self.0.after_401(&header).await.map_err(other)? {
-            Some(header) => {
-                authorize(&mut again, &header);
-                next.run(again, extensions).await
-            }
+            Some(header) => self.send(again, (&uri, &header), extensions, next).await,
             None => Ok(reply),
         }
     }
 }
 
-fn authorize(request: &mut Request, header: &HeaderValue) {
-    request
-        .headers_mut()
-        .insert(header::AUTHORIZATION, header.clone());
+impl Middleware {
+    /// Sends with the header, and once more if the API asks for another proof and the request can be sent again.
+    async fn send(
+        &self,
+        mut request: Request,
+        (uri, header): (&Uri, &HeaderValue),
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        let method = request.method().clone();
+        let target = (&method, uri);
+        let again = request.try_clone();
+        self.0
+            .put_on(header, target, request.headers_mut())
+            .map_err(other)?;
+        let reply = next.clone().run(request, extensions).await?;
+        let asks = |reply: &Response| {
+            let reply = (reply.status(), reply.headers());
+            self.0.is_worth_another_proof(header, target, reply)
+        };
+        let (true, Some(mut again)) = (asks(&reply), again) else {
+            return Ok(reply);
+        };
+        self.0
+            .put_on(header, target, again.headers_mut())
+            .map_err(other)?;
+        let reply = next.run(again, extensions).await?;
+        // What it says is remembered, and not asked for a third time.
+        let _heard = asks(&reply);
+        Ok(reply)
+    }
 }
 
 fn other(error: Error) -> reqwest_middleware::Error {

@@ -8,6 +8,8 @@
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use crate::dpop::{self, Unproven};
+use crate::fault::Endpoint;
 use crate::message::Reply;
 use crate::site::Turn;
 
@@ -33,14 +35,38 @@ pub(crate) fn echo(turn: &mut Turn<'_>) -> Reply {
 
 /// Answers a request with a good token; the token must be in the `Authorization` header.
 pub(crate) fn protected(turn: &mut Turn<'_>, answer: fn(&mut Turn<'_>, &str) -> Option<Reply>) -> Reply {
-    let Some(token) = bearer(turn) else {
+    let Some((scheme, token)) = presented(turn) else {
         // RFC 6750 section 3.1: without authentication information there should be no error code.
         return Reply::json(401, &json!({}))
             .header("www-authenticate", "Bearer realm=\"grantflow-testserver\"");
     };
     turn.note.access_token = turn.state.access_tokens.get(token).map(|access| access.number);
+    let bound = turn
+        .state
+        .access_tokens
+        .get(token)
+        .and_then(|access| access.jkt.clone());
+    let proven = match (scheme, &bound) {
+        (Scheme::Bearer, None) => true,
+        (Scheme::Dpop, Some(jkt)) => match dpop::verify(turn, Some(token)) {
+            Err(Unproven::Nonce) => {
+                turn.state.stats.nonces_asked_for += 1;
+                let nonce = dpop::new_nonce(turn, true);
+                turn.note.error = Some(dpop::USE_NONCE.to_owned());
+                let scheme = if turn.config.odd_challenges {
+                    "dPoP"
+                } else {
+                    "DPoP"
+                };
+                return dpop::asks_for(Some(Endpoint::Api), &nonce, scheme);
+            }
+            proven => proven.is_ok_and(|proven| proven.as_ref() == Some(jkt)),
+        },
+        // RFC 9449 section 7.2: a bound token is of no use as a bearer token.
+        _ => false,
+    };
     if let Some(reply) = Some(token)
-        .filter(|_| !turn.state.api_refuses)
+        .filter(|_| proven && !turn.state.api_refuses)
         .and_then(|token| answer(turn, token))
     {
         return reply.no_store();
@@ -53,7 +79,17 @@ pub(crate) fn protected(turn: &mut Turn<'_>, answer: fn(&mut Turn<'_>, &str) -> 
     )
 }
 
-fn bearer<'a>(turn: &Turn<'a>) -> Option<&'a str> {
+enum Scheme {
+    Bearer,
+    Dpop,
+}
+
+fn presented<'a>(turn: &Turn<'a>) -> Option<(Scheme, &'a str)> {
     let (scheme, token) = turn.request.header("authorization")?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "bearer" => Scheme::Bearer,
+        "dpop" => Scheme::Dpop,
+        _ => return None,
+    };
+    Some((scheme, token.trim()))
 }

@@ -117,6 +117,7 @@ pub(crate) fn grant(turn: &mut Turn<'_>) -> Result<Value, Refusal> {
         user: claims.sub.unwrap_or_else(|| claims.iss.clone()),
         client: claims.iss,
         scope: scope.clone(),
+        jkt: None,
         revoked: false,
     });
     turn.state.stats.assertions += 1;

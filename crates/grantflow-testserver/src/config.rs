@@ -48,6 +48,8 @@ pub struct Config {
     pub(crate) service_accounts: Vec<TestServiceAccount>,
     pub(crate) saml_issuers: Vec<TestSamlIssuer>,
     pub(crate) push_required: bool,
+    pub(crate) dpop_nonces: bool,
+    pub(crate) odd_challenges: bool,
 }
 
 impl Config {
@@ -67,6 +69,8 @@ impl Config {
             service_accounts: Vec::new(),
             saml_issuers: Vec::new(),
             push_required: false,
+            dpop_nonces: false,
+            odd_challenges: false,
         }
     }
 
@@ -159,6 +163,21 @@ impl Config {
     /// [RFC 9126 section 5]: https://www.rfc-editor.org/rfc/rfc9126#section-5
     pub fn require_pushed_requests(mut self) -> Self {
         self.push_required = true;
+        self
+    }
+
+    /// Wants a nonce of its own in every proof of possession, from the token endpoint and from the API
+    /// ([RFC 9449 section 8]).
+    ///
+    /// [RFC 9449 section 8]: https://www.rfc-editor.org/rfc/rfc9449#section-8
+    pub fn require_dpop_nonces(mut self) -> Self {
+        self.dpop_nonces = true;
+        self
+    }
+
+    /// Writes the schemes of challenges in odd case.
+    pub fn odd_challenges(mut self) -> Self {
+        self.odd_challenges = true;
         self
     }
 

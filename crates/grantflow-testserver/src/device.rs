@@ -164,6 +164,7 @@ pub(crate) fn poll(turn: &mut Turn<'_>, client: &TestClient, code: &str) -> Resu
         user,
         scope: scope.clone(),
         revoked: false,
+        jkt: turn.jkt.clone().filter(|_| client.auth_method() == "none"),
     });
     let refresh_token = turn
         .config

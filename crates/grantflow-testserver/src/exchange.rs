@@ -50,6 +50,7 @@ pub(crate) fn exchange(turn: &mut Turn<'_>, client: &TestClient) -> Result<Value
         user,
         scope: scope.clone(),
         revoked: false,
+        jkt: turn.jkt.clone().filter(|_| client.auth_method() == "none"),
     });
     turn.state.stats.token_exchanges += 1;
     let mut reply = issue(turn, grant, (scope, None), None);
@@ -107,6 +108,7 @@ pub(crate) fn password(turn: &mut Turn<'_>, client: &TestClient) -> Result<Value
         user: user.to_owned(),
         scope: scope.clone(),
         revoked: false,
+        jkt: turn.jkt.clone().filter(|_| client.auth_method() == "none"),
     });
     turn.state.stats.passwords += 1;
     let refresh_token = turn

@@ -59,6 +59,10 @@ pub enum Fault {
     /// Answers 307 to a path on the same server, without having done anything. A client that follows it with its
     /// credentials shows in the log.
     Redirect,
+    /// Grants a bearer token though the request had a proof of possession. Changes nothing elsewhere.
+    Unbound,
+    /// Refuses, asking for a proof with a nonce that is always another one (RFC 9449), without having done anything.
+    NewNonce,
     /// Names another issuer: in `iss` of the authorization response, in `issuer` of the metadata. Changes nothing
     /// elsewhere.
     WrongIssuer,
@@ -146,6 +150,8 @@ impl Fault {
             "redirect",
             "answer 307 to another path of this server, nothing done",
         ),
+        ("unbound", "grant a bearer token though the request was proven"),
+        ("new-nonce", "ask for a proof with a new nonce, nothing done"),
         ("wrong-issuer", "name another issuer in iss or in the metadata"),
         ("no-issuer", "leave iss out, or issuer out of the metadata"),
         ("wrong-state", "echo another state in the authorization response"),
@@ -183,13 +189,14 @@ impl Fault {
     pub fn applies_to(&self, endpoint: Endpoint) -> bool {
         match self {
             Self::WrongState | Self::NoState | Self::Response(_) => endpoint == Endpoint::Authorization,
-            Self::IdToken(_) | Self::NoScope | Self::OddTokenType => {
+            Self::IdToken(_) | Self::NoScope | Self::OddTokenType | Self::Unbound => {
                 matches!(endpoint, Endpoint::Token | Endpoint::Refresh | Endpoint::Poll)
             }
             Self::SlowDown(_) | Self::PendingAs200 => matches!(endpoint, Endpoint::Token | Endpoint::Poll),
             Self::NoIssuedTokenType => endpoint == Endpoint::Token,
             Self::NoInterval | Self::VerificationUrl => endpoint == Endpoint::Device,
             Self::UserInfo(_) => endpoint == Endpoint::Api,
+            Self::NewNonce => matches!(endpoint, Endpoint::Token | Endpoint::Refresh | Endpoint::Api),
             Self::WrongIssuer | Self::NoIssuer => {
                 matches!(endpoint, Endpoint::Authorization | Endpoint::Metadata)
             }
@@ -208,6 +215,7 @@ impl Fault {
                 | Self::Redirect
                 | Self::Unavailable(_)
                 | Self::SlowDown(_)
+                | Self::NewNonce
         )
     }
 
@@ -345,6 +353,8 @@ impl FromStr for Fault {
             ("huge", Some(value)) => Self::Huge(number(value)?),
             ("endless", None) => Self::Endless,
             ("redirect", None) => Self::Redirect,
+            ("new-nonce", None) => Self::NewNonce,
+            ("unbound", None) => Self::Unbound,
             ("wrong-issuer", None) => Self::WrongIssuer,
             ("no-issuer", None) => Self::NoIssuer,
             ("wrong-state", None) => Self::WrongState,
@@ -387,6 +397,8 @@ impl fmt::Display for Fault {
             Self::Huge(bytes) => write!(f, "huge={bytes}"),
             Self::Endless => f.write_str("endless"),
             Self::Redirect => f.write_str("redirect"),
+            Self::NewNonce => f.write_str("new-nonce"),
+            Self::Unbound => f.write_str("unbound"),
             Self::WrongIssuer => f.write_str("wrong-issuer"),
             Self::NoIssuer => f.write_str("no-issuer"),
             Self::WrongState => f.write_str("wrong-state"),

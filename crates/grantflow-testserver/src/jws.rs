@@ -25,6 +25,10 @@ pub(crate) struct Header {
     pub(crate) alg: String,
     #[serde(default)]
     pub(crate) kid: Option<String>,
+    #[serde(default)]
+    pub(crate) typ: Option<String>,
+    #[serde(default)]
+    pub(crate) jwk: Option<Value>,
 }
 
 impl<'a> Jws<'a> {

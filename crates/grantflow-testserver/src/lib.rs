@@ -68,6 +68,7 @@ mod client_assertion;
 mod client_auth;
 mod config;
 mod device;
+mod dpop;
 mod exchange;
 mod fault;
 mod flaw;

@@ -62,6 +62,7 @@ fn document(turn: &Turn<'_>) -> Value {
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "pushed_authorization_request_endpoint": format!("{issuer}/par"),
         "require_pushed_authorization_requests": turn.config.push_required,
+        "dpop_signing_alg_values_supported": ["ES256", "EdDSA"],
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
     });

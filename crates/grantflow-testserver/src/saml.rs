@@ -108,6 +108,7 @@ pub(crate) fn grant(turn: &mut Turn<'_>) -> Result<Value, Refusal> {
         user,
         scope: scope.clone(),
         revoked: false,
+        jkt: None,
     });
     turn.state.stats.assertions += 1;
     Ok(issue(turn, grant, (scope, None), None))

@@ -21,10 +21,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
 use tokio::sync::oneshot;
 
+use crate::dpop;
 use crate::fault::{Endpoint, Fault, RetryAfter};
 use crate::message::{Content, Inbound, Reply};
 use crate::site::{self, Site, Turn};
-use crate::state::Clock;
+use crate::state::{Clock, random};
 use crate::stats::{LoggedRequest, Stats};
 use crate::wire::WireBody;
 
@@ -150,6 +151,7 @@ fn carry_out(site: &Site, inbound: &Inbound, connection: u64, fault: Option<Faul
             state: &mut state,
             note: &mut note,
             fault: fault.clone(),
+            jkt: None,
         };
         spoil(fault.as_ref(), site::route(&mut turn))
     };
@@ -254,6 +256,7 @@ fn instead(fault: &Fault, endpoint: Option<Endpoint>, clock: &Clock) -> Option<R
         Fault::SlowDown(seconds) => {
             Reply::json(400, &json!({ "error": "slow_down", "interval": seconds })).no_store()
         }
+        Fault::NewNonce => dpop::asks_for(endpoint, &random("nonce-"), "DPoP"),
         Fault::Redirect => Reply::new(307).header("location", "/elsewhere"),
         _ => return None,
     };

@@ -37,6 +37,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) note: &'a mut LoggedRequest,
     /// The fault in play, for those that change what an endpoint says.
     pub(crate) fault: Option<Fault>,
+    /// The thumbprint of the key that the request was proven with (RFC 9449).
+    pub(crate) jkt: Option<String>,
 }
 
 impl Site {

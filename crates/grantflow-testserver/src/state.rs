@@ -40,6 +40,10 @@ pub(crate) struct State {
     pub(crate) refresh_tokens: HashMap<String, RefreshToken>,
     /// Every token and code, ID tokens too, for tests that search for leaks.
     pub(crate) issued: Vec<String>,
+    /// The `jti` of each proof of possession.
+    pub(crate) seen_proofs: HashSet<String>,
+    /// Nonces that proofs may have, by whether an API gave them.
+    pub(crate) nonces: HashSet<(bool, String)>,
     /// The client and the `jti` of each assertion.
     pub(crate) seen_assertions: HashSet<(String, String)>,
     /// Made when they are needed first.
@@ -66,6 +70,8 @@ impl State {
             access_tokens: HashMap::new(),
             refresh_tokens: HashMap::new(),
             issued: Vec::new(),
+            seen_proofs: HashSet::new(),
+            nonces: HashSet::new(),
             seen_assertions: HashSet::new(),
             keys: None,
         }
@@ -100,7 +106,12 @@ impl State {
     }
 
     /// Adds an access token to a family.
-    pub(crate) fn issue_access_token(&mut self, grant: GrantId, scope: Vec<String>) -> String {
+    pub(crate) fn issue_access_token(
+        &mut self,
+        grant: GrantId,
+        scope: Vec<String>,
+        jkt: Option<String>,
+    ) -> String {
         let token = random("gft_at_");
         self.issued.push(token.clone());
         let now = self.clock.now();
@@ -108,6 +119,7 @@ impl State {
         let expires_at = now.saturating_add(self.expires_in.lifetime());
         let access = AccessToken {
             number,
+            jkt,
             grant,
             scope,
             issued_at: now,
@@ -276,6 +288,8 @@ pub(crate) struct Grant {
     pub(crate) client: String,
     pub(crate) user: String,
     pub(crate) scope: Vec<String>,
+    /// The key that the refresh tokens of a public client are bound to.
+    pub(crate) jkt: Option<String>,
     pub(crate) revoked: bool,
 }
 
@@ -285,6 +299,8 @@ pub(crate) struct GrantId(usize);
 
 pub(crate) struct AccessToken {
     pub(crate) number: u64,
+    /// The key that it is bound to.
+    pub(crate) jkt: Option<String>,
     pub(crate) grant: GrantId,
     pub(crate) scope: Vec<String>,
     pub(crate) issued_at: Duration,

@@ -62,6 +62,10 @@ pub struct Stats {
     pub graced_refreshes: u64,
     /// Spent refresh tokens that came again when they must not.
     pub refresh_replays: u64,
+    /// Proofs of possession that were taken.
+    pub proofs: u64,
+    /// Requests that were refused for another nonce.
+    pub nonces_asked_for: u64,
     /// Families of tokens revoked because of a replayed code or refresh token.
     pub families_revoked: u64,
     /// Refusals by the token endpoint, those by a [`Fault`](crate::Fault) and those that mean to poll again not included.

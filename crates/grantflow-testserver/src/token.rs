@@ -24,7 +24,9 @@ use crate::client::TestClient;
 use crate::client_auth::{Refusal, authenticate};
 use crate::config::{ExpiresIn, Rotation};
 use crate::device;
+use crate::dpop::{self, Unproven};
 use crate::exchange as token_exchange;
+use crate::fault::Endpoint;
 use crate::fault::Fault;
 use crate::id_token::{Login, With, id_token};
 use crate::message::Reply;
@@ -34,6 +36,18 @@ use crate::state::{Grant, GrantId, Spent};
 
 pub(crate) fn token(turn: &mut Turn<'_>) -> Reply {
     let inbound = turn.request;
+    match dpop::verify(turn, None) {
+        Ok(jkt) => turn.jkt = jkt,
+        Err(Unproven::Nonce) => {
+            turn.state.stats.nonces_asked_for += 1;
+            let nonce = dpop::new_nonce(turn, false);
+            turn.note.error = Some(dpop::USE_NONCE.to_owned());
+            return dpop::asks_for(Some(Endpoint::Token), &nonce, "DPoP");
+        }
+        Err(Unproven::Proof(problem)) => {
+            return answer(turn, Err(Refusal::new("invalid_dpop_proof", problem)));
+        }
+    }
     if inbound.form.value("grant_type") == Some(assertion::GRANT_TYPE) {
         let granted = assertion::grant(turn);
         return answer(turn, granted);
@@ -127,6 +141,8 @@ fn exchange(turn: &mut Turn<'_>, client: &TestClient) -> Result<Value, Refusal> 
         client: request.target.client,
         user,
         scope,
+        // RFC 9449 section 5: those of a confidential client are bound to its authentication.
+        jkt: turn.jkt.clone().filter(|_| client.auth_method() == "none"),
         revoked: false,
     };
     let scope = grant.scope.clone();
@@ -166,6 +182,12 @@ fn refresh(turn: &mut Turn<'_>, client: &TestClient) -> Result<Value, Refusal> {
             turn.state.stats.refresh_replays += 1;
         }
         return Err(Refusal::new("invalid_grant", "the grant was revoked"));
+    }
+    if grant.jkt.is_some() && grant.jkt != turn.jkt {
+        return Err(Refusal::new(
+            "invalid_dpop_proof",
+            "the refresh token is bound to another key",
+        ));
     }
     let scope = narrowed(form.value("scope"), &grant.scope)?;
     let successor = match &token.spent {
@@ -225,18 +247,23 @@ pub(crate) fn issue(
     (scope, refresh_token): (Vec<String>, Option<String>),
     login: Option<Login<'_>>,
 ) -> Value {
-    let mut reply = match turn.fault {
-        Some(Fault::NoScope) => json!({ "token_type": "Bearer" }),
-        Some(Fault::OddTokenType) => json!({ "token_type": "bEaReR", "scope": scope.join(" ") }),
-        _ => json!({ "token_type": "Bearer", "scope": scope.join(" ") }),
-    };
+    let jkt = turn.jkt.clone().filter(|_| turn.fault != Some(Fault::Unbound));
+    let mut reply =
+        json!({ "token_type": if jkt.is_some() { "DPoP" } else { "Bearer" }, "scope": scope.join(" ") });
+    match (&turn.fault, reply.as_object_mut()) {
+        (Some(Fault::NoScope), Some(members)) => _ = members.remove("scope"),
+        (Some(Fault::OddTokenType), _) => {
+            reply["token_type"] = if jkt.is_some() { "dPoP" } else { "bEaReR" }.into();
+        }
+        _ => {}
+    }
     if let ExpiresIn::Stated(lifetime) = turn.state.expires_in {
         reply["expires_in"] = lifetime.as_secs().into();
     }
     if let Some(refresh_token) = refresh_token {
         reply["refresh_token"] = refresh_token.into();
     }
-    let access_token = turn.state.issue_access_token(grant, scope);
+    let access_token = turn.state.issue_access_token(grant, scope, jkt);
     let with = With {
         access_token: &access_token,
         login,

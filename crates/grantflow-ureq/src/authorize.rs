@@ -8,6 +8,8 @@
 //!               ▲               │ yes
 //!               └── replayable ─┴─ refreshed by its rejected token; else the 401
 //! ```
+//!
+//! A token that is bound to a key goes with a proof; an API that asks for another proof gets one, if the request can be sent again.
 
 use std::io::Read;
 
@@ -16,7 +18,7 @@ use grantflow_core::error::InvalidInput;
 use grantflow_core::native::never_by_proxy;
 use grantflow_core::{Body, Error};
 use ureq::config::{Config, RedirectAuthHeaders};
-use ureq::http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
+use ureq::http::{HeaderValue, Method, Request, Response, StatusCode, request};
 use ureq::middleware::MiddlewareNext;
 use ureq::{Agent, AsSendBody, SendBody};
 
@@ -157,23 +159,28 @@ impl Middleware {
         header: &HeaderValue,
     ) -> Result<Response<ureq::Body>, ureq::Error> {
         let mut request = Request::from_parts(parts.clone(), body);
-        self.credentials.add_api_headers(request.headers_mut());
-        let name = self.credentials.header_name();
-        let is_known = name == header::AUTHORIZATION;
-        request.headers_mut().insert(name, header.clone());
+        let target = (&parts.method, &parts.uri);
+        self.credentials
+            .put_on(header, target, request.headers_mut())
+            .map_err(other)?;
         let direct = self.inner.config().proxy().is_some() && never_by_proxy(request.uri());
-        if is_known && !direct {
+        let is_known = request.headers().get("authorization") == Some(header);
+        if is_known && !direct && !is_bound(header) {
             return self.inner.run(request);
         }
-        let mut request = self.inner.configure_request(request);
+        let mut config = self.inner.configure_request(request);
         if direct {
-            request = request.proxy(None);
+            config = config.proxy(None);
         }
         if !is_known {
             // Redirects drop the header that they know, and this one they do not.
-            request = request.max_redirects(0).max_redirects_will_error(false);
+            config = config.max_redirects(0).max_redirects_will_error(false);
         }
-        self.inner.run(request.build())
+        if is_bound(header) {
+            // An error would hide what the API asks for; it is made of the reply in the end.
+            config = config.http_status_as_error(false);
+        }
+        self.inner.run(config.build())
     }
 
     /// Whether the API says that the token has ended, usually by 401.
@@ -186,6 +193,36 @@ impl Middleware {
         status.is_some_and(|status| self.credentials.is_refused_by(status))
     }
 
+    /// Sends, and once more if the API asks for another proof.
+    fn send_proven(
+        &self,
+        parts: &request::Parts,
+        body: impl AsSendBody + Copy,
+        header: &HeaderValue,
+    ) -> Result<Response<ureq::Body>, ureq::Error> {
+        let reply = self.send(parts, body, header);
+        if !self.asks_for_another_proof(parts, header, &reply) {
+            return reply;
+        }
+        let reply = self.send(parts, body, header);
+        // What it says is remembered, and not asked for a third time.
+        let _heard = self.asks_for_another_proof(parts, header, &reply);
+        reply
+    }
+
+    fn asks_for_another_proof(
+        &self,
+        parts: &request::Parts,
+        header: &HeaderValue,
+        reply: &Result<Response<ureq::Body>, ureq::Error>,
+    ) -> bool {
+        let target = (&parts.method, &parts.uri);
+        reply.as_ref().is_ok_and(|reply| {
+            let reply = (reply.status(), reply.headers());
+            self.credentials.is_worth_another_proof(header, target, reply)
+        })
+    }
+
     /// Sends, and once more with another token if this one is refused.
     fn send_again(
         &self,
@@ -193,12 +230,12 @@ impl Middleware {
         body: impl AsSendBody + Copy,
         header: &HeaderValue,
     ) -> Result<Response<ureq::Body>, ureq::Error> {
-        let reply = self.send(parts, body, header);
+        let reply = self.send_proven(parts, body, header);
         if !self.is_refused(&reply) {
             return reply;
         }
         match self.credentials.after_401(header).map_err(other)? {
-            Some(header) => self.send(parts, body, &header),
+            Some(header) => self.send_proven(parts, body, &header),
             None => reply,
         }
     }
@@ -211,6 +248,10 @@ impl Middleware {
         header: &HeaderValue,
     ) -> Result<Response<ureq::Body>, ureq::Error> {
         let reply = self.send(parts, body, header);
+        if self.asks_for_another_proof(parts, header, &reply) {
+            // The token is as good as before; the next request has the proof.
+            return reply;
+        }
         if self.is_refused(&reply) {
             // The 401 tells the caller; why no other token can be had, the next request will.
             drop(self.credentials.after_401(header));
@@ -225,6 +266,19 @@ impl ureq::middleware::Middleware for Middleware {
         request: Request<SendBody<'_>>,
         _next: MiddlewareNext<'_>,
     ) -> Result<Response<ureq::Body>, ureq::Error> {
+        let reply = self.authorized(request)?;
+        let status = reply.status();
+        if self.inner.config().http_status_as_error()
+            && (status.is_client_error() || status.is_server_error())
+        {
+            return Err(ureq::Error::StatusCode(status.as_u16()));
+        }
+        Ok(reply)
+    }
+}
+
+impl Middleware {
+    fn authorized(&self, request: Request<SendBody<'_>>) -> Result<Response<ureq::Body>, ureq::Error> {
         match self.credentials.allows(request.uri()) {
             Ok(()) => {}
             Err(Error::OriginNotAllowed(_)) => return self.inner.run(request),
@@ -254,6 +308,11 @@ impl ureq::middleware::Middleware for Middleware {
             self.send_again(&parts, start.as_bytes(), &header)
         }
     }
+}
+
+/// Whether the token of this header goes with a proof.
+fn is_bound(header: &HeaderValue) -> bool {
+    header.as_bytes().starts_with(b"DPoP ")
 }
 
 fn other(error: Error) -> ureq::Error {

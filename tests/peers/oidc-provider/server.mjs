@@ -10,6 +10,7 @@
 //   access_token_ttl     seconds, 3600 unless given
 //   rotate               whether refresh tokens rotate and a replay ends their family; true unless given
 //   web_redirect_uris    addresses of the client `web`
+//   dpop_nonces          whether proofs of possession need a nonce; false unless given
 //   signing_keys         the public keys of the client `signing`, as JWKs
 //   resources            addresses that tokens may be asked for (RFC 8707), with the scopes `read` and `write`; such tokens are JWTs,
 //                        and one is for a resource only if that is named each time
@@ -22,6 +23,7 @@
 //   signing       private_key_jwt, by any of `signing_keys`; there only with them
 //   secret-jwt    client_secret_jwt
 //   signed        public; its userinfo is signed
+//   bound         public; its access tokens are bound to a key (DPoP)
 //   pushing       public; its authorization requests have to be pushed
 
 import crypto from 'node:crypto';
@@ -108,6 +110,12 @@ const configuration = {
     },
     {
       ...native,
+      client_id: 'bound',
+      token_endpoint_auth_method: 'none',
+      dpop_bound_access_tokens: true,
+    },
+    {
+      ...native,
       client_id: 'pushing',
       token_endpoint_auth_method: 'none',
       require_pushed_authorization_requests: true,
@@ -149,6 +157,11 @@ const configuration = {
       triggerAuthenticationDevice: (_, request) => {
         asked = request;
       },
+    },
+    dPoP: {
+      enabled: true,
+      nonceSecret: crypto.randomBytes(32),
+      requireNonce: () => options.dpop_nonces ?? false,
     },
     introspection: { enabled: true },
     jwtResponseModes: { enabled: true },

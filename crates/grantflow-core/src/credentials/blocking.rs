@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 
 use super::observer::Observer;
 use super::parked::{Parked, block_on, block_on_at_most};
@@ -215,6 +215,31 @@ impl Credentials {
     #[must_use]
     pub fn api_headers(&self) -> &[(HeaderName, HeaderValue)] {
         self.handle.api_headers()
+    }
+
+    /// As [`Credentials::put_on`](super::Credentials::put_on).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn put_on(
+        &self,
+        authorization: &HeaderValue,
+        target: (&Method, &Uri),
+        headers: &mut HeaderMap,
+    ) -> Result<(), Error> {
+        self.handle.put_on(authorization, target, headers)
+    }
+
+    /// As [`Credentials::is_worth_another_proof`](super::Credentials::is_worth_another_proof).
+    #[must_use]
+    pub fn is_worth_another_proof(
+        &self,
+        authorization: &HeaderValue,
+        target: (&Method, &Uri),
+        reply: (StatusCode, &HeaderMap),
+    ) -> bool {
+        self.handle.is_worth_another_proof(authorization, target, reply)
     }
 
     /// Whether the token may be sent to `uri`.

@@ -47,6 +47,13 @@ impl Grant {
         }
     }
 
+    pub(super) fn token_key(&self) -> Option<&Secret> {
+        match self {
+            Self::Stored(record) => record.token_key(),
+            Self::Bare(_) => None,
+        }
+    }
+
     pub(super) fn generation(&self) -> u64 {
         match self {
             Self::Stored(record) => record.generation(),

@@ -6,14 +6,16 @@
 //! [section 4.4.2]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4.2
 //! [section 4.5]: https://www.rfc-editor.org/rfc/rfc6749#section-4.5
 
+use http::Method;
 use zeroize::Zeroizing;
 
 use super::{refusal, scope_text, token_reply};
 use crate::authorization::AuthorizationCode;
 use crate::error::ReplyProblem;
 use crate::form::Form;
+use crate::token::PROOF;
 use crate::{
-    Client, Cx, Endpoint, Error, Next, Request, Response, Scopes, Secret, Step, Token, TokenType,
+    Client, Cx, Endpoint, Error, Next, Proven, Request, Response, Scopes, Secret, Step, Token, TokenType,
     TransportError,
 };
 
@@ -226,7 +228,12 @@ impl TokenRequest {
         } else {
             self.client.authentication().apply(&self.client, &mut form, cx)?
         };
-        form.post_as(self.endpoint(), authorization, quirks)
+        let mut request = form.post_as(self.endpoint(), authorization, quirks)?;
+        if let Some(constraint) = self.client.token_constraint() {
+            let proof = constraint.prove(&Proven::request(request.method(), request.uri()), cx)?;
+            request.headers_mut().insert(PROOF, proof);
+        }
+        Ok(request)
     }
 
     /// Some providers have an endpoint of its own for refreshes (quirk 29).
@@ -244,13 +251,20 @@ impl TokenRequest {
     ///
     /// # Errors
     ///
-    /// [`Error::Server`] if the server refused, [`Error::BadReply`] if the reply made no sense.
+    /// [`Error::Server`] if the server refused, [`Error::BadReply`] if the reply made no sense, or grants a token of another type than
+    /// the client uses: one bound to a key without a [constraint](Client::with_token_constraint), or the other way round.
     ///
     /// [RFC 6749 section 5]: https://www.rfc-editor.org/rfc/rfc6749#section-5
     pub fn parse(&self, reply: &Response, cx: &Cx<'_>) -> Result<Token, Error> {
         let quirks = self.client.quirks();
         let mut token = token_reply::parse(reply, quirks, cx)?;
-        if token.token_type == TokenType::NotApplicable && !self.any_token_type {
+        let is_taken = match (token.token_type, self.client.token_constraint()) {
+            // It is no access token: nothing can be proved with it.
+            (TokenType::NotApplicable, _) => self.any_token_type,
+            (token_type, Some(constraint)) => constraint.takes(token_type),
+            (token_type, None) => token_type == TokenType::Bearer,
+        };
+        if !is_taken {
             return Err(refusal::bad(reply, ReplyProblem::TokenType, cx));
         }
         if let Grant::Code(code) = &self.grant {
@@ -264,24 +278,48 @@ impl TokenRequest {
         Ok(token)
     }
 
+    /// Whether a reply, of which this is made, asks for the same request with another proof ([RFC 9449 section 8]).
+    ///
+    /// [RFC 9449 section 8]: https://www.rfc-editor.org/rfc/rfc9449#section-8
+    pub(crate) fn is_worth_another_proof(&self, reply: &Response, read: &Result<Token, Error>) -> bool {
+        let (Some(constraint), Ok(uri)) = (self.client.token_constraint(), self.endpoint().as_str().parse())
+        else {
+            return false;
+        };
+        let error = match read {
+            Err(Error::Server(refusal)) => Some(refusal.code().as_str()),
+            _ => None,
+        };
+        let to = Proven::request(&Method::POST, &uri);
+        constraint.heard(&to, reply.status(), reply.headers(), error)
+    }
+
     /// Sends the request and reads the reply; it ends in the errors of [`to_http`](Self::to_http) and [`parse`](Self::parse).
     ///
     /// A code that was asked for with `openid`, by a client with an [`IdTokenCheck`](crate::IdTokenCheck), gives no token before its ID
     /// token has passed; whoever calls [`parse`](Self::parse) alone checks alone.
     pub fn flow(self) -> Step<Token> {
-        Step::begin(move |cx| {
-            let request = self.to_http(cx)?;
-            let read = move |reply: Result<Response, TransportError>, cx: &mut Cx<'_>| {
-                let token = self.parse(&reply?, cx)?;
-                Ok(match (&self.grant, self.client.id_token_check()) {
-                    (Grant::Code(code), Some(check)) if code.scopes().contains("openid") => {
-                        check.check(token, code)
-                    }
-                    _ => Step::Done(token),
-                })
-            };
-            Ok(Step::Send(request, Next::new(read)))
-        })
+        Step::begin(move |cx| self.send(true, cx))
+    }
+
+    /// A reply that asks for another proof gets one, once.
+    fn send(self, again: bool, cx: &mut Cx<'_>) -> Result<Step<Token>, Error> {
+        let request = self.to_http(cx)?;
+        let read = move |reply: Result<Response, TransportError>, cx: &mut Cx<'_>| {
+            let reply = reply?;
+            let read = self.parse(&reply, cx);
+            if self.is_worth_another_proof(&reply, &read) && again {
+                return self.send(false, cx);
+            }
+            let token = read?;
+            Ok(match (&self.grant, self.client.id_token_check()) {
+                (Grant::Code(code), Some(check)) if code.scopes().contains("openid") => {
+                    check.check(token, code)
+                }
+                _ => Step::Done(token),
+            })
+        };
+        Ok(Step::Send(request, Next::new(read)))
     }
 }
 

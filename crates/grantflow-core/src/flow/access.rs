@@ -121,7 +121,7 @@ impl AccessTokenFlow {
     /// The client that refreshes this record.
     pub(super) fn client_of(&self, record: &Record) -> Result<Client, Error> {
         match &self.client {
-            Some(ours) => ours.on_behalf_of(record.client()),
+            Some(ours) => ours.on_behalf_of(record.client())?.bound_by(record.token_key()),
             None => Ok(record.client().clone()),
         }
     }

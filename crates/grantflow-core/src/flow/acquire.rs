@@ -64,7 +64,8 @@ impl Acquire {
 
     fn granted(self, token: Token, cx: &Cx<'_>) -> Step<Access> {
         let record = match self.stored {
-            Some(stored) => stored.refreshed(token),
+            // Another process may have asked before, with a key of its own.
+            Some(stored) => stored.refreshed(token).bound_by(self.source.client()),
             None => {
                 let provenance = Provenance::new(self.source.name(), cx.wall());
                 let (key, client) = (self.source.key().clone(), self.source.client().clone());

@@ -9,11 +9,12 @@
 use std::sync::Arc;
 
 use super::access::{Unless, access_token};
-use crate::{Cx, Error, Key, Next, Origin, Record, Request, Response, Step, TransportError};
+use crate::{Cx, Error, Key, Next, Origin, Record, Request, Response, Step, TokenType, TransportError};
 
 /// Sends `request` with the access token stored under `key`.
 ///
-/// The token goes to the origins of the record only. A 401 costs one refresh and one replay; a second 401 is the caller's.
+/// The token goes to the origins of the record only, and is one that whoever has it may use: [`Credentials`](crate::Credentials) prove
+/// those that are bound to a key. A 401 costs one refresh and one replay; a second 401 is the caller's.
 pub fn authorized(key: Key, request: Request) -> Step<Response> {
     access_token(key.clone(), Unless::Expired).and_then(move |access, _| {
         let first = send(with_token(request.clone(), &access.record)?);
@@ -38,6 +39,11 @@ fn send(request: Request) -> Step<Response> {
 
 fn with_token(mut request: Request, record: &Record) -> Result<Request, Error> {
     allowed(record.origins(), request.uri())?;
+    if record.token().token_type != TokenType::Bearer {
+        return Err(Error::Unsupported(
+            "prove a bound token in this flow: use a handle",
+        ));
+    }
     let (name, token) = record.header()?;
     request.headers_mut().insert(name, token);
     Ok(request)

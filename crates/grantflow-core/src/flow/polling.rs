@@ -42,6 +42,7 @@ impl DeviceGrant {
             scopes: self.scopes,
             interval: self.interval,
             pause: self.interval,
+            proven_again: false,
             ends: self.ends,
         }
         .flow()
@@ -58,6 +59,7 @@ impl BackchannelGrant {
             scopes: self.scopes,
             interval: self.interval,
             pause: self.interval,
+            proven_again: false,
             ends: self.ends,
         }
         .flow()
@@ -76,6 +78,8 @@ pub(super) struct Polling {
     pub(super) pause: Duration,
     /// In time since boot.
     pub(super) ends: Duration,
+    /// Whether the last request was the last one with another proof.
+    pub(super) proven_again: bool,
 }
 
 impl Polling {
@@ -113,7 +117,14 @@ impl Polling {
     }
 
     fn read(mut self, reply: &Response, cx: &mut Cx<'_>) -> Result<Step<Token>, Error> {
-        let error = match self.request.parse(reply, cx) {
+        let read = self.request.parse(reply, cx);
+        // RFC 9449 section 8: the same request, with the nonce that the server wants; it did not count.
+        if self.request.is_worth_another_proof(reply, &read) && !self.proven_again {
+            self.proven_again = true;
+            return self.ask(cx);
+        }
+        self.proven_again = false;
+        let error = match read {
             Ok(token) => return Ok(proven(&self.client, &self.scopes, token)),
             Err(error) => error,
         };

@@ -114,6 +114,7 @@ impl Refresh {
             refresh: self,
             request,
             asked_at: cx.wall(),
+            proven_again: false,
         };
         Step::Send(http, Next::new(state))
     }
@@ -181,17 +182,33 @@ struct ExpectToken {
     refresh: Refresh,
     request: TokenRequest,
     asked_at: Timestamp,
+    /// Whether the server has asked for another proof.
+    proven_again: bool,
 }
 
 impl Expect<Result<Response, TransportError>, Access> for ExpectToken {
     fn resume(
-        self: Box<Self>,
+        mut self: Box<Self>,
         reply: Result<Response, TransportError>,
         cx: &mut Cx<'_>,
     ) -> Result<Step<Access>, Error> {
-        let granted = reply
-            .map_err(Error::from)
-            .and_then(|reply| self.request.parse(&reply, cx));
+        let granted = match reply {
+            Ok(reply) => {
+                let granted = self.request.parse(&reply, cx);
+                // Nothing was done: the refresh token is as good as before.
+                if self.request.is_worth_another_proof(&reply, &granted) && !self.proven_again {
+                    return match self.request.to_http(cx) {
+                        Ok(http) => {
+                            self.proven_again = true;
+                            Ok(Step::Send(http, Next::new(*self)))
+                        }
+                        Err(error) => self.refresh.failed(error, cx),
+                    };
+                }
+                granted
+            }
+            Err(error) => Err(error.into()),
+        };
         let token = match granted {
             Ok(token) => token,
             Err(error) => return self.refresh.failed(error, cx),

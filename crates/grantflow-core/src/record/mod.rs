@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
-use crate::{Client, Error, Key, Origin, Scopes, Timestamp, Token};
+use crate::{Client, Error, Key, Origin, Scopes, Secret, Timestamp, Token};
 
 /// A stored grant.
 ///
@@ -27,6 +27,8 @@ struct Grant {
     token: Token,
     provenance: Provenance,
     origins: Vec<Origin>,
+    /// What the token is bound to.
+    token_key: Option<Secret>,
     /// Members of a newer version of this library, written back as they came.
     unknown: wire::Unknown,
 }
@@ -78,7 +80,10 @@ impl Record {
     #[must_use]
     pub fn new(key: Key, client: Client, token: Token, provenance: Provenance) -> Self {
         let origins = client.origins().to_vec();
+        let constraint = client.token_constraint();
+        let token_key = constraint.and_then(|constraint| constraint.stored());
         let grant = Grant {
+            token_key,
             key,
             client,
             token,
@@ -120,6 +125,12 @@ impl Record {
     #[must_use]
     pub fn token(&self) -> &Token {
         &self.grant.token
+    }
+
+    /// The key that the token is bound to (RFC 9449), as its [constraint](crate::TokenConstraint) keeps it.
+    #[must_use]
+    pub fn token_key(&self) -> Option<&Secret> {
+        self.grant.token_key.as_ref()
     }
 
     /// Counts the changes of the grant: of two records with the same key the one with the higher number is the newer.
@@ -189,6 +200,7 @@ impl Record {
             token: token.after(&self.grant.token),
             provenance: self.grant.provenance.clone(),
             origins: self.grant.origins.clone(),
+            token_key: self.grant.token_key.clone(),
             unknown: self.grant.unknown.clone(),
         };
         Self {
@@ -196,6 +208,14 @@ impl Record {
             generation: self.generation.saturating_add(1),
             refresh: RefreshState::default(),
         }
+    }
+
+    /// The same, its token bound to the key of this client.
+    pub(crate) fn bound_by(mut self, client: &Client) -> Self {
+        if let Some(constraint) = client.token_constraint() {
+            Arc::make_mut(&mut self.grant).token_key = constraint.stored();
+        }
+        self
     }
 
     /// The next record: a new login in place of this one, which keeps counting where the old one ended.

@@ -54,6 +54,7 @@ impl Record {
                 source: text(&grant.provenance.source),
                 obtained_at: Cow::Owned(grant.provenance.obtained_at.to_string()),
             },
+            token_key: grant.token_key.as_ref().map(|key| text(key.expose())),
             refresh: RefreshWire::of(&self.refresh),
             unknown: Cow::Borrowed(&grant.unknown.0),
         };
@@ -129,6 +130,8 @@ struct RecordWire<'a> {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     origins: Vec<Text<'a>>,
     provenance: ProvenanceWire<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token_key: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "RefreshWire::is_empty")]
     refresh: RefreshWire<'a>,
     #[serde(flatten)]
@@ -151,6 +154,7 @@ impl RecordWire<'_> {
                 obtained_at: self.provenance.obtained_at.parse().ok()?,
             },
             origins,
+            token_key: secret(self.token_key),
             unknown: Unknown(self.unknown.into_owned()),
         };
         Some(Record {

@@ -146,6 +146,32 @@ impl SigningKey {
         }
     }
 
+    /// Makes a new key for ES256 or EdDSA: its PKCS #8, to be kept as a secret and read by [`from_pkcs8_der`](Self::from_pkcs8_der).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] for another algorithm, [`Error::NotSigned`] if the system gives no randomness.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use grantflow_jwt::{Algorithm, SigningKey};
+    ///
+    /// let kept = SigningKey::generate(Algorithm::Es256)?;
+    /// assert!(SigningKey::from_pkcs8_der(&kept)?.fits(Algorithm::Es256));
+    /// # Ok::<(), grantflow_jwt::Error>(())
+    /// ```
+    pub fn generate(algorithm: Algorithm) -> Result<Vec<u8>, Error> {
+        let made = match algorithm {
+            Algorithm::Es256 => {
+                EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random::system())
+            }
+            Algorithm::EdDsa => Ed25519KeyPair::generate_pkcs8(&random::system()),
+            _ => return Err(Error::input("the algorithm", "is not one that keys are made for")),
+        };
+        Ok(made.map_err(|_| Error::NotSigned)?.as_ref().to_vec())
+    }
+
     /// Names the key, as the `kid` of headers.
     #[must_use]
     pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {

@@ -4,6 +4,7 @@
 
 mod client_assertion;
 mod device;
+mod dpop;
 mod id_token;
 mod keys;
 mod login;

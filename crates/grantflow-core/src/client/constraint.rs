@@ -1,0 +1,79 @@
+//! The slot for tokens that are bound to a key ([RFC 9449], DPoP).
+//!
+//! ```text
+//! request ─▶ proof ─▶ Send ─┬─ asks for a proof with a nonce ─▶ proof ─▶ Send ─▶ as it is
+//!                           └─ else ───────────────────────────────────────────▶ as it is
+//! ```
+//!
+//! [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+
+use crate::{Cx, Error, Secret, TokenType};
+
+/// A key that tokens are bound to: whoever has such a token can use it only with a proof by the key. It lives outside the core, since
+/// it signs.
+///
+/// A client that has one ([`Client::with_token_constraint`](crate::Client::with_token_constraint)) sends a proof with every request for
+/// a token, and takes no token of another type unless the constraint says so.
+pub trait TokenConstraint: fmt::Debug + Send + Sync {
+    /// The proof for one request: the value of its `DPoP` header. It is good once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if it cannot be made.
+    fn prove(&self, to: &Proven<'_>, cx: &mut Cx<'_>) -> Result<HeaderValue, Error>;
+
+    /// Hears of every reply to a request that had a proof; `error` is the code of an authorization server's refusal. Whether the reply
+    /// asks for another proof, so that the request is worth sending once more: nothing was done then.
+    fn heard(&self, to: &Proven<'_>, status: StatusCode, headers: &HeaderMap, error: Option<&str>) -> bool;
+
+    /// Whether a token of this type is taken.
+    fn takes(&self, token_type: TokenType) -> bool;
+
+    /// What a record keeps of the key, so that it can be refreshed alone; `None` for one that the program keeps itself.
+    fn stored(&self) -> Option<Secret>;
+
+    /// The same with the key that a record kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if it is none.
+    fn with_stored(&self, key: &Secret) -> Result<Arc<dyn TokenConstraint>, Error>;
+}
+
+/// What a proof is for.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Proven<'a> {
+    /// The method of the request.
+    pub method: &'a Method,
+    /// Its address.
+    pub uri: &'a Uri,
+    /// The access token that it carries; `None` at an authorization server.
+    pub access_token: Option<&'a Secret>,
+}
+
+impl<'a> Proven<'a> {
+    /// A request to an authorization server.
+    #[must_use]
+    pub const fn request(method: &'a Method, uri: &'a Uri) -> Self {
+        Self {
+            method,
+            uri,
+            access_token: None,
+        }
+    }
+
+    /// A request with this access token on it.
+    #[must_use]
+    pub const fn with_access_token(self, token: &'a Secret) -> Self {
+        Self {
+            access_token: Some(token),
+            ..self
+        }
+    }
+}

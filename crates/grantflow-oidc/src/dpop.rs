@@ -1,0 +1,293 @@
+//! Tokens that are bound to a key: DPoP ([RFC 9449]).
+//!
+//! ```text
+//! request ─▶ jti, htm, htu, iat, (ath), (nonce) ─▶ signed ─▶ DPoP header
+//! reply ─▶ its nonce is kept for its origin ─▶ did it ask for one? once more
+//! ```
+//!
+//! A nonce is kept for each origin, apart for authorization servers and for APIs, since both may stand at one origin with nonces of
+//! their own.
+//!
+//! [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use grantflow_core::error::InvalidInput;
+use grantflow_core::{Cx, Error, Origin, Proven, Secret, TokenConstraint, TokenType};
+use grantflow_jwt::{Algorithm, ClaimsSet, Header, SigningKey};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use serde_json::Value;
+
+use crate::signed::refused;
+
+/// A key that tokens are bound to, as a constraint of a client
+/// ([`Client::with_token_constraint`](grantflow_core::Client::with_token_constraint)). Clones share the nonces.
+///
+/// [`generate`](Self::generate) makes one for a login; its key is then kept in the record, with the token that it is worth as much as.
+/// [`new`](Self::new) takes a key that the program keeps, which is in no record. Either way whoever reads the record gives the handle
+/// the client again; [`of_records`](Self::of_records) will do where the records have the keys.
+///
+/// A server that answers with a bearer token has not bound it, and its token is refused: whoever asked for a bound one counts on a
+/// stolen one being of no use. [`or_bearer`](Self::or_bearer) takes it.
+///
+/// # Example
+///
+/// ```
+/// use std::sync::Arc;
+/// use grantflow_core::{Client, Endpoint};
+/// use grantflow_jwt::Algorithm;
+/// use grantflow_oidc::Dpop;
+///
+/// let client = Client::new("s6BhdRkqt3", Endpoint::new("https://server.example.com/token")?)
+///     .with_token_constraint(Arc::new(Dpop::generate(Algorithm::Es256)?));
+/// assert!(client.token_constraint().is_some());
+/// # Ok::<(), grantflow_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Dpop {
+    bound: Option<Arc<Bound>>,
+    takes_bearer: bool,
+    nonces: Arc<Mutex<BTreeMap<Place, HeaderValue>>>,
+}
+
+struct Bound {
+    key: SigningKey,
+    header: Header,
+    thumbprint: String,
+    /// The key as a record keeps it.
+    kept: Option<Secret>,
+}
+
+/// Where a nonce is from.
+#[derive(Clone, Eq, Ord, PartialEq, PartialOrd)]
+struct Place {
+    is_api: bool,
+    origin: String,
+}
+
+impl Dpop {
+    /// Binds to this key, which the program keeps.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if the algorithm takes another type of key, or is one of shared secrets.
+    pub fn new(key: SigningKey, algorithm: Algorithm) -> Result<Self, Error> {
+        Self::bound_to(key, algorithm, None)
+    }
+
+    /// Binds to a new key, which the record of the login keeps: ES256, which every server knows, or EdDSA.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] for another algorithm; [`Error::NotSigned`] if the system gives no randomness.
+    pub fn generate(algorithm: Algorithm) -> Result<Self, Error> {
+        let der = SigningKey::generate(algorithm).map_err(refused)?;
+        let key = SigningKey::from_pkcs8_der(&der).map_err(refused)?;
+        let kept = format!("{algorithm}:{}", URL_SAFE_NO_PAD.encode(der));
+        Self::bound_to(key, algorithm, Some(Secret::new(kept)))
+    }
+
+    /// Binds to the keys that records have, and to no other: for a program that logs nobody in.
+    #[must_use]
+    pub fn of_records() -> Self {
+        Self {
+            bound: None,
+            takes_bearer: false,
+            nonces: Arc::default(),
+        }
+    }
+
+    fn bound_to(key: SigningKey, algorithm: Algorithm, kept: Option<Secret>) -> Result<Self, Error> {
+        let public = key.verifying_key().map_err(refused)?;
+        let (Some(jwk), Some(thumbprint)) = (public.to_jwk(), public.thumbprint()) else {
+            return Err(InvalidInput::new("key", "is a shared secret, which proves nothing").into());
+        };
+        let jwk: Value =
+            serde_json::from_str(&jwk).map_err(|_| InvalidInput::new("key", "has no public half"))?;
+        // A key that signs with another algorithm is told now.
+        key.header(algorithm).map_err(refused)?;
+        let header = Header::new(algorithm).with("typ", "dpop+jwt");
+        let header = header
+            .and_then(|header| header.with("jwk", jwk))
+            .map_err(refused)?;
+        let bound = Bound {
+            key,
+            header,
+            thumbprint,
+            kept,
+        };
+        Ok(Self {
+            bound: Some(Arc::new(bound)),
+            ..Self::of_records()
+        })
+    }
+
+    /// Takes bearer tokens too: for a server that binds tokens for some clients or resources and not for others.
+    #[must_use]
+    pub fn or_bearer(self) -> Self {
+        Self {
+            takes_bearer: true,
+            ..self
+        }
+    }
+
+    /// The thumbprint of the key, which bound tokens name (`jkt`, [RFC 9449 section 6.1]) and an authorization request may
+    /// (`dpop_jkt`, [section 10]).
+    ///
+    /// [RFC 9449 section 6.1]: https://www.rfc-editor.org/rfc/rfc9449#section-6.1
+    /// [section 10]: https://www.rfc-editor.org/rfc/rfc9449#section-10
+    #[must_use]
+    pub fn thumbprint(&self) -> Option<&str> {
+        self.bound.as_deref().map(|bound| &*bound.thumbprint)
+    }
+
+    fn nonces(&self) -> MutexGuard<'_, BTreeMap<Place, HeaderValue>> {
+        // Nothing is ever half written: what a panic left is what was there.
+        self.nonces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TokenConstraint for Dpop {
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if there is no key, [`Error::Entropy`], [`Error::NotSigned`].
+    fn prove(&self, to: &Proven<'_>, cx: &mut Cx<'_>) -> Result<HeaderValue, Error> {
+        let bound = self.bound.as_deref().ok_or(NO_KEY)?;
+        let id = cx.random_token()?;
+        let claims = claims(to, &id, cx.wall().unix_seconds()).map_err(refused)?;
+        let nonce = Place::of(to).and_then(|place| self.nonces().get(&place).cloned());
+        let claims = match nonce.as_ref().and_then(|nonce| nonce.to_str().ok()) {
+            Some(nonce) => claims.with("nonce", nonce).map_err(refused)?,
+            None => claims,
+        };
+        let proof = bound
+            .key
+            .sign(&bound.header, claims.as_bytes())
+            .map_err(refused)?;
+        let proof = HeaderValue::try_from(proof.into_exposed());
+        proof.map_err(|_| InvalidInput::new("proof", "does not fit in a header").into())
+    }
+
+    /// RFC 9449 section 8.2: a new nonce may come with any reply, and counts from then on.
+    fn heard(&self, to: &Proven<'_>, status: StatusCode, headers: &HeaderMap, error: Option<&str>) -> bool {
+        let mut found = headers.get_all("dpop-nonce").iter();
+        let (Some(nonce), None) = (found.next(), found.next()) else {
+            return false;
+        };
+        let fits = !nonce.is_empty() && nonce.len() <= LONGEST_NONCE && nonce.to_str().is_ok();
+        let (true, Some(place)) = (fits, Place::of(to)) else {
+            return false;
+        };
+        let mut nonces = self.nonces();
+        if nonces.len() >= MOST_NONCES && !nonces.contains_key(&place) {
+            nonces.clear();
+        }
+        let before = nonces.insert(place, nonce.clone());
+        let asks = match to.access_token {
+            None => status.is_client_error() && error == Some(USE_NONCE),
+            Some(_) => status == StatusCode::UNAUTHORIZED && challenges(headers),
+        };
+        // The same one again would be refused again.
+        asks && before.as_ref() != Some(nonce)
+    }
+
+    fn takes(&self, token_type: TokenType) -> bool {
+        match token_type {
+            TokenType::Dpop => true,
+            TokenType::Bearer => self.takes_bearer,
+            _ => false,
+        }
+    }
+
+    fn stored(&self) -> Option<Secret> {
+        self.bound.as_deref()?.kept.clone()
+    }
+
+    fn with_stored(&self, key: &Secret) -> Result<Arc<dyn TokenConstraint>, Error> {
+        let own = self.bound.as_deref().and_then(|bound| bound.kept.as_ref());
+        if own.is_some_and(|own| own.eq_ct(key)) {
+            return Ok(Arc::new(self.clone()));
+        }
+        let parts = key.expose().split_once(':').and_then(|(algorithm, der)| {
+            let der = URL_SAFE_NO_PAD.decode(der).ok()?;
+            Some((
+                Algorithm::named(algorithm)?,
+                SigningKey::from_pkcs8_der(&der).ok()?,
+            ))
+        });
+        let (algorithm, signing) = parts.ok_or(UNREADABLE)?;
+        let restored = Self::bound_to(signing, algorithm, Some(key.clone()))?;
+        Ok(Arc::new(Self {
+            takes_bearer: self.takes_bearer,
+            nonces: Arc::clone(&self.nonces),
+            ..restored
+        }))
+    }
+}
+
+/// RFC 9449 section 4.2.
+fn claims(to: &Proven<'_>, id: &Secret, issued: i64) -> Result<ClaimsSet, grantflow_jwt::Error> {
+    let claims = ClaimsSet::new()
+        .with("jti", id.expose())?
+        .with("htm", to.method.as_str())?
+        .with("htu", target(to.uri))?
+        .with("iat", issued)?;
+    match to.access_token {
+        Some(token) => claims.with("ath", hash(token)),
+        None => Ok(claims),
+    }
+}
+
+/// "The HTTP target URI […] of the request to which the JWT is attached, without query and fragment parts."
+fn target(uri: &Uri) -> String {
+    let origin = Origin::of(uri)
+        .map(|origin| origin.to_string())
+        .unwrap_or_default();
+    format!("{origin}{}", uri.path())
+}
+
+/// "The value MUST be the result of a base64url encoding […] the SHA-256 hash of the ASCII encoding of the associated access token's
+/// value."
+fn hash(token: &Secret) -> String {
+    let digest = Algorithm::Es256.digest(token.expose().as_bytes());
+    URL_SAFE_NO_PAD.encode(digest.unwrap_or_default())
+}
+
+/// RFC 9449 section 9: `WWW-Authenticate: DPoP error="use_dpop_nonce"`.
+fn challenges(headers: &HeaderMap) -> bool {
+    headers.get_all(header::WWW_AUTHENTICATE).iter().any(|value| {
+        let text = value.to_str().unwrap_or_default();
+        text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .any(|word| word == USE_NONCE)
+    })
+}
+
+impl Place {
+    fn of(to: &Proven<'_>) -> Option<Self> {
+        Some(Self {
+            is_api: to.access_token.is_some(),
+            origin: Origin::of(to.uri)?.to_string(),
+        })
+    }
+}
+
+/// Says nothing of the key but its thumbprint.
+impl fmt::Debug for Dpop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dpop")
+            .field("jkt", &self.thumbprint())
+            .field("takes_bearer", &self.takes_bearer)
+            .finish_non_exhaustive()
+    }
+}
+
+const USE_NONCE: &str = "use_dpop_nonce";
+const NO_KEY: InvalidInput = InvalidInput::new("DPoP key", "is in neither the program nor the record");
+const UNREADABLE: InvalidInput = InvalidInput::new("stored DPoP key", "cannot be read");
+const LONGEST_NONCE: usize = 1024;
+/// Origins are few; whoever sends a client around does not fill its memory.
+const MOST_NONCES: usize = 64;

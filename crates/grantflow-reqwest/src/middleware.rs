@@ -11,7 +11,6 @@
 
 use async_trait::async_trait;
 use grantflow_core::{Credentials, Error};
-use http::{Extensions, HeaderValue, StatusCode, Uri};
 use http::{Extensions, HeaderValue, Uri, header};
 use reqwest::{Request, Response};
 use reqwest_middleware::Next;

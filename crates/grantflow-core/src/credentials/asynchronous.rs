@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 
 use super::background::{self, KeepFresh};
 use super::observer::{Event, Observed, Observer};
@@ -12,12 +12,10 @@ use super::published::Need;
 use super::shared::{After401, Shared, allows};
 use super::unstored::Unstored;
 use super::{AccessToken, Source, either};
-use crate::error::InvalidInput;
 use crate::flow::{self, AccessTokenFlow, RetryPolicy, TokenSource};
-use crate::token::PROOF;
 use crate::{
-    AsyncStore, AsyncTransport, AsyncTransportHost, Client, Cx, Error, Key, NotAuthorized, Origin, Proven,
-    Record, Request, Response, Scopes, Secret, Token, TokenConstraint, TokenType, drive,
+    AsyncStore, AsyncTransport, AsyncTransportHost, Client, Error, Key, NotAuthorized, Origin, Record,
+    Request, Response, Scopes, Token, drive,
 };
 
 /// A live grant: it gives `Authorization` headers, refreshes, persists and revokes. Clones share everything.
@@ -31,7 +29,7 @@ pub struct Credentials {
     pub(super) shared: Arc<Shared>,
     origins: Arc<[Origin]>,
     policy: RetryPolicy,
-    client: Option<Client>,
+    pub(super) client: Option<Client>,
     observed: Observed,
 }
 
@@ -298,70 +296,6 @@ impl Credentials {
         }
     }
 
-    /// Puts `authorization`, which this handle gave, on a request, and all that belongs to it: the
-    /// [headers of the API](Self::add_api_headers), and where the token is bound to a key, a proof for this very request (RFC 9449).
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidInput`] if the token is bound and the handle has no constraint to prove it with; the constraint's own.
-    pub fn put_on(
-        &self,
-        authorization: &HeaderValue,
-        (method, uri): (&Method, &Uri),
-        headers: &mut HeaderMap,
-    ) -> Result<(), Error> {
-        let mut name = self.header_name();
-        if let Some(token) = bound(authorization) {
-            name = header::AUTHORIZATION;
-            let constraint = self.constraint()?.ok_or(NO_CONSTRAINT)?;
-            let to = Proven::request(method, uri).with_access_token(&token);
-            let mut fill = |bytes: &mut [u8]| self.transport.fill(bytes);
-            let proof = constraint.prove(&to, &mut Cx::new(self.transport.now(), &mut fill))?;
-            headers.insert(PROOF, proof);
-        }
-        self.add_api_headers(headers);
-        headers.insert(name, authorization.clone());
-        Ok(())
-    }
-
-    /// Whether a reply asks for the same request with another proof, as [`put_on`](Self::put_on) makes one ([RFC 9449 section 9]). Every
-    /// reply to a request with a proof is to be shown here: what the server says is remembered. Ask once for each request.
-    ///
-    /// [RFC 9449 section 9]: https://www.rfc-editor.org/rfc/rfc9449#section-9
-    #[must_use]
-    pub fn is_worth_another_proof(
-        &self,
-        authorization: &HeaderValue,
-        (method, uri): (&Method, &Uri),
-        (status, headers): (StatusCode, &HeaderMap),
-    ) -> bool {
-        let (Some(token), Ok(Some(constraint))) = (bound(authorization), self.constraint()) else {
-            return false;
-        };
-        let to = Proven::request(method, uri).with_access_token(&token);
-        constraint.heard(&to, status, headers, None)
-    }
-
-    /// What the token in the hand of this handle is bound to.
-    fn constraint(&self) -> Result<Option<Arc<dyn TokenConstraint>>, Error> {
-        let client = match (&self.client, &*self.source) {
-            (Some(client), _) => client.clone(),
-            (
-                None,
-                Source::Stored {
-                    renewed_by: Some(source),
-                    ..
-                },
-            ) => source.client().clone(),
-            (None, _) => return Ok(None),
-        };
-        let published = self.shared.cell.load_full();
-        let stored = published
-            .as_deref()
-            .and_then(|published| published.grant.token_key());
-        Ok(client.bound_by(stored)?.token_constraint().cloned())
-    }
-
     /// Whether the token may be sent to `uri`.
     ///
     /// # Errors
@@ -440,22 +374,6 @@ impl Credentials {
         self.send_with(&token, &mut request).await
     }
 
-    /// Sends once, and once more if the reply asks for another proof.
-    async fn send_with(&self, token: &HeaderValue, request: &mut Request) -> Result<Response, Error> {
-        let (method, uri) = (request.method().clone(), request.uri().clone());
-        let target = (&method, &uri);
-        self.put_on(token, target, request.headers_mut())?;
-        let reply = self.transport.send(request.clone()).await?;
-        if !self.is_worth_another_proof(token, target, (reply.status(), reply.headers())) {
-            return Ok(reply);
-        }
-        self.put_on(token, target, request.headers_mut())?;
-        let reply = self.transport.send(request.clone()).await?;
-        // What it says is remembered, and not asked for a third time.
-        let _heard = self.is_worth_another_proof(token, target, (reply.status(), reply.headers()));
-        Ok(reply)
-    }
-
     /// Waits for a refresh in the air to be stored, at most so long; whether nothing is in the air any more.
     ///
     /// An async program calls it before its runtime ends: a refresh that is cut off may cost the grant.
@@ -504,17 +422,6 @@ impl Credentials {
         }
     }
 }
-
-/// The token of a header, if it is one that is bound to a key.
-fn bound(authorization: &HeaderValue) -> Option<Secret> {
-    let (scheme, token) = authorization.to_str().ok()?.split_once(' ')?;
-    (scheme == TokenType::Dpop.as_str()).then(|| Secret::new(token))
-}
-
-const NO_CONSTRAINT: InvalidInput = InvalidInput::new(
-    "client",
-    "has no constraint, and the token is bound to a key: give the handle the client",
-);
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

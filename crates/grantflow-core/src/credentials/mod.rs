@@ -22,6 +22,7 @@ mod inbox;
 mod keeping;
 mod observer;
 mod parked;
+mod proving;
 mod published;
 mod shared;
 mod sync;

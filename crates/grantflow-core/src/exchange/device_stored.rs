@@ -101,8 +101,10 @@ impl Wire<'_> {
     /// `None` for a login that no reply begins.
     fn into_grant(self, client: &Client, cx: &Cx<'_>) -> Option<DeviceGrant> {
         let is_shown = |address: &str| can_be_shown(client, address);
-        let is_sound = !(self.device_code.is_empty() || self.user_code.is_empty())
-            && !self.user_code.contains(char::is_control)
+        let is_steering = self.user_code.contains(char::is_control);
+        let is_empty = self.device_code.is_empty() || self.user_code.is_empty();
+        let is_sound = !is_steering
+            && !is_empty
             && is_shown(&self.verification_uri)
             && self.verification_uri_complete.as_deref().is_none_or(is_shown);
         if !is_sound {

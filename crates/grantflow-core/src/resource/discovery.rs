@@ -226,7 +226,8 @@ impl Discovery {
                 found => found?,
             };
             if wanted.is_some_and(|wanted| wanted != *server.issuer()) {
-                return Err(BadReply::new(StatusCode::OK, ReplyProblem::Issuer).into());
+                let other = BadReply::new(StatusCode::OK, ReplyProblem::Issuer);
+                return Err(other.naming(server.issuer().as_str()).into());
             }
             Ok(Step::Done(self.access(None, server)?))
         }))

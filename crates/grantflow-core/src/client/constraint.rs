@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
-use crate::{Cx, Error, Secret, TokenType};
+use crate::{Client, Cx, Error, Secret, TokenType};
 
 /// A key that tokens are bound to: whoever has such a token can use it only with a proof by the key. It lives outside the core, since
 /// it signs.
@@ -75,5 +75,34 @@ impl<'a> Proven<'a> {
             access_token: Some(token),
             ..self
         }
+    }
+}
+
+impl Client {
+    /// Binds the tokens of this client to a key (RFC 9449).
+    ///
+    /// It is a part of the program, not of a record: a client that is read from a store has none, and its bound tokens need the
+    /// program's ([`Credentials::with_client`](crate::Credentials::with_client)). The key itself may be in the record.
+    #[must_use]
+    pub fn with_token_constraint(mut self, constraint: Arc<dyn TokenConstraint>) -> Self {
+        self.facts().token_constraint = Some(constraint);
+        self
+    }
+
+    /// The same with the key of a record, if the record has one.
+    pub(crate) fn bound_by(self, stored: Option<&Secret>) -> Result<Self, Error> {
+        match (&self.0.token_constraint, stored) {
+            (Some(constraint), Some(key)) => {
+                let constraint = constraint.with_stored(key)?;
+                Ok(self.with_token_constraint(constraint))
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// What tokens of this client are bound to, where they are.
+    #[must_use]
+    pub fn token_constraint(&self) -> Option<&Arc<dyn TokenConstraint>> {
+        self.0.token_constraint.as_ref()
     }
 }

@@ -267,27 +267,6 @@ impl Client {
         self
     }
 
-    /// Binds the tokens of this client to a key (RFC 9449).
-    ///
-    /// It is a part of the program, not of a record: a client that is read from a store has none, and its bound tokens need the
-    /// program's ([`Credentials::with_client`](crate::Credentials::with_client)). The key itself may be in the record.
-    #[must_use]
-    pub fn with_token_constraint(mut self, constraint: Arc<dyn TokenConstraint>) -> Self {
-        self.facts().token_constraint = Some(constraint);
-        self
-    }
-
-    /// The same with the key of a record, if the record has one.
-    pub(crate) fn bound_by(self, stored: Option<&Secret>) -> Result<Self, Error> {
-        match (&self.0.token_constraint, stored) {
-            (Some(constraint), Some(key)) => {
-                let constraint = constraint.with_stored(key)?;
-                Ok(self.with_token_constraint(constraint))
-            }
-            _ => Ok(self),
-        }
-    }
-
     /// This client, to refresh or revoke a record of it; a record's secret is used where this one has none.
     ///
     /// Id, server and token endpoint have to be the same: whoever can write into a store must not say where a secret goes that is not
@@ -441,12 +420,6 @@ impl Client {
 
     pub(crate) fn shared_id_token_check(&self) -> Option<Arc<dyn IdTokenCheck>> {
         self.0.id_token_check.clone()
-    }
-
-    /// What tokens of this client are bound to, where they are.
-    #[must_use]
-    pub fn token_constraint(&self) -> Option<&Arc<dyn TokenConstraint>> {
-        self.0.token_constraint.as_ref()
     }
 
     /// The redirect addresses that are registered for the client.

@@ -256,17 +256,27 @@ impl TokenRequest {
     ///
     /// [RFC 6749 section 5]: https://www.rfc-editor.org/rfc/rfc6749#section-5
     pub fn parse(&self, reply: &Response, cx: &Cx<'_>) -> Result<Token, Error> {
-        let quirks = self.client.quirks();
-        let mut token = token_reply::parse(reply, quirks, cx)?;
+        let token = self.read(reply, cx)?;
+        self.check_type(&token, reply, cx)?;
+        Ok(token)
+    }
+
+    /// Whether the token is of the type that the client uses.
+    pub(crate) fn check_type(&self, token: &Token, reply: &Response, cx: &Cx<'_>) -> Result<(), Error> {
         let is_taken = match (token.token_type, self.client.token_constraint()) {
             // It is no access token: nothing can be proved with it.
             (TokenType::NotApplicable, _) => self.any_token_type,
             (token_type, Some(constraint)) => constraint.takes(token_type),
             (token_type, None) => token_type == TokenType::Bearer,
         };
-        if !is_taken {
-            return Err(refusal::bad(reply, ReplyProblem::TokenType, cx));
-        }
+        let refused = || refusal::bad(reply, ReplyProblem::TokenType, cx);
+        is_taken.then_some(()).ok_or_else(refused)
+    }
+
+    /// Reads the reply, whatever the type of the token: what came with one that is not taken may be of use.
+    pub(crate) fn read(&self, reply: &Response, cx: &Cx<'_>) -> Result<Token, Error> {
+        let quirks = self.client.quirks();
+        let mut token = token_reply::parse(reply, quirks, cx)?;
         if let Grant::Code(code) = &self.grant {
             for name in &quirks.kept_callback_parameters {
                 let sent = token.extras.names().contains(name);

@@ -13,7 +13,6 @@
 //! The journal, [`RefreshState::attempt_started_at`](crate::RefreshState::attempt_started_at), stands in the record from before
 //! the request leaves until its outcome is known. Whoever finds it there knows that the refresh token may be spent.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::{Access, AccessTokenFlow, Unless, unlock};
@@ -194,7 +193,7 @@ impl Expect<Result<Response, TransportError>, Access> for ExpectToken {
     ) -> Result<Step<Access>, Error> {
         let granted = match reply {
             Ok(reply) => {
-                let granted = self.request.parse(&reply, cx);
+                let granted = self.request.read(&reply, cx);
                 // Nothing was done: the refresh token is as good as before.
                 if self.request.is_worth_another_proof(&reply, &granted) && !self.proven_again {
                     return match self.request.to_http(cx) {
@@ -205,18 +204,28 @@ impl Expect<Result<Response, TransportError>, Access> for ExpectToken {
                         Err(error) => self.refresh.failed(error, cx),
                     };
                 }
-                granted
+                granted.map(|token| {
+                    let checked = self.request.check_type(&token, &reply, cx);
+                    (token, checked)
+                })
             }
             Err(error) => Err(error.into()),
         };
         let token = match granted {
-            Ok(token) => token,
+            Ok((token, Ok(()))) => token,
+            // The one before is spent, though the server does not do what it was asked for.
+            Ok((token, Err(error))) => {
+                return Ok(self.refresh.keep(token, |refresh, _| refresh.refuse(error)));
+            }
             Err(error) => return self.refresh.failed(error, cx),
         };
         // The lifetime counts from when the server may have granted it, not from when the reply was read.
         let mut token = token.asked_at(self.asked_at);
         match (self.refresh.flow.id_token_check(), &token.id_token) {
-            (Some(check), Some(_)) => return Ok(self.refresh.keep_and_check(token, check)),
+            (Some(check), Some(_)) => {
+                let check = move |refresh: Refresh, token| Ok(refresh.check(token, &*check));
+                return Ok(self.refresh.keep(token, check));
+            }
             // The one before says whose grant it is: the next that comes has to be about the same user.
             (Some(_), None) => token.id_token.clone_from(&self.refresh.record.token().id_token),
             (None, _) => {}
@@ -225,13 +234,17 @@ impl Expect<Result<Response, TransportError>, Access> for ExpectToken {
     }
 }
 
-/// The check of an ID token between the reply and the store.
+/// What is between the reply and the store.
 impl Refresh {
-    /// Checks the ID token before the access token is stored, and so handed out by anybody. The refresh token is stored first: the one
-    /// before it is spent, whatever becomes of the check.
-    fn keep_and_check(mut self, token: Token, check: Arc<dyn IdTokenCheck>) -> Step<Access> {
+    /// Stores the refresh token first where the rest of the reply is yet to be judged, before the access token is stored, and so handed
+    /// out by anybody: the one before it is spent, whatever becomes of the rest.
+    fn keep(
+        mut self,
+        token: Token,
+        judge: impl FnOnce(Self, Token) -> Result<Step<Access>, Error> + Send + 'static,
+    ) -> Step<Access> {
         let Some(successor) = token.refresh_token.clone() else {
-            return self.check(token, &*check);
+            return Step::begin(move |_| judge(self, token));
         };
         let mut kept = self.record.token().clone();
         kept.refresh_token = Some(successor);
@@ -244,7 +257,7 @@ impl Refresh {
                 Err(error) if error.kind() == StoreErrorKind::Conflict => self.record = before,
                 saved => self.unsaved = saved.err(),
             }
-            Ok(self.check(token, &*check))
+            judge(self, token)
         };
         Step::Save(change, Next::new(next))
     }

@@ -124,6 +124,12 @@ impl Provider {
         if let Some(endpoint) = self.optional(facts.introspection_endpoint.as_deref())? {
             client = client.with_introspection_endpoint(endpoint);
         }
+        if let Some(endpoint) = self.device_authorization_endpoint()? {
+            client = client.with_device_authorization_endpoint(endpoint);
+        }
+        if let Some(endpoint) = self.userinfo_endpoint()? {
+            client = client.with_userinfo_endpoint(endpoint);
+        }
         for (name, value) in &facts.parameters {
             client = client.with_parameter(name, value);
         }

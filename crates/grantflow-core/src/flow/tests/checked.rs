@@ -95,6 +95,18 @@ fn what_is_refused_leaves_the_old_access_token_the_new_refresh_token_and_no_doub
     );
 }
 
+/// A server that binds tokens to a key though nobody asked for it, or no longer does.
+#[test]
+fn r01_a_token_of_another_type_is_refused_and_the_new_refresh_token_kept() {
+    let odd = reply("good").replace("Bearer", "DPoP");
+    let script = || Scripted::default().stores(ends_in(0)).replies(200, &odd);
+    let (access, host) = both(script, expired);
+    assert!(matches!(access, Err(Error::BadReply(_))), "{access:?}");
+    let stored = host.stored().unwrap();
+    assert_eq!(tokens(&stored), ("AT1", Some("RT2")));
+    assert!(stored.refresh_state().attempt_started_at.is_none());
+}
+
 #[test]
 fn without_an_id_token_there_is_nothing_to_check() {
     let granted = r#"{"access_token":"AT2","token_type":"Bearer","expires_in":3600,"refresh_token":"RT2"}"#;

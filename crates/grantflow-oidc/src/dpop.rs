@@ -186,13 +186,11 @@ impl TokenConstraint for Dpop {
         if nonces.len() >= MOST_NONCES && !nonces.contains_key(&place) {
             nonces.clear();
         }
-        let before = nonces.insert(place, nonce.clone());
-        let asks = match to.access_token {
+        nonces.insert(place, nonce.clone());
+        match to.access_token {
             None => status.is_client_error() && error == Some(USE_NONCE),
             Some(_) => status == StatusCode::UNAUTHORIZED && challenges(headers),
-        };
-        // The same one again would be refused again.
-        asks && before.as_ref() != Some(nonce)
+        }
     }
 
     fn takes(&self, token_type: TokenType) -> bool {

@@ -269,6 +269,7 @@ impl TokenSource for JwtBearer {
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Try {
     First,
+    WithAnotherProof,
     WithServersTime,
 }
 
@@ -303,10 +304,14 @@ impl JwtBearer {
                 Answered::AccessToken => request.parse(&reply, cx),
                 Answered::IdToken => crate::bearer::reply(&request, &reply, cx),
             };
+            if which != Try::WithAnotherProof && request.is_worth_another_proof(&reply, &read) {
+                // It asks for a proof with its nonce; the assertion is signed anew, since many servers take each once.
+                return self.ask(now, Try::WithAnotherProof);
+            }
             match read {
                 Ok(token) => Ok(Step::Done(token)),
                 Err(error) => match self.servers_time(&error, &reply, now) {
-                    Some(theirs) if which == Try::First => self.ask(theirs, Try::WithServersTime),
+                    Some(theirs) if which != Try::WithServersTime => self.ask(theirs, Try::WithServersTime),
                     _ => Err(error),
                 },
             }

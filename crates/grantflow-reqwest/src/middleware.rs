@@ -80,10 +80,10 @@ impl reqwest_middleware::Middleware for Middleware {
         }
         self.0.add_api_headers(request.headers_mut());
         let again = request.try_clone();
-        let reply = self
+        let (reply, lacks_a_proof) = self
             .send(request, (&uri, &header), extensions, next.clone())
             .await?;
-        if !self.0.is_refused_by(reply.status()) {
+        if lacks_a_proof || !self.0.is_refused_by(reply.status()) {
             return Ok(reply);
         }
         let Some(again) = again else {
@@ -92,21 +92,22 @@ impl reqwest_middleware::Middleware for Middleware {
             return Ok(reply);
         };
         match self.0.after_401(&header).await.map_err(other)? {
-            Some(header) => self.send(again, (&uri, &header), extensions, next).await,
+            Some(header) => Ok(self.send(again, (&uri, &header), extensions, next).await?.0),
             None => Ok(reply),
         }
     }
 }
 
 impl Middleware {
-    /// Sends with the header, and once more if the API asks for another proof and the request can be sent again.
+    /// Sends with the header, and once more if the API asks for another proof and the request can be sent again. Where it cannot, that
+    /// is said beside the reply: the token is as good as before, and the next request has the proof.
     async fn send(
         &self,
         mut request: Request,
         (uri, header): (&Uri, &HeaderValue),
         extensions: &mut Extensions,
         next: Next<'_>,
-    ) -> reqwest_middleware::Result<Response> {
+    ) -> reqwest_middleware::Result<(Response, bool)> {
         let method = request.method().clone();
         let target = (&method, uri);
         let again = request.try_clone();
@@ -118,8 +119,9 @@ impl Middleware {
             let reply = (reply.status(), reply.headers());
             self.0.is_worth_another_proof(header, target, reply)
         };
-        let (true, Some(mut again)) = (asks(&reply), again) else {
-            return Ok(reply);
+        let mut again = match (asks(&reply), again) {
+            (true, Some(again)) => again,
+            (lacks_a_proof, _) => return Ok((reply, lacks_a_proof)),
         };
         self.0
             .put_on(header, target, again.headers_mut())
@@ -127,7 +129,7 @@ impl Middleware {
         let reply = next.run(again, extensions).await?;
         // What it says is remembered, and not asked for a third time.
         let _heard = asks(&reply);
-        Ok(reply)
+        Ok((reply, false))
     }
 }
 

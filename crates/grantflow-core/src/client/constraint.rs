@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
+use crate::error::InvalidInput;
 use crate::{Client, Cx, Error, Secret, TokenType};
 
 /// A key that tokens are bound to: whoever has such a token can use it only with a proof by the key. It lives outside the core, since
@@ -106,3 +107,9 @@ impl Client {
         self.0.token_constraint.as_ref()
     }
 }
+
+/// A token that is bound, and nothing to prove it with.
+pub(crate) const NO_CONSTRAINT: InvalidInput = InvalidInput::new(
+    "client",
+    "has no constraint, and the token is bound to a key: give the handle the client",
+);

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 pub(crate) use authentication::UnknownAuthentication;
 pub use authentication::{Authentication, ClientAuthentication};
+pub(crate) use constraint::NO_CONSTRAINT;
 pub use constraint::{Proven, TokenConstraint};
 pub use id_token_check::IdTokenCheck;
 #[cfg(feature = "providers")]

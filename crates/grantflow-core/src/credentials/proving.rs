@@ -15,7 +15,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
 use super::{Credentials, Source};
-use crate::error::InvalidInput;
+use crate::client::NO_CONSTRAINT;
 use crate::token::PROOF;
 use crate::{Cx, Error, Proven, Request, Response, Secret, TokenConstraint, TokenType};
 
@@ -110,8 +110,3 @@ fn bound(authorization: &HeaderValue) -> Option<Secret> {
     let (scheme, token) = authorization.to_str().ok()?.split_once(' ')?;
     (scheme == TokenType::Dpop.as_str()).then(|| Secret::new(token))
 }
-
-const NO_CONSTRAINT: InvalidInput = InvalidInput::new(
-    "client",
-    "has no constraint, and the token is bound to a key: give the handle the client",
-);

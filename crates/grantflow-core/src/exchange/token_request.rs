@@ -168,6 +168,10 @@ impl TokenRequest {
         self
     }
 
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// The scopes that were asked for, to compare with those of [`Token::scopes`]: a server may grant others.
     #[must_use]
     pub fn requested_scopes(&self) -> &Scopes {
@@ -288,10 +292,11 @@ impl TokenRequest {
         Ok(token)
     }
 
-    /// Whether a reply, of which this is made, asks for the same request with another proof ([RFC 9449 section 8]).
+    /// Whether a reply, of which `read` was made, asks for the same request with another proof ([RFC 9449 section 8]), as
+    /// [`to_http`](Self::to_http) makes one; [`flow`](Self::flow) does so by itself. Ask for each reply, and send once more at most.
     ///
     /// [RFC 9449 section 8]: https://www.rfc-editor.org/rfc/rfc9449#section-8
-    pub(crate) fn is_worth_another_proof(&self, reply: &Response, read: &Result<Token, Error>) -> bool {
+    pub fn is_worth_another_proof(&self, reply: &Response, read: &Result<Token, Error>) -> bool {
         let (Some(constraint), Ok(uri)) = (self.client.token_constraint(), self.endpoint().as_str().parse())
         else {
             return false;

@@ -18,8 +18,9 @@ use super::acquire::Acquire;
 use super::refresh::{Refresh, save};
 use super::retry::{RetryPolicy, time_until};
 use super::source::TokenSource;
+use crate::client::NO_CONSTRAINT;
 use crate::error::{NotAuthorized, StoreError};
-use crate::{Client, Cx, Error, Expect, IdTokenCheck, Key, Next, Record, Secret, Step, Timestamp};
+use crate::{Client, Cx, Error, Expect, IdTokenCheck, Key, Next, Record, Secret, Step, Timestamp, TokenType};
 
 /// How long to wait for another holder of the lock: longer than a refresh with all its tries may take.
 pub const LOCK_PATIENCE: Duration = Duration::from_secs(75);
@@ -120,10 +121,16 @@ impl AccessTokenFlow {
 
     /// The client that refreshes this record.
     pub(super) fn client_of(&self, record: &Record) -> Result<Client, Error> {
-        match &self.client {
-            Some(ours) => ours.on_behalf_of(record.client())?.bound_by(record.token_key()),
-            None => Ok(record.client().clone()),
+        let client = match &self.client {
+            Some(ours) => ours.on_behalf_of(record.client())?.bound_by(record.token_key())?,
+            None => record.client().clone(),
+        };
+        // Without a proof the server would refuse a refresh token that is bound, and for all who share the record.
+        let is_bound = record.token_key().is_some() || record.token().token_type == TokenType::Dpop;
+        if is_bound && client.token_constraint().is_none() {
+            return Err(NO_CONSTRAINT.into());
         }
+        Ok(client)
     }
 
     /// The check of the ID tokens that come with a refresh.

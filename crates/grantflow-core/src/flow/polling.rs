@@ -111,7 +111,11 @@ impl Polling {
         let next = move |reply: Result<Response, TransportError>, cx: &mut Cx<'_>| match reply {
             Ok(reply) => self.read(&reply, cx),
             // "On encountering a connection timeout, clients MUST unilaterally reduce their polling frequency before retrying."
-            Err(_) => self.less_often(cx),
+            Err(_) => Self {
+                proven_again: false,
+                ..self
+            }
+            .less_often(cx),
         };
         Ok(Step::Send(request, Next::new(next)))
     }

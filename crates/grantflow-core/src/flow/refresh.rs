@@ -211,6 +211,11 @@ impl Expect<Result<Response, TransportError>, Access> for ExpectToken {
             }
             Err(error) => Err(error.into()),
         };
+        if granted.is_ok() {
+            // A record from before there was a key is bound from here on, and another run needs the key.
+            let record = self.refresh.record.clone();
+            self.refresh.record = record.bound_by(self.request.client());
+        }
         let token = match granted {
             Ok((token, Ok(()))) => token,
             // The one before is spent, though the server does not do what it was asked for.

@@ -4,6 +4,7 @@
 
 mod acquire;
 mod backchannel;
+mod bound;
 mod checked;
 mod device;
 mod life;

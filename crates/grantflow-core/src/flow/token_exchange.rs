@@ -6,12 +6,12 @@
 //!
 //! [RFC 8693]: https://www.rfc-editor.org/rfc/rfc8693
 
+use http::StatusCode;
+
 use super::presented::PresentedToken;
 use super::source::TokenSource;
 use crate::error::{BadReply, ReplyProblem};
-use crate::{
-    Client, Cx, Error, Key, Next, Response, Scopes, Secret, Step, Token, TokenRequest, TransportError,
-};
+use crate::{Client, Error, Key, Scopes, Secret, Step, Token, TokenRequest};
 
 /// An exchange of tokens as a [`TokenSource`].
 ///
@@ -234,32 +234,27 @@ impl TokenExchange {
             .fold(request, |request, resource| request.resource(resource))
     }
 
-    fn send(self, subject: Secret, actor: Option<Secret>, cx: &mut Cx<'_>) -> Result<Step<Token>, Error> {
-        let request = self.request(subject, actor);
-        let http = request.to_http(cx)?;
-        let next = move |reply: Result<Response, TransportError>, cx: &mut Cx<'_>| {
-            let reply = reply?;
-            let token = request.parse(&reply, cx)?;
+    fn send(self, subject: Secret, actor: Option<Secret>) -> Step<Token> {
+        self.request(subject, actor).flow().and_then(|token, _| {
             // RFC 8693 section 2.2.1: "REQUIRED". Without it nobody knows what was issued.
             if token.issued_token_type().is_none() {
                 let problem = ReplyProblem::Missing(ISSUED_TOKEN_TYPE);
-                return Err(BadReply::new(reply.status(), problem).into());
+                return Err(BadReply::new(StatusCode::OK, problem).into());
             }
             Ok(Step::Done(token))
-        };
-        Ok(Step::Send(http, Next::new(next)))
+        })
     }
 }
 
 impl TokenSource for TokenExchange {
     fn token(&self) -> Step<Token> {
         let exchange = self.clone();
-        self.subject.token.get().and_then(move |subject, cx| {
+        self.subject.token.get().and_then(move |subject, _| {
             let Some((_, actor)) = &exchange.actor else {
-                return exchange.send(subject, None, cx);
+                return Ok(exchange.send(subject, None));
             };
             let actor = actor.token.get();
-            Ok(actor.and_then(move |actor, cx| exchange.send(subject, Some(actor), cx)))
+            Ok(actor.and_then(move |actor, _| Ok(exchange.send(subject, Some(actor)))))
         })
     }
 

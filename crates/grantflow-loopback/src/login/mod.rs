@@ -131,7 +131,12 @@ fn stored_or(
             log_in(&login, key, instead_of)?
         }
     };
-    Ok(blocking::Credentials::new(key, store, transport))
+    let credentials = blocking::Credentials::new(key, store, transport);
+    // A token that is bound to a key is of no use to a handle that cannot prove it.
+    Ok(match client.token_constraint() {
+        Some(_) => credentials.with_client(client.clone()),
+        None => credentials,
+    })
 }
 
 /// One login, and what it works with.
@@ -220,7 +225,8 @@ impl Login<'_> {
 
     /// A receiver, if there is to be one, and the redirect address.
     fn receiver(&self) -> Result<(Option<Receiver>, String), LoginError> {
-        let posted = self.options.response_mode.is_posted();
+        // Some providers post whatever is asked for (quirk 45).
+        let posted = self.options.response_mode.is_posted() || self.client.quirks().form_post;
         if posted && !self.options.local_server {
             return Err(InvalidInput::new("form_post", "needs somebody who listens").into());
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use grantflow_core::error::{InvalidInput, ReplyProblem};
 use grantflow_core::transport::MAX_BODY;
 use grantflow_core::{
-    BadReply, Body, Client, Cx, Error, Next, Request, Response, Secret, Step, Timestamp, Token,
+    BadReply, Body, Client, Cx, Error, Next, Request, Response, Secret, Step, Timestamp, Token, TokenType,
     TransportError,
 };
 use grantflow_jwt::{Algorithm, ClaimsSet, Refusal};
@@ -131,10 +131,16 @@ impl UserInfoRequest {
     }
 
     /// Sends the request with this token and reads the reply; it ends in the errors of [`to_http`](Self::to_http) and
-    /// [`read`](Self::read).
+    /// [`read`](Self::read), and in [`Error::Unsupported`] for a token that is bound to a key: a handle proves those, and sends what
+    /// [`to_http`](Self::to_http) gives.
     pub fn flow(self, token: &Token) -> Step<UserInfo> {
-        let authorization = token.header();
+        let (authorization, token_type) = (token.header(), token.token_type);
         Step::begin(move |_| {
+            if token_type == TokenType::Dpop {
+                return Err(Error::Unsupported(
+                    "prove a bound token in this flow: use a handle",
+                ));
+            }
             let mut request = self.to_http()?;
             request
                 .headers_mut()

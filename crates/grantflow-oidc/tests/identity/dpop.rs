@@ -245,10 +245,8 @@ fn t50_a_reply_that_asks_for_a_nonce_is_worth_one_more_and_others_are_not() {
         dpop.heard(&to_api, StatusCode::UNAUTHORIZED, &map, None),
         "{asks}"
     );
-    assert!(
-        !dpop.heard(&to_api, StatusCode::UNAUTHORIZED, &map, None),
-        "it was sent already"
-    );
+    // Requests at once may all be without the nonce that the server gives to each of them.
+    assert!(dpop.heard(&to_api, StatusCode::UNAUTHORIZED, &map, None));
 }
 
 fn client(dpop: Dpop) -> Client {

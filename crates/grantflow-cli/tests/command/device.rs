@@ -157,7 +157,7 @@ fn a_qr_code_is_drawn_where_there_is_room_for_all_of_it() {
     );
     // The terminal is as it was.
     assert!(
-        cursor && !screen.iter().any(|line| line.contains("waiting")),
+        cursor && !screen.iter().any(|line| line.contains("waiting until")),
         "{screen:?}"
     );
     for size in [(30, 24), (80, 12), (0, 0)] {

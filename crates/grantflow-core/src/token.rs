@@ -51,6 +51,8 @@ pub enum TokenType {
     /// `N_A` ([RFC 8693 section 2.2.1](https://www.rfc-editor.org/rfc/rfc8693#section-2.2.1)): it is no access token, and goes into no
     /// header.
     NotApplicable,
+    /// One that is not known here: no token of it is taken, but what came beside it is read.
+    Unknown,
 }
 
 impl TokenType {
@@ -75,6 +77,7 @@ impl TokenType {
             Self::Bearer => "Bearer",
             Self::Dpop => "DPoP",
             Self::NotApplicable => "N_A",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -107,7 +110,7 @@ impl Token {
     ///
     /// [`Error::InvalidInput`] if the server's token has characters that no header may have, or is no access token.
     pub fn header(&self) -> Result<HeaderValue, Error> {
-        if self.token_type == TokenType::NotApplicable {
+        if matches!(self.token_type, TokenType::NotApplicable | TokenType::Unknown) {
             return Err(InvalidInput::new("access token", "is a token of another kind").into());
         }
         let text = zeroize::Zeroizing::new(format!("{} {}", self.token_type, self.access_token.expose()));

@@ -209,6 +209,7 @@ impl BackchannelAuthenticationRequest {
         Ok(BackchannelGrant {
             client: self.client.clone(),
             scopes: self.scopes.clone(),
+            resources: self.resources.clone(),
             auth_req_id: Secret::new(auth_req_id),
             expires_at: cx.wall().plus(lifetime),
             ends: cx.now().boot.saturating_add(lifetime),
@@ -222,6 +223,7 @@ impl BackchannelAuthenticationRequest {
 pub struct BackchannelGrant {
     pub(crate) client: Client,
     pub(crate) scopes: Scopes,
+    pub(crate) resources: Vec<String>,
     pub(crate) auth_req_id: Secret,
     expires_at: Timestamp,
     /// The end in time since boot, which nobody sets.

@@ -74,7 +74,7 @@ fn fill(token: &mut Token, members: &mut Members<'_>) -> Result<(), ReplyProblem
     token.access_token = Secret::new(access_token);
     // None means the usual one (quirk 7).
     if let Some(name) = take(&mut members.token_type).get("token_type")? {
-        token.token_type = TokenType::from_name(&name).ok_or(ReplyProblem::TokenType)?;
+        token.token_type = TokenType::from_name(&name).unwrap_or(TokenType::Unknown);
     }
     token.refresh_token = take(&mut members.refresh_token)
         .get("refresh_token")?

@@ -270,6 +270,7 @@ impl TokenRequest {
         let is_taken = match (token.token_type, self.client.token_constraint()) {
             // It is no access token: nothing can be proved with it.
             (TokenType::NotApplicable, _) => self.any_token_type,
+            (TokenType::Unknown, _) => false,
             (token_type, Some(constraint)) => constraint.takes(token_type),
             (token_type, None) => token_type == TokenType::Bearer,
         };

@@ -53,8 +53,9 @@ impl BackchannelGrant {
     /// Asks until the user has answered (CIBA sections 10.1 and 11), at most until the request ends; all of it as
     /// [`DeviceGrant::poll`] does.
     pub fn poll(self) -> Step<Token> {
+        let request = TokenRequest::backchannel(&self.client, self.auth_req_id);
         Polling {
-            request: TokenRequest::backchannel(&self.client, self.auth_req_id),
+            request: self.resources.into_iter().fold(request, TokenRequest::resource),
             client: self.client,
             scopes: self.scopes,
             interval: self.interval,

@@ -48,6 +48,23 @@ fn the_login_is_polled_for_until_the_user_has_answered() {
     );
 }
 
+/// RFC 8707 section 2.2, as on a device.
+#[test]
+fn the_resource_that_was_asked_for_is_named_in_each_poll() {
+    let granted = r#"{"access_token":"AT1","id_token":"good"}"#;
+    let script = || asked().replies(400, PENDING).replies(200, granted);
+    let (token, host) = both(script, || {
+        let hint = UserHint::LoginHint("ann".to_owned());
+        let request = BackchannelAuthenticationRequest::new(&bank(), hint).resource("https://api.example/");
+        request.flow().and_then(|grant, _| Ok(grant.poll()))
+    });
+    assert!(token.is_ok(), "{token:?}");
+    let bodies = host.bodies();
+    assert_eq!(bodies.len(), 3);
+    let names = |body: &String| body.contains("resource=https%3A%2F%2Fapi.example%2F");
+    assert!(bodies.iter().all(names), "{bodies:?}");
+}
+
 #[test]
 fn t45_its_id_token_has_to_pass() {
     for reply in [

@@ -98,13 +98,16 @@ fn what_is_refused_leaves_the_old_access_token_the_new_refresh_token_and_no_doub
 /// A server that binds tokens to a key though nobody asked for it, or no longer does.
 #[test]
 fn r01_a_token_of_another_type_is_refused_and_the_new_refresh_token_kept() {
-    let odd = reply("good").replace("Bearer", "DPoP");
-    let script = || Scripted::default().stores(ends_in(0)).replies(200, &odd);
-    let (access, host) = both(script, expired);
-    assert!(matches!(access, Err(Error::BadReply(_))), "{access:?}");
-    let stored = host.stored().unwrap();
-    assert_eq!(tokens(&stored), ("AT1", Some("RT2")));
-    assert!(stored.refresh_state().attempt_started_at.is_none());
+    for name in ["DPoP", "N_A", "mac"] {
+        let odd = reply("good").replace("Bearer", name);
+        let script = || Scripted::default().stores(ends_in(0)).replies(200, &odd);
+        let (access, host) = both(script, expired);
+        assert!(matches!(access, Err(Error::BadReply(_))), "{name}: {access:?}");
+        let stored = host.stored().unwrap();
+        assert_eq!(tokens(&stored), ("AT1", Some("RT2")), "{name}");
+        assert!(stored.refresh_state().attempt_started_at.is_none());
+        assert_eq!(host.bodies().len(), 1, "{name}: the spent one is not sent again");
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub use constraint::{Proven, TokenConstraint};
 pub use id_token_check::IdTokenCheck;
 #[cfg(feature = "providers")]
 pub use provider::{Placeholder, Provider};
+pub(crate) use quirks::SharedQuirks;
 pub use quirks::{LifetimeUnit, Quirks};
 pub use secrets_file::ClientType;
 
@@ -67,7 +68,7 @@ struct Registration {
     parameters: Vec<(String, String)>,
     origins: Vec<Origin>,
     api_headers: Vec<(HeaderName, HeaderValue)>,
-    quirks: Quirks,
+    quirks: SharedQuirks,
     client_type: Option<ClientType>,
     id_token_check: Option<Arc<dyn IdTokenCheck>>,
     token_constraint: Option<Arc<dyn TokenConstraint>>,
@@ -97,7 +98,7 @@ impl Client {
             parameters: Vec::new(),
             origins: Vec::new(),
             api_headers: Vec::new(),
-            quirks: Quirks::default(),
+            quirks: SharedQuirks::default(),
             client_type: None,
             id_token_check: None,
             token_constraint: None,
@@ -254,9 +255,8 @@ impl Client {
 
     /// How the provider differs from the standards.
     #[must_use]
-    pub fn with_quirks(mut self, quirks: Quirks) -> Self {
-        self.facts().quirks = quirks;
-        self
+    pub fn with_quirks(self, quirks: Quirks) -> Self {
+        self.with_shared_quirks(quirks.into())
     }
 
     /// Hands out no token for a code with scope `openid` before its ID token has passed this check.
@@ -456,7 +456,16 @@ impl Client {
     /// How the provider differs from the standards.
     #[must_use]
     pub fn quirks(&self) -> &Quirks {
+        self.0.quirks.get()
+    }
+
+    pub(crate) fn shared_quirks(&self) -> &SharedQuirks {
         &self.0.quirks
+    }
+
+    pub(crate) fn with_shared_quirks(mut self, quirks: SharedQuirks) -> Self {
+        self.facts().quirks = quirks;
+        self
     }
 }
 

@@ -1,10 +1,13 @@
 //! How providers differ from the standards, as data.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use http::HeaderName;
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::value::RawValue;
 
 use crate::error::InvalidInput;
 use crate::{Error, form};
@@ -204,6 +207,44 @@ impl Quirks {
     /// Whether refusals have other codes, or have them elsewhere.
     pub(crate) fn changes_refusals(&self) -> bool {
         self.error_code.is_some() || !self.error_codes.is_empty()
+    }
+}
+
+/// The quirks of a client and its copies. Most have none: a record of theirs is read without making all of the members above.
+#[derive(Clone, Default)]
+pub(crate) struct SharedQuirks(Option<Arc<Quirks>>);
+
+impl SharedQuirks {
+    pub(crate) fn get(&self) -> &Quirks {
+        static NONE: LazyLock<Quirks> = LazyLock::new(Quirks::default);
+        self.0.as_deref().unwrap_or_else(|| &NONE)
+    }
+}
+
+impl From<Quirks> for SharedQuirks {
+    fn from(quirks: Quirks) -> Self {
+        Self((!is_default(&quirks)).then(|| Arc::new(quirks)))
+    }
+}
+
+impl Serialize for SharedQuirks {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(quirks) => quirks.serialize(serializer),
+            None => serializer.serialize_map(Some(0))?.end(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SharedQuirks {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let quirks = <&RawValue>::deserialize(deserializer)?.get();
+        if quirks == "{}" {
+            return Ok(Self::default());
+        }
+        serde_json::from_str::<Quirks>(quirks)
+            .map(Self::from)
+            .map_err(de::Error::custom)
     }
 }
 

@@ -11,16 +11,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Grant, Provenance, Record, RefreshState};
-use crate::client::UnknownAuthentication;
+use crate::client::{SharedQuirks, UnknownAuthentication};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::extras::Extras;
 use crate::key;
 use crate::{
-    Authentication, Client, Endpoint, Issuer, Key, Origin, Quirks, Scopes, Secret, Timestamp, Token,
-    TokenType,
+    Authentication, Client, Endpoint, Issuer, Key, Origin, Scopes, Secret, Timestamp, Token, TokenType,
 };
 
 const VERSION: u32 = 1;
+
+/// Bytes enough for a record with this token, unless it has much else.
+fn room(token: &Token) -> usize {
+    let others = [token.refresh_token.as_ref(), token.id_token.as_ref()];
+    let tokens = [Some(&token.access_token)].into_iter().chain(others).flatten();
+    1024 + tokens.map(|token| token.expose().len()).sum::<usize>()
+}
 
 /// Members of a newer version; never printed, since they may be secret.
 #[derive(Clone, Default)]
@@ -45,21 +51,25 @@ impl Record {
             key: KeyWire::of(&grant.key),
             client: ClientWire::of(&grant.client),
             token: TokenWire::of(&grant.token),
-            origins: grant
-                .origins
-                .iter()
-                .map(|origin| Cow::Owned(origin.to_string()))
-                .collect(),
+            origins: grant.origins.iter().map(written).collect(),
             provenance: ProvenanceWire {
                 source: text(&grant.provenance.source),
-                obtained_at: Cow::Owned(grant.provenance.obtained_at.to_string()),
+                obtained_at: written(grant.provenance.obtained_at),
             },
             token_key: grant.token_key.as_ref().map(|key| text(key.expose())),
             refresh: RefreshWire::of(&self.refresh),
             unknown: Cow::Borrowed(&grant.unknown.0),
         };
-        // Strings, numbers and maps with string keys always serialize.
-        Secret::new(serde_json::to_string(&wire).unwrap_or_default())
+        // Room for most records from the start: text that grows leaves copies of its secrets behind.
+        let mut json = Vec::with_capacity(room(&grant.token));
+        // Strings, numbers and maps with string keys always serialize, and as UTF-8.
+        let written = serde_json::to_writer(&mut json, &wire).is_ok();
+        Secret::new(
+            String::from_utf8(json)
+                .ok()
+                .filter(|_| written)
+                .unwrap_or_default(),
+        )
     }
 
     /// Reads what [`expose_json`](Self::expose_json) wrote.
@@ -89,24 +99,39 @@ impl Record {
     }
 }
 
-type Text<'a> = Cow<'a, str>;
+/// Text that is borrowed where it can be. A bare `Cow` in an option or a list never is.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Text<'_> {
+    fn into_owned(self) -> String {
+        self.0.into_owned()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl AsRef<str> for Text<'_> {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
 
 fn text(text: &str) -> Text<'_> {
-    Cow::Borrowed(text)
+    Text(Cow::Borrowed(text))
 }
 
-fn is_empty(text: &Text<'_>) -> bool {
-    text.is_empty()
-}
-
-fn time(time: Option<Timestamp>) -> Option<Text<'static>> {
-    time.map(|time| Cow::Owned(time.to_string()))
+fn written(value: impl fmt::Display) -> Text<'static> {
+    Text(Cow::Owned(value.to_string()))
 }
 
 /// `Some(None)` for a time that is absent, `None` for one that cannot be read.
 #[expect(clippy::option_option, reason = "absent and unreadable differ")]
 fn read_time(time: Option<Text<'_>>) -> Option<Option<Timestamp>> {
-    time.map(|time| time.parse().ok())
+    time.map(|time| time.0.parse().ok())
         .map_or(Some(None), |time| time.map(Some))
 }
 
@@ -143,7 +168,7 @@ impl RecordWire<'_> {
         let origins = self
             .origins
             .iter()
-            .map(|origin| Origin::recorded(origin).ok())
+            .map(|origin| Origin::recorded(origin.as_ref()).ok())
             .collect::<Option<Vec<_>>>()?;
         let grant = Grant {
             key: self.key.into_key()?,
@@ -151,7 +176,7 @@ impl RecordWire<'_> {
             token: self.token.into_token()?,
             provenance: Provenance {
                 source: self.provenance.source.into_owned(),
-                obtained_at: self.provenance.obtained_at.parse().ok()?,
+                obtained_at: self.provenance.obtained_at.0.parse().ok()?,
             },
             origins,
             token_key: secret(self.token_key),
@@ -170,17 +195,17 @@ pub(crate) struct KeyWire<'a> {
     #[serde(borrow)]
     issuer: Text<'a>,
     client_id: Text<'a>,
-    #[serde(default, skip_serializing_if = "is_empty")]
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
     account: Text<'a>,
     #[serde(default)]
     scopes: Vec<Text<'a>>,
-    #[serde(default, skip_serializing_if = "is_empty")]
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
     resource: Text<'a>,
-    #[serde(default, skip_serializing_if = "is_empty")]
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
     subject: Text<'a>,
-    #[serde(default, skip_serializing_if = "is_empty")]
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
     user_agent: Text<'a>,
-    #[serde(default, skip_serializing_if = "is_empty")]
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
     label: Text<'a>,
 }
 
@@ -230,7 +255,7 @@ struct ClientWire<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     introspection_endpoint: Option<Text<'a>>,
     #[serde(default)]
-    quirks: Quirks,
+    quirks: SharedQuirks,
 }
 
 impl<'a> ClientWire<'a> {
@@ -251,7 +276,7 @@ impl<'a> ClientWire<'a> {
                 .map(|endpoint| text(endpoint.as_str())),
             revocation_endpoint: endpoint(client.revocation_endpoint()),
             introspection_endpoint: endpoint(client.introspection_endpoint()),
-            quirks: client.quirks().clone(),
+            quirks: client.shared_quirks().clone(),
         }
     }
 
@@ -270,7 +295,7 @@ impl<'a> ClientWire<'a> {
         };
         let mut client = Client::new(self.id.into_owned(), endpoint(self.token_endpoint)?)
             .with_authentication(authentication)
-            .with_quirks(self.quirks);
+            .with_shared_quirks(self.quirks);
         if let Some(issuer) = self.issuer {
             client = client.with_issuer(Issuer::allow_http_for_localhost(issuer.into_owned()).ok()?);
         }
@@ -311,8 +336,8 @@ impl<'a> TokenWire<'a> {
             access_token: text(token.access_token.expose()),
             token_type: text(token.token_type.as_str()),
             refresh_token: token.refresh_token.as_ref().map(|token| text(token.expose())),
-            issued_at: Cow::Owned(token.issued_at.to_string()),
-            expires_at: time(token.expires_at),
+            issued_at: written(token.issued_at),
+            expires_at: token.expires_at.map(written),
             scopes: token
                 .scopes
                 .as_ref()
@@ -325,9 +350,9 @@ impl<'a> TokenWire<'a> {
     fn into_token(self) -> Option<Token> {
         Some(Token {
             access_token: Secret::new(self.access_token.into_owned()),
-            token_type: TokenType::from_name(&self.token_type)?,
+            token_type: TokenType::from_name(self.token_type.as_ref())?,
             refresh_token: secret(self.refresh_token),
-            issued_at: self.issued_at.parse().ok()?,
+            issued_at: self.issued_at.0.parse().ok()?,
             expires_at: read_time(self.expires_at)?,
             scopes: self
                 .scopes
@@ -360,10 +385,10 @@ struct RefreshWire<'a> {
 impl<'a> RefreshWire<'a> {
     fn of(state: &'a RefreshState) -> Self {
         Self {
-            attempt_started_at: time(state.attempt_started_at),
-            retry_at: time(state.retry_at),
+            attempt_started_at: state.attempt_started_at.map(written),
+            retry_at: state.retry_at.map(written),
             refused: state.refused.as_deref().map(text),
-            revoked_at: time(state.revoked_at),
+            revoked_at: state.revoked_at.map(written),
         }
     }
 
@@ -378,7 +403,7 @@ impl<'a> RefreshWire<'a> {
         Some(RefreshState {
             attempt_started_at: read_time(self.attempt_started_at)?,
             retry_at: read_time(self.retry_at)?,
-            refused: self.refused.map(Cow::into_owned),
+            refused: self.refused.map(Text::into_owned),
             revoked_at: read_time(self.revoked_at)?,
         })
     }

@@ -19,42 +19,52 @@ use crate::{Cx, Error, Quirks, Response, Scopes, Secret, Token, TokenType};
 
 /// Reads the reply of a token endpoint.
 pub(crate) fn parse(reply: &Response, quirks: &Quirks, cx: &Cx<'_>) -> Result<Token, Error> {
-    match granted_by(reply, quirks, cx) {
+    let granted = with_members(reply, quirks, cx, |mut members| {
+        let mut token = Token::bearer(Secret::default(), cx.wall());
+        match fill(&mut token, &mut members) {
+            Ok(()) => Ok(token),
+            Err(problem) => Err(refusal::bad(reply, problem, cx)),
+        }
+    });
+    match granted {
         Err(error) if quirks.changes_refusals() => Err(odd_reply::explained(error, reply, quirks, cx)),
         granted => granted,
     }
 }
 
-fn granted_by(reply: &Response, quirks: &Quirks, cx: &Cx<'_>) -> Result<Token, Error> {
+/// The refresh token alone, of a reply that grants something, whatever is wrong with the other members.
+pub(crate) fn successor(reply: &Response, quirks: &Quirks, cx: &Cx<'_>) -> Option<Secret> {
+    let token = with_members(reply, quirks, cx, |mut members| {
+        let token = take(&mut members.refresh_token).get("refresh_token");
+        Ok(token.ok().flatten().map(Secret::new))
+    });
+    token.ok().flatten()
+}
+
+/// Reads the members of a reply that grants something, in the standard's form if it comes in another.
+fn with_members<T>(
+    reply: &Response,
+    quirks: &Quirks,
+    cx: &Cx<'_>,
+    then: impl FnOnce(Members<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
     refusal::check(reply, cx)?;
-    if quirks.form_token_replies && FORMS.iter().any(|form| has_media_type(reply, form)) {
-        let json = form::as_json(reply.body().as_bytes());
-        return standard(json.as_bytes(), reply, quirks, cx);
-    }
-    if !quirks.any_media_type {
+    let is_form = quirks.form_token_replies && FORMS.iter().any(|form| has_media_type(reply, form));
+    if !is_form && !quirks.any_media_type {
         expect_json(reply, cx)?;
     }
-    standard(reply.body().as_bytes(), reply, quirks, cx)
-}
-
-/// Reads a reply in JSON, in the standard's form if it comes in another.
-fn standard(json: &[u8], reply: &Response, quirks: &Quirks, cx: &Cx<'_>) -> Result<Token, Error> {
-    if quirks.changes_replies()
-        && let Some(json) = odd_reply::as_standard(json, quirks, cx)
-    {
-        return token(json.as_bytes(), reply, cx);
-    }
-    token(json, reply, cx)
-}
-
-fn token(json: &[u8], reply: &Response, cx: &Cx<'_>) -> Result<Token, Error> {
+    let form = is_form.then(|| form::as_json(reply.body().as_bytes()));
+    let json = form
+        .as_ref()
+        .map_or(reply.body().as_bytes(), |form| form.as_bytes());
+    let standard = quirks
+        .changes_replies()
+        .then(|| odd_reply::as_standard(json, quirks, cx))
+        .flatten();
+    let json = standard.as_ref().map_or(json, |standard| standard.as_bytes());
     let mut members = Members::default();
     read(&mut members, json, reply, cx)?;
-    let mut token = Token::bearer(Secret::default(), cx.wall());
-    match fill(&mut token, &mut members) {
-        Ok(()) => Ok(token),
-        Err(problem) => Err(refusal::bad(reply, problem, cx)),
-    }
+    then(members)
 }
 
 /// Fills in what the server granted.

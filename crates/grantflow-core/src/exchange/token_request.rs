@@ -293,6 +293,11 @@ impl TokenRequest {
         Ok(token)
     }
 
+    /// The refresh token of a reply that grants and cannot be [`read`](Self::read): what is wrong with the rest takes nothing from it.
+    pub(crate) fn successor(&self, reply: &Response, cx: &Cx<'_>) -> Option<Secret> {
+        token_reply::successor(reply, self.client.quirks(), cx)
+    }
+
     /// Whether a reply, of which `read` was made, asks for the same request with another proof ([RFC 9449 section 8]), as
     /// [`to_http`](Self::to_http) makes one; [`flow`](Self::flow) does so by itself. Ask for each reply, and send once more at most.
     ///

@@ -184,14 +184,28 @@ impl AccessTokenFlow {
 
     /// Locks again, to store what was granted: somebody else has changed the record though the lock was ours, as happens
     /// where the lock is a lease that can be lost.
-    pub(super) fn save_again(mut self, granted: Record, conflict: StoreError) -> Step<Access> {
-        let Some(left) = self.conflicts_left.checked_sub(1) else {
-            return Step::Done(Access {
+    pub(super) fn save_again(self, granted: Record, conflict: StoreError) -> Step<Access> {
+        self.overtaken(granted, conflict, |flow, granted, given_up| match given_up {
+            Some(conflict) => Ok(Step::Done(Access {
                 record: granted,
                 refreshed: true,
                 unsaved: Some(conflict),
                 not_before: None,
-            });
+            })),
+            None => Ok(save(granted, flow)),
+        })
+    }
+
+    /// The same, to go on with what was granted unless something as new is stored: then that is the end. Without another try the
+    /// conflict comes along, and the lock does not.
+    pub(super) fn overtaken(
+        mut self,
+        granted: Record,
+        conflict: StoreError,
+        then: impl FnOnce(Self, Record, Option<StoreError>) -> Result<Step<Access>, Error> + Send + 'static,
+    ) -> Step<Access> {
+        let Some(left) = self.conflicts_left.checked_sub(1) else {
+            return Step::begin(move |_| then(self, granted, Some(conflict)));
         };
         self.conflicts_left = left;
         let (key, patience) = (self.key.clone(), self.patience);
@@ -203,7 +217,7 @@ impl AccessTokenFlow {
             if stored.generation() >= granted.generation() {
                 return Ok(end(stored, None, None));
             }
-            Ok(save(granted, self))
+            then(self, granted, None)
         };
         Step::Lock(key, patience, Next::new(next))
     }

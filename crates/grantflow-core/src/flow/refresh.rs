@@ -21,8 +21,8 @@ use crate::error::{NotAuthorized, StoreError, StoreErrorKind};
 use crate::record::RefreshState;
 use crate::step::{Cancelled, Change};
 use crate::{
-    Cx, Error, Expect, IdTokenCheck, Next, Outcome, Record, Request, Response, Step, Timestamp, Token,
-    TokenRequest, TransportError,
+    Cx, Error, Expect, IdTokenCheck, Next, Outcome, Record, Request, Response, Secret, Step, Timestamp,
+    Token, TokenRequest, TransportError,
 };
 
 /// A refresh under way.
@@ -191,45 +191,44 @@ impl Expect<Result<Response, TransportError>, Access> for ExpectToken {
         reply: Result<Response, TransportError>,
         cx: &mut Cx<'_>,
     ) -> Result<Step<Access>, Error> {
-        let granted = match reply {
-            Ok(reply) => {
-                let granted = self.request.read(&reply, cx);
-                // Nothing was done: the refresh token is as good as before.
-                if self.request.is_worth_another_proof(&reply, &granted) && !self.proven_again {
-                    return match self.request.to_http(cx) {
-                        Ok(http) => {
-                            self.proven_again = true;
-                            Ok(Step::Send(http, Next::new(*self)))
-                        }
-                        Err(error) => self.refresh.failed(error, cx),
-                    };
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(error) => return self.refresh.failed(error.into(), cx),
+        };
+        let granted = self.request.read(&reply, cx);
+        // Nothing was done: the refresh token is as good as before.
+        if self.request.is_worth_another_proof(&reply, &granted) && !self.proven_again {
+            return match self.request.to_http(cx) {
+                Ok(http) => {
+                    self.proven_again = true;
+                    Ok(Step::Send(http, Next::new(*self)))
                 }
-                granted.map(|token| {
-                    let checked = self.request.check_type(&token, &reply, cx);
-                    (token, checked)
-                })
-            }
-            Err(error) => Err(error.into()),
-        };
-        if granted.is_ok() {
-            // A record from before there was a key is bound from here on, and another run needs the key.
-            let record = self.refresh.record.clone();
-            self.refresh.record = record.bound_by(self.request.client());
+                Err(error) => self.refresh.failed(error, cx),
+            };
         }
-        let token = match granted {
-            Ok((token, Ok(()))) => token,
-            // The one before is spent, though the server does not do what it was asked for.
-            Ok((token, Err(error))) => {
-                return Ok(self.refresh.keep(token, |refresh, _| refresh.refuse(error)));
+        let (successor, token) = match granted {
+            Ok(token) => {
+                let checked = self.request.check_type(&token, &reply, cx);
+                (token.refresh_token.clone(), checked.map(|()| token))
             }
-            Err(error) => return self.refresh.failed(error, cx),
+            Err(error) => match self.request.successor(&reply, cx) {
+                Some(successor) => (Some(successor), Err(error)),
+                None => return self.refresh.failed(error, cx),
+            },
         };
-        // The lifetime counts from when the server may have granted it, not from when the reply was read.
-        let mut token = token.asked_at(self.asked_at);
+        // A record from before there was a key is bound from here on, and another run needs the key.
+        let record = self.refresh.record.clone();
+        self.refresh.record = record.bound_by(self.request.client());
+        let mut token = match token {
+            // The lifetime counts from when the server may have granted it, not from when the reply was read.
+            Ok(token) => token.asked_at(self.asked_at),
+            // The one before is spent, though the server does not do what it was asked for.
+            Err(error) => return Ok(self.refresh.keep(successor, |refresh| refresh.refuse(error))),
+        };
         match (self.refresh.flow.id_token_check(), &token.id_token) {
             (Some(check), Some(_)) => {
-                let check = move |refresh: Refresh, token| Ok(refresh.check(token, &*check));
-                return Ok(self.refresh.keep(token, check));
+                let check = move |refresh: Refresh| Ok(refresh.check(token, &*check));
+                return Ok(self.refresh.keep(successor, check));
             }
             // The one before says whose grant it is: the next that comes has to be about the same user.
             (Some(_), None) => token.id_token.clone_from(&self.refresh.record.token().id_token),
@@ -245,26 +244,51 @@ impl Refresh {
     /// out by anybody: the one before it is spent, whatever becomes of the rest.
     fn keep(
         mut self,
-        token: Token,
-        judge: impl FnOnce(Self, Token) -> Result<Step<Access>, Error> + Send + 'static,
+        successor: Option<Secret>,
+        judge: impl FnOnce(Self) -> Result<Step<Access>, Error> + Send + 'static,
     ) -> Step<Access> {
-        let Some(successor) = token.refresh_token.clone() else {
-            return Step::begin(move |_| judge(self, token));
+        let Some(successor) = successor else {
+            return Step::begin(move |_| judge(self));
         };
         let mut kept = self.record.token().clone();
         kept.refresh_token = Some(successor);
-        let kept = self.record.refreshed(kept);
-        let before = std::mem::replace(&mut self.record, kept);
+        self.record = self.record.refreshed(kept);
+        self.put(judge)
+    }
+
+    fn put(self, judge: impl FnOnce(Self) -> Result<Step<Access>, Error> + Send + 'static) -> Step<Access> {
         let change = Change::Put(Box::new(self.record.clone()));
-        let next = move |saved: Result<(), StoreError>, _: &mut Cx<'_>| {
-            match saved {
-                // Somebody else has stored what is as new, a login perhaps: it stays, unless ours is found good and newer.
-                Err(error) if error.kind() == StoreErrorKind::Conflict => self.record = before,
-                saved => self.unsaved = saved.err(),
+        let next = move |saved: Result<(), StoreError>, _: &mut Cx<'_>| match saved {
+            // Somebody else has stored something, a login perhaps.
+            Err(error) if error.kind() == StoreErrorKind::Conflict => {
+                Ok(self.overtaken(error, move |refresh| match refresh.unsaved {
+                    Some(_) => judge(refresh),
+                    None => Ok(refresh.put(judge)),
+                }))
             }
-            judge(self, token)
+            saved => judge(Self {
+                unsaved: saved.err(),
+                ..self
+            }),
         };
         Step::Save(change, Next::new(next))
+    }
+
+    /// Goes on under the lock anew, unless what was stored meanwhile is as new as the refresh token that is kept here; without the
+    /// lock, and with the conflict, after too many tries.
+    fn overtaken(
+        self,
+        conflict: StoreError,
+        then: impl FnOnce(Self) -> Result<Step<Access>, Error> + Send + 'static,
+    ) -> Step<Access> {
+        let (flow, record) = (self.flow.clone(), self.record.clone());
+        flow.overtaken(record, conflict, move |flow, _, unsaved| {
+            then(Self {
+                flow,
+                unsaved,
+                ..self
+            })
+        })
     }
 
     fn check(self, token: Token, check: &dyn IdTokenCheck) -> Step<Access> {
@@ -296,6 +320,12 @@ impl Refresh {
         let again = move |_: Result<(), Cancelled>, _: &mut Cx<'_>| {
             let change = Change::Put(Box::new(self.record.clone()));
             let next = move |saved: Result<(), StoreError>, _: &mut Cx<'_>| match saved {
+                Err(conflict) if conflict.kind() == StoreErrorKind::Conflict => {
+                    Ok(self.overtaken(conflict, move |refresh| match refresh.unsaved {
+                        Some(_) => Err(error),
+                        None => Ok(refresh.keep_trying(error, tried)),
+                    }))
+                }
                 Err(_) if tried < MOST_TRIES => Ok(self.keep_trying(error, tried + 1)),
                 _ => Err(error),
             };

@@ -170,6 +170,100 @@ fn a_login_that_came_meanwhile_stays() {
     }
 }
 
+/// Another found the lock free, since it was lost, and has noted that it is about to ask: with the refresh token that is spent.
+#[test]
+fn r01_a_new_refresh_token_is_kept_over_a_note_that_came_meanwhile() {
+    let mut note = ends_in(0);
+    note.refresh.attempt_started_at = Some(NOW);
+    for (word, access_token) in [("good", "AT2"), ("bad", "AT1")] {
+        let script = || {
+            Scripted::default()
+                .stores(ends_in(0))
+                .replies(200, &reply(word))
+                .saves()
+                .overtaken_by(note.clone())
+        };
+        let (_, host) = both(script, expired);
+        let stored = host.stored().unwrap();
+        assert_eq!(tokens(&stored), (access_token, Some("RT2")), "{word}");
+        assert_eq!(stored.refresh_state().attempt_started_at, None, "{word}");
+
+        // The same while its store takes nothing.
+        let script = || {
+            Scripted::default()
+                .stores(ends_in(0))
+                .replies(200, &reply(word))
+                .saves()
+                .fails_to_save(StoreErrorKind::Io)
+                .overtaken_by(note.clone())
+        };
+        let (_, host) = both(script, expired);
+        assert_eq!(
+            tokens(&host.stored().unwrap()),
+            (access_token, Some("RT2")),
+            "{word}"
+        );
+    }
+}
+
+#[test]
+fn r01_a_lock_that_is_lost_again_and_again_ends_without_a_token_that_is_not_good() {
+    let mut note = ends_in(0);
+    note.refresh.attempt_started_at = Some(NOW);
+    let script = || {
+        let script = Scripted::default()
+            .stores(ends_in(0))
+            .replies(200, &reply("bad"))
+            .saves();
+        (0..6).fold(script, |script, _| script.overtaken_by(note.clone()))
+    };
+    let (access, host) = both(script, expired);
+    assert!(matches!(access, Err(Error::TokenRefused(_))), "{access:?}");
+    assert!(host.log().len() < 20, "{:?}", host.log());
+}
+
+#[test]
+fn r01_what_is_wrong_with_a_reply_takes_nothing_from_its_refresh_token() {
+    let good = r#"{"access_token":"AT2","token_type":"Bearer","expires_in":3600,"refresh_token":"RT2"}"#;
+    let odd = [
+        good.replace("3600", r#""soon""#),
+        good.replace("3600", "[]"),
+        good.replace(r#""Bearer""#, "7"),
+        good.replace(r#""AT2""#, r#""A\u0000T2""#),
+        good.replace(r#""AT2""#, "{}"),
+        good.replace("access_token", "token"),
+        good.replace('}', r#","scope":1}"#),
+        good.replace('}', r#","id_token":[]}"#),
+    ];
+    for odd in odd {
+        let script = || Scripted::default().stores(ends_in(0)).replies(200, &odd);
+        let (access, host) = both(script, expired);
+        assert!(matches!(access, Err(Error::BadReply(_))), "{odd}: {access:?}");
+        let stored = host.stored().unwrap();
+        assert_eq!(tokens(&stored), ("AT1", Some("RT2")), "{odd}");
+        assert!(stored.refresh_state().attempt_started_at.is_none());
+        assert_eq!(host.bodies().len(), 1, "{odd}: the spent one is not sent again");
+    }
+}
+
+/// Two readers of it would see two: neither is taken.
+#[test]
+fn t32_a_refresh_token_that_comes_twice_or_with_a_refusal_is_not_kept() {
+    let twice = r#"{"access_token":"AT2","refresh_token":"RT2","refresh_token":"RT3"}"#;
+    let refused = r#"{"error":"invalid_grant","refresh_token":"RT2"}"#;
+    for odd in [twice, refused] {
+        let script = || {
+            Scripted::default()
+                .stores(ends_in(0))
+                .replies(200, odd)
+                .replies(200, odd)
+        };
+        let (access, host) = both(script, expired);
+        assert!(access.is_err(), "{odd}");
+        assert_eq!(tokens(&host.stored().unwrap()), ("AT1", Some("RT1")), "{odd}");
+    }
+}
+
 #[test]
 fn a_refusal_without_a_new_refresh_token_leaves_no_doubt() {
     let granted = r#"{"access_token":"AT2","token_type":"Bearer","expires_in":3600,"id_token":"bad"}"#;

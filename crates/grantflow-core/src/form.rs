@@ -32,6 +32,22 @@ impl Form {
         self.0.extend(form_urlencoded::byte_serialize(value.as_bytes()));
     }
 
+    /// Whether it has a parameter of this name, which needs no encoding.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        let mut pairs = self.0.split('&');
+        pairs.any(|pair| pair.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')))
+    }
+
+    /// With the pairs of another behind its own.
+    pub(crate) fn and(mut self, other: &Self) -> Self {
+        self.make_room(1 + other.0.len());
+        if !self.0.is_empty() && !other.0.is_empty() {
+            self.0.push('&');
+        }
+        self.0.push_str(&other.0);
+        self
+    }
+
     /// A text that grows by itself leaves copies of its secrets behind; this one is cleared where it has been.
     fn make_room(&mut self, more: usize) {
         let needed = self.0.len() + more;
@@ -63,9 +79,7 @@ impl Form {
         if !quirks.changes_requests() {
             return self.post(endpoint, authorization);
         }
-        if !quirks.renamed_parameters.is_empty() {
-            self = self.renamed(quirks);
-        }
+        self = self.renamed(quirks);
         let mut request = if quirks.json_requests {
             let mut json = as_json(self.0.as_bytes());
             let body = Body::from(std::mem::take(&mut *json));
@@ -87,7 +101,11 @@ impl Form {
         Ok(request)
     }
 
-    fn renamed(self, quirks: &Quirks) -> Self {
+    /// With the provider's names of parameters (quirk 27).
+    pub(crate) fn renamed(self, quirks: &Quirks) -> Self {
+        if quirks.renamed_parameters.is_empty() {
+            return self;
+        }
         let mut renamed = Self::default();
         for (name, value) in form_urlencoded::parse(self.0.as_bytes()) {
             let value = Zeroizing::new(value.into_owned());

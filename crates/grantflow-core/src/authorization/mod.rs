@@ -18,12 +18,14 @@ mod pkce;
 mod query;
 mod request;
 mod stored;
+mod url;
 
 pub use callback::CallbackError;
 pub use code::AuthorizationCode;
 pub use mode::ResponseMode;
 pub use pending::PendingAuthorization;
-pub use request::{AuthorizationRequest, AuthorizationUrl};
+pub use request::AuthorizationRequest;
+pub use url::AuthorizationUrl;
 
 pub(crate) use request::check_redirect_uri;
 

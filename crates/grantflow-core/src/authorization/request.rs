@@ -15,8 +15,9 @@ use super::mode::ResponseMode;
 use super::pending::PendingAuthorization;
 use super::pkce::Verifier;
 use super::query::QueryWriter;
+use super::url::AuthorizationUrl;
 use crate::error::InvalidInput;
-use crate::{Client, Cx, Error, PushedAuthorizationRequest, Scopes, Secret, Step, Timestamp};
+use crate::{Client, Cx, Error, PushedAuthorizationRequest, Scopes, Secret, Step};
 
 /// A request for an authorization code, with state and PKCE in it.
 ///
@@ -161,10 +162,7 @@ impl<'a> AuthorizationRequest<'a> {
         let query = QueryWriter::after(endpoint, self.expected_length(), is_protected, |name| {
             self.sets(name) || self.client.parameters().iter().any(|(preset, _)| preset == name)
         })?;
-        let url = AuthorizationUrl {
-            text: self.write(query, Some(self.client.id()), &drawn),
-            expires_at: None,
-        };
+        let url = AuthorizationUrl::of_query(self.write(query, Some(self.client.id()), &drawn));
         Ok((url, self.pending(drawn, cx)))
     }
 
@@ -335,56 +333,6 @@ impl fmt::Debug for AuthorizationRequest<'_> {
     }
 }
 
-/// The address to open in the user's browser.
-///
-/// It holds the state, or refers to a request that does, so `Debug` prints it without its query and there is no `Display`.
-#[derive(Clone)]
-pub struct AuthorizationUrl {
-    text: String,
-    expires_at: Option<Timestamp>,
-}
-
-impl AuthorizationUrl {
-    /// RFC 9126 section 4: `client_id` and `request_uri` are all that the browser carries.
-    pub(crate) fn referring_to(
-        client: &Client,
-        request_uri: &str,
-        expires_at: Option<Timestamp>,
-    ) -> Result<Self, Error> {
-        let room = 32 + 3 * (client.id().len() + request_uri.len());
-        let endpoint = client.authorization_endpoint()?;
-        let mut query = QueryWriter::after(endpoint, room, is_protected, |_| false)?;
-        query.push("client_id", client.id());
-        query.push("request_uri", request_uri);
-        let text = query.finish();
-        Ok(Self { text, expires_at })
-    }
-
-    /// The address, for a browser or a person.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// The address, as a string of its own.
-    #[must_use]
-    pub fn into_string(self) -> String {
-        self.text
-    }
-
-    /// Until when it has to be opened, where the request was pushed and the server says so.
-    #[must_use]
-    pub fn expires_at(&self) -> Option<Timestamp> {
-        self.expires_at
-    }
-}
-
-impl fmt::Debug for AuthorizationUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str().split('?').next().unwrap_or_default())
-    }
-}
-
 /// RFC 6749 section 3.1.2: the redirect address "MUST be an absolute URI" and "MUST NOT include a fragment component".
 pub(crate) fn check_redirect_uri(uri: &str) -> Result<(), Error> {
     let bad = |problem| Err(InvalidInput::new("redirect_uri", problem).into());
@@ -416,7 +364,7 @@ fn check_parameter(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn is_protected(name: &str) -> bool {
+pub(super) fn is_protected(name: &str) -> bool {
     PROTECTED.contains(&name)
 }
 

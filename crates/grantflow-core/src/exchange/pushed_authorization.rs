@@ -70,12 +70,14 @@ impl PushedAuthorizationRequest {
     /// [RFC 9126 section 2.1]: https://www.rfc-editor.org/rfc/rfc9126#section-2.1
     pub fn to_http(&self, cx: &mut Cx<'_>) -> Result<Request, Error> {
         let endpoint = self.client.pushed_authorization_request_endpoint()?;
-        let mut form = Form::encoded(self.parameters.expose());
-        let authorization = self.client.authentication().apply(&self.client, &mut form, cx)?;
-        if authorization.is_some() {
+        let mut proof = Form::default();
+        let authorization = self.client.authentication().apply(&self.client, &mut proof, cx)?;
+        if !proof.has("client_id") {
             // As a parameter of the authorization request it is required, however the client authenticates.
-            form.push("client_id", self.client.id());
+            proof.push("client_id", self.client.id());
         }
+        // What is pushed has the provider's names already.
+        let form = Form::encoded(self.parameters.expose()).and(&proof.renamed(self.client.quirks()));
         form.post(endpoint, authorization)
     }
 
@@ -98,7 +100,7 @@ impl PushedAuthorizationRequest {
         }
         let lifetime = token_reply::lifetime(&members).map_err(bad)?;
         let expires_at = lifetime.map(|lifetime| cx.wall().plus(lifetime));
-        AuthorizationUrl::referring_to(&self.client, &request_uri, expires_at)
+        AuthorizationUrl::standing_for(&self.client, ("request_uri", &request_uri), expires_at)
     }
 
     /// Sends the request and reads the reply; it ends in the errors of [`to_http`](Self::to_http) and [`parse`](Self::parse).

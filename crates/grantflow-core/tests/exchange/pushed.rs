@@ -3,7 +3,7 @@
 use grantflow_core::error::ReplyProblem;
 use grantflow_core::{
     AuthorizationRequest, AuthorizationUrl, Client, Endpoint, Error, PendingAuthorization,
-    PushedAuthorizationRequest, Request, Response, ResponseMode, Secret, Step, Timestamp,
+    PushedAuthorizationRequest, Quirks, Request, Response, ResponseMode, Secret, Step, Timestamp,
 };
 
 use super::{CANARY, JSON, NOW, at, body, client, pairs, problem, refused, reply};
@@ -92,6 +92,46 @@ fn t35_the_client_authenticates_as_at_the_token_endpoint_and_is_named_once() {
             count("client_secret"),
             usize::from(method == "client_secret_post")
         );
+    }
+}
+
+#[test]
+fn q24_q27_a_client_that_is_named_otherwise_is_named_so_and_once() {
+    let quirks = |beside_basic, renamed| {
+        let mut quirks = Quirks::default();
+        quirks.client_id_beside_basic = beside_basic;
+        if renamed {
+            quirks
+                .renamed_parameters
+                .insert("client_id".into(), "client_key".into());
+        }
+        quirks
+    };
+    let secret = "gX1fBat3bV";
+    for client in [
+        pushing(),
+        pushing().with_secret_post(secret),
+        pushing().with_secret_basic(secret),
+    ] {
+        for (beside_basic, name) in [(true, "client_id"), (false, "client_key"), (true, "client_key")] {
+            let client = client
+                .clone()
+                .with_quirks(quirks(beside_basic, name == "client_key"));
+            let (_, parameters) = sent(&client);
+            let names: Vec<_> = parameters
+                .iter()
+                .filter(|(_, value)| value == client.id())
+                .collect();
+            assert_eq!(names, [&(name.to_owned(), client.id().to_owned())], "{client:?}");
+            let url = at(|cx| {
+                push(&client)
+                    .0
+                    .parse(&reply(201, JSON, r#"{"request_uri":"urn:x"}"#), cx)
+            });
+            let address =
+                format!("https://server.example.com/authorize?{name}=s6BhdRkqt3&request_uri=urn%3Ax");
+            assert_eq!(url.unwrap().as_str(), address);
+        }
     }
 }
 

@@ -47,7 +47,7 @@ pub use authorization::{
 pub use body::{Body, Request, Response};
 pub use client::{
     Authentication, Client, ClientAuthentication, ClientType, IdTokenCheck, LifetimeUnit, Proven, Quirks,
-    TokenConstraint,
+    RequestSigner, TokenConstraint,
 };
 #[cfg(feature = "providers")]
 pub use client::{Placeholder, Provider};

@@ -8,6 +8,7 @@
 //!   from it alone
 //! - [`IdTokenVerifier`]: the same with keys that are fetched and kept in a [`KeyCache`]
 //! - [`presented`]: an ID token that goes where an access token would
+//! - [`RequestObject`]: signed authorization requests ([RFC 9101])
 //! - [`ResponseVerifier`]: signed answers to authorization requests ([JARM])
 //! - [`Dpop`]: tokens that are bound to a key ([RFC 9449])
 //! - [`UserInfoRequest`]: what the server tells of the same user, signed or not ([OpenID Connect Core section 5.3])
@@ -23,6 +24,7 @@
 //! [OpenID Connect Core section 3.1.3.5]: https://openid.net/specs/openid-connect-core-1_0.html#TokenResponseValidation
 //! [OpenID Connect Core section 3.1.3.7]: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
 //! [JARM]: https://openid.net/specs/oauth-v2-jarm.html
+//! [RFC 9101]: https://www.rfc-editor.org/rfc/rfc9101
 //! [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
 //! [OpenID Connect Core section 5.3]: https://openid.net/specs/openid-connect-core-1_0.html#UserInfo
 
@@ -33,6 +35,7 @@ mod id_token;
 mod jwt_bearer;
 mod keys;
 mod login;
+mod request_object;
 mod response;
 mod signed;
 mod userinfo;
@@ -46,6 +49,7 @@ pub use id_token::{
 pub use jwt_bearer::{JwtBearer, ScopeIn};
 pub use keys::{KeyCache, KeyRequest, PublishedKeys};
 pub use login::{exchange, refresh};
+pub use request_object::RequestObject;
 pub use response::ResponseVerifier;
 pub use signed::{refused, signed};
 pub use userinfo::{UserInfo, UserInfoRequest};

@@ -12,6 +12,7 @@ use crate::interaction;
 use crate::message::{Parameters, Reply};
 use crate::pages;
 use crate::pushed;
+use crate::request_object;
 use crate::site::Turn;
 
 /// A valid request for authorization.
@@ -63,6 +64,14 @@ pub(crate) fn authorize(turn: &mut Turn<'_>) -> Reply {
             Err(problem) => for_the_person(turn, problem),
         };
     }
+    let opened = match request_object::open(turn, parameters, &[]) {
+        Ok(opened) => opened,
+        Err(problem) => {
+            turn.note.error = Some(problem.0.to_owned());
+            return pages::problem(400, problem.1);
+        }
+    };
+    let parameters = opened.as_ref().unwrap_or(parameters);
     let target = match Target::parse(parameters, turn) {
         Ok(target) => target,
         Err(problem) => return for_the_person(turn, problem),

@@ -33,7 +33,11 @@ pub struct TestClient {
     redirect_uris: Vec<String>,
     id_token_algorithm: IdTokenAlgorithm,
     userinfo_algorithm: Option<IdTokenAlgorithm>,
+    /// Keys by their ids; without any it signs no requests.
+    request_keys: Vec<Key>,
 }
+
+type Key = (Option<String>, PublicKey);
 
 #[derive(Clone)]
 enum Authentication {
@@ -41,7 +45,7 @@ enum Authentication {
     Basic(String),
     Post(String),
     /// Keys by their ids.
-    PrivateKeyJwt(Vec<(Option<String>, PublicKey)>),
+    PrivateKeyJwt(Vec<Key>),
     SecretJwt(String),
 }
 
@@ -89,9 +93,7 @@ impl TestClient {
         jwks: &str,
         redirect_uris: impl IntoIterator<Item = S>,
     ) -> Option<Self> {
-        let jwks: Value = serde_json::from_str(jwks).ok()?;
-        let key = |key: &Value| Some((key["kid"].as_str().map(str::to_owned), PublicKey::from_jwk(key)?));
-        let keys = jwks["keys"].as_array()?.iter().map(key).collect::<Option<_>>()?;
+        let keys = keys(jwks)?;
         Some(Self::new(id, Authentication::PrivateKeyJwt(keys), redirect_uris))
     }
 
@@ -116,6 +118,16 @@ impl TestClient {
     pub fn with_userinfo_algorithm(mut self, algorithm: IdTokenAlgorithm) -> Self {
         self.userinfo_algorithm = Some(algorithm);
         self
+    }
+
+    /// Has to sign every authorization request with one of these keys ([RFC 9101]): a JWK Set of public keys, as
+    /// [`private_key_jwt`](Self::private_key_jwt) takes it. `None` if it is no such set.
+    ///
+    /// [RFC 9101]: https://www.rfc-editor.org/rfc/rfc9101
+    #[must_use]
+    pub fn signing_requests(mut self, jwks: &str) -> Option<Self> {
+        self.request_keys = keys(jwks)?;
+        Some(self)
     }
 
     /// The clients every server starts with:
@@ -153,6 +165,7 @@ impl TestClient {
             redirect_uris: redirect_uris.into_iter().map(Into::into).collect(),
             id_token_algorithm: IdTokenAlgorithm::default(),
             userinfo_algorithm: None,
+            request_keys: Vec::new(),
         }
     }
 
@@ -203,15 +216,18 @@ impl TestClient {
     /// Whether this client made the assertion: a key is taken by its id, if the assertion names one.
     pub(crate) fn has_signed(&self, assertion: &Jws<'_>) -> bool {
         match &self.authentication {
-            Authentication::PrivateKeyJwt(keys) => {
-                let named =
-                    |id: &Option<String>| assertion.header.kid.is_none() || *id == assertion.header.kid;
-                let mut candidates = keys.iter().filter(|(id, _)| named(id));
-                candidates.any(|(_, key)| assertion.is_signed_with(key))
-            }
+            Authentication::PrivateKeyJwt(keys) => is_signed_with_one(assertion, keys),
             Authentication::SecretJwt(secret) => assertion.is_signed_with_secret(secret),
             _ => false,
         }
+    }
+
+    pub(crate) fn signs_requests(&self) -> bool {
+        !self.request_keys.is_empty()
+    }
+
+    pub(crate) fn has_signed_request(&self, object: &Jws<'_>) -> bool {
+        is_signed_with_one(object, &self.request_keys)
     }
 
     pub(crate) fn is_secret(&self, candidate: &str) -> bool {
@@ -241,6 +257,18 @@ impl fmt::Debug for TestClient {
             .field("redirect_uris", &self.redirect_uris)
             .finish_non_exhaustive()
     }
+}
+
+fn keys(jwks: &str) -> Option<Vec<Key>> {
+    let jwks: Value = serde_json::from_str(jwks).ok()?;
+    let key = |key: &Value| Some((key["kid"].as_str().map(str::to_owned), PublicKey::from_jwk(key)?));
+    jwks["keys"].as_array()?.iter().map(key).collect()
+}
+
+fn is_signed_with_one(token: &Jws<'_>, keys: &[Key]) -> bool {
+    let named = |id: &Option<String>| token.header.kid.is_none() || *id == token.header.kid;
+    let mut candidates = keys.iter().filter(|(id, _)| named(id));
+    candidates.any(|(_, key)| token.is_signed_with(key))
 }
 
 /// The URI without its port, if it is plain HTTP on a loopback host; `None` for any other.

@@ -81,6 +81,7 @@ mod message;
 mod metadata;
 mod pages;
 mod pushed;
+mod request_object;
 mod revoke;
 mod saml;
 mod serve;

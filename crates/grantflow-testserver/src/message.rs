@@ -67,6 +67,12 @@ impl Inbound {
 #[derive(Default)]
 pub(crate) struct Parameters(Vec<(String, String)>);
 
+impl From<Vec<(String, String)>> for Parameters {
+    fn from(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+}
+
 impl Parameters {
     fn parse(bytes: &[u8]) -> Self {
         Self(form_urlencoded::parse(bytes).into_owned().collect())

@@ -8,6 +8,7 @@
 use serde_json::{Value, json};
 
 use crate::answer::{ResponseMode, WRONG_ISSUER};
+use crate::client::TestClient;
 use crate::fault::Fault;
 use crate::message::Reply;
 use crate::site::Turn;
@@ -63,7 +64,8 @@ fn document(turn: &Turn<'_>) -> Value {
         "pushed_authorization_request_endpoint": format!("{issuer}/par"),
         "require_pushed_authorization_requests": turn.config.push_required,
         "dpop_signing_alg_values_supported": ["ES256", "EdDSA"],
-        "request_parameter_supported": false,
+        "request_parameter_supported": turn.config.clients.iter().any(TestClient::signs_requests),
+        "request_object_signing_alg_values_supported": ["RS256", "PS256", "ES256", "EdDSA"],
         "request_uri_parameter_supported": false,
     });
     if let Some(grantable) = &turn.config.grantable {

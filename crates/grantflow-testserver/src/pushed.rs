@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::authorize::{AuthorizationRequest, Target};
 use crate::client_auth::{Refusal, authenticate};
 use crate::message::{Parameters, Reply};
+use crate::request_object;
 use crate::site::Turn;
 use crate::state::{Pushed, random};
 
@@ -36,6 +37,9 @@ fn take(turn: &mut Turn<'_>) -> Result<Value, Refusal> {
     if form.value("request_uri").is_some() {
         return Err(Refusal::new("invalid_request", "request_uri must not be pushed"));
     }
+    let opened = request_object::open(turn, form, &AUTHENTICATION);
+    let opened = opened.map_err(|problem| Refusal::new(problem.0, problem.1))?;
+    let form = opened.as_ref().unwrap_or(form);
     let target = Target::parse(form, turn).map_err(|problem| Refusal::new("invalid_request", problem))?;
     let request = AuthorizationRequest::parse(form, target, turn)
         .map_err(|problem| Refusal::new(problem.0, problem.1))?;
@@ -74,3 +78,5 @@ pub(crate) fn find(
 
 pub(crate) const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 const LIFETIME: Duration = Duration::from_secs(60);
+/// RFC 9126 section 3: who the client is stands beside a request object, and nothing else.
+const AUTHENTICATION: [&str; 3] = ["client_secret", "client_assertion", "client_assertion_type"];

@@ -30,6 +30,8 @@ pub struct Stats {
     pub authorization_requests: u64,
     /// Authorization requests that were pushed and taken.
     pub pushed_requests: u64,
+    /// Signed authorization requests that were taken.
+    pub request_objects: u64,
     /// Successful logins on the login page.
     pub logins: u64,
     /// Authorization requests granted, by a person or by auto-approval.

@@ -11,7 +11,7 @@
 //   rotate               whether refresh tokens rotate and a replay ends their family; true unless given
 //   web_redirect_uris    addresses of the client `web`
 //   dpop_nonces          whether proofs of possession need a nonce; false unless given
-//   signing_keys         the public keys of the client `signing`, as JWKs
+//   signing_keys         the public keys of the clients `signing` and `asking`, as JWKs
 //   resources            addresses that tokens may be asked for (RFC 8707), with the scopes `read` and `write`; such tokens are JWTs,
 //                        and one is for a resource only if that is named each time
 //   registration         whether clients may register themselves and look after that; false unless given
@@ -21,6 +21,7 @@
 //   confidential  client_secret_basic; its secret is another one if it is not form-encoded
 //   web           client_secret_post, as Google's web clients do
 //   signing       private_key_jwt, by any of `signing_keys`; there only with them
+//   asking        public; its authorization requests have to be signed, by any of `signing_keys`; there only with them
 //   secret-jwt    client_secret_jwt
 //   signed        public; its userinfo is signed
 //   bound         public; its access tokens are bound to a key (DPoP)
@@ -92,6 +93,13 @@ const configuration = {
             ...native,
             client_id: 'signing',
             token_endpoint_auth_method: 'private_key_jwt',
+            jwks: { keys: options.signing_keys },
+          },
+          {
+            ...native,
+            client_id: 'asking',
+            token_endpoint_auth_method: 'none',
+            require_signed_request_object: true,
             jwks: { keys: options.signing_keys },
           },
         ]
@@ -167,6 +175,7 @@ const configuration = {
     jwtResponseModes: { enabled: true },
     jwtUserinfo: { enabled: true },
     pushedAuthorizationRequests: { enabled: true },
+    requestObjects: { enabled: true },
     revocation: { enabled: true },
     ...(options.registration
       ? {

@@ -148,16 +148,26 @@ impl<'a> AuthorizationRequest<'a> {
 
     /// Gives the address to open in the user's browser, and what the redirect will be checked against.
     ///
+    /// Where the client [signs its requests](Client::with_request_signer) the address has `client_id` and `request`, and nothing else but
+    /// what the authorization endpoint has in its query ([RFC 9101 section 5]).
+    ///
     /// # Errors
     ///
-    /// [`Error::Entropy`] if there are no random bytes; [`Error::InvalidInput`] if the client has no authorization endpoint,
+    /// What [`RequestSigner::sign`](crate::RequestSigner::sign) answers; [`Error::Entropy`] if there are no random bytes; [`Error::InvalidInput`] if the client has no authorization endpoint,
     /// the redirect address is none, the client or its endpoint have a parameter that belongs to the flow, or the server takes pushed
     /// requests alone.
+    ///
+    /// [RFC 9101 section 5]: https://www.rfc-editor.org/rfc/rfc9101#section-5
     pub fn start(self, cx: &mut Cx<'_>) -> Result<(AuthorizationUrl, PendingAuthorization), Error> {
         if self.client.push_required() {
             return Err(InvalidInput::new("client", "has to push its authorization requests").into());
         }
         let drawn = self.draw(cx)?;
+        if let Some(object) = self.signed(&drawn, cx)? {
+            let ends = cx.wall().plus(self.lifetime);
+            let url = AuthorizationUrl::standing_for(self.client, ("request", object.expose()), Some(ends))?;
+            return Ok((url, self.pending(drawn, cx)));
+        }
         let endpoint = self.client.authorization_endpoint()?;
         let query = QueryWriter::after(endpoint, self.expected_length(), is_protected, |name| {
             self.sets(name) || self.client.parameters().iter().any(|(preset, _)| preset == name)
@@ -169,19 +179,28 @@ impl<'a> AuthorizationRequest<'a> {
     /// Gives the same request to be pushed to the server ([RFC 9126]), which answers with the address to open, and what the redirect
     /// will be checked against.
     ///
-    /// Parameters in the query of the authorization endpoint are not pushed: they stay in the address.
+    /// Parameters in the query of the authorization endpoint are not pushed: they stay in the address. A signed request is pushed as one
+    /// parameter, `request` ([RFC 9126 section 3]).
     ///
     /// # Errors
     ///
-    /// [`Error::Entropy`] if there are no random bytes; [`Error::InvalidInput`] if the client has no endpoint for it, the redirect
+    /// What [`RequestSigner::sign`](crate::RequestSigner::sign) answers; [`Error::Entropy`] if there are no random bytes; [`Error::InvalidInput`] if the client has no endpoint for it, the redirect
     /// address is none, or the client has a parameter that belongs to the flow.
     ///
     /// [RFC 9126]: https://www.rfc-editor.org/rfc/rfc9126
+    /// [RFC 9126 section 3]: https://www.rfc-editor.org/rfc/rfc9126#section-3
     pub fn push(self, cx: &mut Cx<'_>) -> Result<(PushedAuthorizationRequest, PendingAuthorization), Error> {
         self.client.authorization_endpoint()?;
         self.client.pushed_authorization_request_endpoint()?;
         let drawn = self.draw(cx)?;
-        let parameters = self.write(QueryWriter::alone(self.expected_length()), None, &drawn);
+        let parameters = match self.signed(&drawn, cx)? {
+            None => self.write(QueryWriter::alone(self.expected_length()), None, &drawn),
+            Some(object) => {
+                let mut query = QueryWriter::alone(16 + object.expose().len());
+                query.push("request", object.expose());
+                query.finish()
+            }
+        };
         let pushed = PushedAuthorizationRequest::new(self.client, Secret::new(parameters));
         Ok((pushed, self.pending(drawn, cx)))
     }
@@ -197,6 +216,18 @@ impl<'a> AuthorizationRequest<'a> {
         }
         let (pushed, pending) = self.push(cx)?;
         Ok(pushed.flow().and_then(|url, _| Ok(Step::Done((url, pending)))))
+    }
+
+    /// The request object that stands for the whole request, if the client signs its requests. RFC 9126 section 3: what is in it "MUST
+    /// NOT" be beside it.
+    fn signed(&self, drawn: &Drawn, cx: &mut Cx<'_>) -> Result<Option<Secret>, Error> {
+        let Some(signer) = self.client.request_signer() else {
+            return Ok(None);
+        };
+        let query = QueryWriter::alone(self.expected_length());
+        let query = Zeroizing::new(self.write(query, Some(self.client.id()), drawn));
+        let parameters: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+        signer.sign(self.client, &parameters, self.lifetime, cx).map(Some)
     }
 
     fn draw(&self, cx: &mut Cx<'_>) -> Result<Drawn, Error> {

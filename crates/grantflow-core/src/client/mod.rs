@@ -10,6 +10,7 @@ mod json_object;
 #[cfg(feature = "providers")]
 mod provider;
 mod quirks;
+mod request_signer;
 mod secrets_file;
 
 use std::fmt;
@@ -24,6 +25,7 @@ pub use id_token_check::IdTokenCheck;
 pub use provider::{Placeholder, Provider};
 pub(crate) use quirks::SharedQuirks;
 pub use quirks::{LifetimeUnit, Quirks};
+pub use request_signer::RequestSigner;
 pub use secrets_file::ClientType;
 
 use http::{HeaderName, HeaderValue};
@@ -72,6 +74,7 @@ struct Registration {
     client_type: Option<ClientType>,
     id_token_check: Option<Arc<dyn IdTokenCheck>>,
     token_constraint: Option<Arc<dyn TokenConstraint>>,
+    request_signer: Option<Arc<dyn RequestSigner>>,
 }
 
 impl Client {
@@ -102,6 +105,7 @@ impl Client {
             client_type: None,
             id_token_check: None,
             token_constraint: None,
+            request_signer: None,
         }))
     }
 

@@ -169,6 +169,10 @@ error_codes! {
     ExpiredToken = "expired_token",
     /// The resource is unknown (RFC 8707 section 2).
     InvalidTarget = "invalid_target",
+    /// The request object cannot be read, or its signature does not hold (RFC 9101 section 6).
+    InvalidRequestObject = "invalid_request_object",
+    /// Request objects are not taken (RFC 9101 section 6).
+    RequestNotSupported = "request_not_supported",
     /// The user has to log in (OpenID Connect Core section 3.1.2.6).
     LoginRequired = "login_required",
     /// The user has to consent (OpenID Connect Core section 3.1.2.6).

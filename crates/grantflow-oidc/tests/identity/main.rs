@@ -8,6 +8,7 @@ mod dpop;
 mod id_token;
 mod keys;
 mod login;
+mod request_object;
 mod response;
 mod support;
 mod userinfo;

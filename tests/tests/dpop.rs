@@ -4,12 +4,16 @@
 use std::sync::Arc;
 
 use grantflow_core::blocking::Credentials;
-use grantflow_core::{Client, Error, Key, Record, Secret, TokenType};
+use grantflow_core::flow::discover;
+use grantflow_core::{
+    AuthorizationRequest, Client, Error, Issuer, Key, Record, Secret, Step, Token, TokenType,
+};
 use grantflow_jwt::{Algorithm, Signer, SigningKey};
-use grantflow_oidc::{Dpop, JwtBearer};
+use grantflow_oidc::{Dpop, IdTokenVerifier, JwtBearer, UserInfoRequest, VerifiedIdToken, exchange};
 use grantflow_suites::account;
 use grantflow_suites::app::{App, AsyncApp, LATER, NOWHERE, get, member};
 use grantflow_suites::browser::Browser;
+use grantflow_suites::either::Either;
 use grantflow_suites::login;
 use grantflow_suites::provider::Provider;
 use grantflow_testserver::{Config, Endpoint, Fault, TestServer};
@@ -319,6 +323,71 @@ fn a_certified_provider_binds_tokens_with_nonces_and_without() -> Result<(), Err
             let plain = App::discover(provider.issuer(), "bound", |client| client)?;
             let refused = log_in(&plain, |url| Browser::of("ann").authorize(url));
             assert!(matches!(refused, Err(Error::Server(_))), "{refused:?}");
+        }
+    }
+    Ok(())
+}
+
+/// Pushes a request of the client with its proof, and logs in: a token and who it is of.
+fn push_and_log_in(
+    app: &Either,
+    redirect: impl Fn(&str) -> String,
+    algorithm: Algorithm,
+) -> Result<(Token, VerifiedIdToken), Error> {
+    let client = app.client().clone().with_push_required(true);
+    let (url, pending) = app.run(Step::begin(move |cx| {
+        AuthorizationRequest::new(&client, NOWHERE)
+            .scopes(SCOPES)?
+            .begin(cx)
+    }))?;
+    assert!(!url.as_str().contains("dpop_jkt"));
+    let redirect = redirect(url.as_str());
+    let code = app.run(Step::begin(move |cx| {
+        Ok(Step::Done(pending.accept(&redirect, cx)?))
+    }))?;
+    let issuer = app.client().issuer().map(Issuer::as_str).unwrap_or_default();
+    let server = app.run(discover(&Issuer::allow_http_for_loopback(issuer)?))?;
+    let verifier = IdTokenVerifier::of_server([algorithm], &server, app.client().id())?;
+    let (token, user) = app.run(exchange(app.client(), code, &verifier))?;
+    assert_eq!(token.token_type, TokenType::Dpop);
+    let told = app.run(UserInfoRequest::new(app.client(), &user).flow(&token))?;
+    assert_eq!(told.subject(), "ann");
+    Ok((token, user))
+}
+
+#[test]
+fn t50_a_code_is_bound_from_the_pushed_request_on_through_both_transports() -> Result<(), Error> {
+    for nonces in [false, true] {
+        let server = server(nonces);
+        let with = |client| bound(client, Dpop::generate(Algorithm::Es256).expect("a key is made"));
+        for app in Either::both(server.issuer(), "app", with)? {
+            let before = server.stats();
+            push_and_log_in(
+                &app,
+                |url| server.approve(url).expect("the user consents"),
+                Algorithm::Rs256,
+            )?;
+            let after = server.stats();
+            assert_eq!(after.pushed_requests, before.pushed_requests + 1);
+            // The pushed request, the exchange and userinfo.
+            assert_eq!(after.proofs, before.proofs + 3);
+            // The nonce of the pushed request is that of the exchange; the API has its own.
+            let asked = after.nonces_asked_for - before.nonces_asked_for;
+            assert_eq!(asked, if nonces { 2 } else { 0 });
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_certified_provider_takes_a_pushed_request_with_its_proof_and_tells_of_the_user() -> Result<(), Error> {
+    for nonces in [false, true] {
+        let Some(provider) = Provider::start(&json!({ "dpop_nonces": nonces })) else {
+            return Ok(());
+        };
+        let with = |client| bound(client, Dpop::generate(Algorithm::Es256).expect("a key is made"));
+        for app in Either::both(provider.issuer(), "bound", with)? {
+            push_and_log_in(&app, |url| Browser::of("ann").authorize(url), Algorithm::Es256)?;
         }
     }
     Ok(())

@@ -193,6 +193,10 @@ impl TokenConstraint for Dpop {
         }
     }
 
+    fn thumbprint(&self) -> Option<&str> {
+        self.thumbprint()
+    }
+
     fn takes(&self, token_type: TokenType) -> bool {
         match token_type {
             TokenType::Dpop => true,

@@ -22,6 +22,8 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) scope: Vec<String>,
     pub(crate) code_challenge: String,
     pub(crate) nonce: Option<String>,
+    /// The key that the code is bound to (RFC 9449 section 10).
+    pub(crate) dpop_jkt: Option<String>,
     pub(crate) prompt: Prompt,
     pub(crate) login_hint: Option<String>,
 }
@@ -218,6 +220,7 @@ impl AuthorizationRequest {
             scope,
             code_challenge: code_challenge.to_owned(),
             nonce: parameters.value("nonce").map(str::to_owned),
+            dpop_jkt: parameters.value("dpop_jkt").map(str::to_owned),
             prompt: Prompt::parse(parameters.value("prompt").unwrap_or_default())?,
             login_hint: parameters.value("login_hint").map(str::to_owned),
         })

@@ -83,6 +83,14 @@ pub(crate) fn new_nonce(turn: &mut Turn<'_>, is_api: bool) -> String {
     nonce
 }
 
+/// The reply of an endpoint of the authorization server to a proof without a nonce.
+pub(crate) fn ask_for_nonce(turn: &mut Turn<'_>) -> Reply {
+    turn.state.stats.nonces_asked_for += 1;
+    let nonce = new_nonce(turn, false);
+    turn.note.error = Some(USE_NONCE.to_owned());
+    asks_for(None, &nonce, "DPoP")
+}
+
 /// RFC 9449 section 8 and section 9.
 pub(crate) fn asks_for(endpoint: Option<Endpoint>, nonce: &str, scheme: &str) -> Reply {
     let reply = if endpoint == Some(Endpoint::Api) {

@@ -12,12 +12,18 @@ use serde_json::{Value, json};
 
 use crate::authorize::{AuthorizationRequest, Target};
 use crate::client_auth::{Refusal, authenticate};
+use crate::dpop::{self, Unproven};
 use crate::message::{Parameters, Reply};
 use crate::request_object;
 use crate::site::Turn;
 use crate::state::{Pushed, random};
 
 pub(crate) fn push(turn: &mut Turn<'_>) -> Reply {
+    match dpop::verify(turn, None) {
+        Ok(jkt) => turn.jkt = jkt,
+        Err(Unproven::Nonce) => return dpop::ask_for_nonce(turn),
+        Err(Unproven::Proof(problem)) => return Refusal::new("invalid_dpop_proof", problem).into_reply(turn),
+    }
     match take(turn) {
         Ok(value) => Reply::json(201, &value).no_store(),
         Err(refusal) => refusal.into_reply(turn),
@@ -41,8 +47,17 @@ fn take(turn: &mut Turn<'_>) -> Result<Value, Refusal> {
     let opened = opened.map_err(|problem| Refusal::new(problem.0, problem.1))?;
     let form = opened.as_ref().unwrap_or(form);
     let target = Target::parse(form, turn).map_err(|problem| Refusal::new("invalid_request", problem))?;
-    let request = AuthorizationRequest::parse(form, target, turn)
+    let mut request = AuthorizationRequest::parse(form, target, turn)
         .map_err(|problem| Refusal::new(problem.0, problem.1))?;
+    // RFC 9449 section 10.1: one of both is enough, and both have to name the same key.
+    if let Some(jkt) = turn.jkt.clone()
+        && request.dpop_jkt.get_or_insert_with(|| jkt.clone()) != &jkt
+    {
+        return Err(Refusal::new(
+            "invalid_dpop_proof",
+            "dpop_jkt is another key than the proof's",
+        ));
+    }
     let request_uri = random(PREFIX);
     let expires_at = turn.state.clock.now().saturating_add(LIFETIME);
     let pushed = Pushed { request, expires_at };

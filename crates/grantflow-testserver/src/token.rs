@@ -26,7 +26,6 @@ use crate::config::{ExpiresIn, Rotation};
 use crate::device;
 use crate::dpop::{self, Unproven};
 use crate::exchange as token_exchange;
-use crate::fault::Endpoint;
 use crate::fault::Fault;
 use crate::id_token::{Login, With, id_token};
 use crate::message::Reply;
@@ -38,12 +37,7 @@ pub(crate) fn token(turn: &mut Turn<'_>) -> Reply {
     let inbound = turn.request;
     match dpop::verify(turn, None) {
         Ok(jkt) => turn.jkt = jkt,
-        Err(Unproven::Nonce) => {
-            turn.state.stats.nonces_asked_for += 1;
-            let nonce = dpop::new_nonce(turn, false);
-            turn.note.error = Some(dpop::USE_NONCE.to_owned());
-            return dpop::asks_for(Some(Endpoint::Token), &nonce, "DPoP");
-        }
+        Err(Unproven::Nonce) => return dpop::ask_for_nonce(turn),
         Err(Unproven::Proof(problem)) => {
             return answer(turn, Err(Refusal::new("invalid_dpop_proof", problem)));
         }
@@ -134,6 +128,10 @@ fn exchange(turn: &mut Turn<'_>, client: &TestClient) -> Result<Value, Refusal> 
             "invalid_grant",
             "code_verifier does not fit the code challenge",
         ));
+    }
+    // RFC 9449 section 10.
+    if code.request.dpop_jkt.is_some() && code.request.dpop_jkt != turn.jkt {
+        return Err(Refusal::new("invalid_grant", "the code is bound to another key"));
     }
     let (request, user) = (code.request.clone(), code.user.clone());
     let (scope, nonce) = (request.scope, request.nonce);

@@ -328,3 +328,14 @@ fn options_change_while_the_server_runs() {
         refresh(&server, &token).text("refresh_token")
     );
 }
+
+#[test]
+fn a_code_that_is_bound_to_a_key_is_exchanged_with_no_other() {
+    let server = TestServer::start().unwrap();
+    let bound = [("dpop_jkt", "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I")];
+    let location = server
+        .approve(&authorization_url(&server, &request_with(&bound)))
+        .unwrap();
+    let code = parameter(&location, "code");
+    assert_eq!(exchange(&server, &code).error(), "invalid_grant");
+}

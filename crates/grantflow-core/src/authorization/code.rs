@@ -25,6 +25,7 @@ pub struct AuthorizationCode {
     pub(super) redirect_uri: String,
     pub(super) scopes: Scopes,
     pub(super) resources: Vec<String>,
+    pub(super) dpop_jkt: Option<String>,
     pub(super) parameters: Vec<(String, Secret)>,
 }
 
@@ -78,6 +79,13 @@ impl AuthorizationCode {
     ///
     /// [`Error::InvalidInput`] if it is another.
     pub(crate) fn check_client(&self, client: &Client) -> Result<(), Error> {
+        let key = client
+            .token_constraint()
+            .and_then(|constraint| constraint.thumbprint());
+        if self.dpop_jkt.is_some() && self.dpop_jkt.as_deref() != key {
+            let problem = "has another key than the one this authorization is bound to";
+            return Err(InvalidInput::new("client", problem).into());
+        }
         if client.id() == self.client_id
             && client.token_endpoint() == &self.token_endpoint
             && client.issuer() == self.issuer.as_ref()

@@ -47,6 +47,8 @@ pub struct PendingAuthorization {
     pub(super) scopes: Scopes,
     pub(super) resources: Vec<String>,
     pub(super) response_mode: ResponseMode,
+    /// The key that the code is bound to (RFC 9449 section 10).
+    pub(super) dpop_jkt: Option<String>,
     /// What the provider calls the code (quirk 43).
     pub(super) code_parameter: Option<String>,
     pub(super) created_at: Timestamp,
@@ -129,6 +131,7 @@ impl PendingAuthorization {
             redirect_uri: self.redirect_uri,
             scopes: self.scopes,
             resources: self.resources,
+            dpop_jkt: self.dpop_jkt,
         })
     }
 

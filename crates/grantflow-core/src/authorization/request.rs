@@ -252,6 +252,7 @@ impl<'a> AuthorizationRequest<'a> {
             scopes: self.scopes,
             resources: self.resources,
             response_mode,
+            dpop_jkt: thumbprint(client).map(str::to_owned),
             code_parameter: client.quirks().code_parameter.clone(),
             created_at: cx.wall(),
             expires_at: cx.wall().plus(self.lifetime),
@@ -284,6 +285,9 @@ impl<'a> AuthorizationRequest<'a> {
         }
         if let Some(nonce) = &drawn.nonce {
             query.push_with("nonce", |text| text.push_str(nonce.expose()));
+        }
+        if let Some(thumbprint) = thumbprint(self.client) {
+            query.push("dpop_jkt", thumbprint);
         }
         let mode = self.mode();
         if !mode.is_usual() {
@@ -385,6 +389,11 @@ pub(crate) fn check_redirect_uri(uri: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// RFC 9449 section 10: the key that the code is bound to.
+fn thumbprint(client: &Client) -> Option<&str> {
+    client.token_constraint()?.thumbprint()
+}
+
 fn check_parameter(name: &str) -> Result<(), Error> {
     if is_protected(name) {
         return Err(InvalidInput::new("parameter", "belongs to the flow itself").into());
@@ -400,7 +409,7 @@ pub(super) fn is_protected(name: &str) -> bool {
 }
 
 /// What the flow sends itself, and what would change what is asked or how it is answered.
-const PROTECTED: [&str; 12] = [
+const PROTECTED: [&str; 13] = [
     "response_type",
     "client_id",
     "redirect_uri",
@@ -409,6 +418,7 @@ const PROTECTED: [&str; 12] = [
     "code_challenge",
     "code_challenge_method",
     "nonce",
+    "dpop_jkt",
     "resource",
     "request",
     "request_uri",
@@ -417,5 +427,5 @@ const PROTECTED: [&str; 12] = [
 
 /// Long enough for a password and a second factor.
 const LIFETIME: Duration = Duration::from_secs(600);
-/// The names of the parameters of the flow, and three random values.
-const FIXED: usize = 352;
+/// The names of the parameters of the flow, three random values and a thumbprint.
+const FIXED: usize = 408;

@@ -32,8 +32,8 @@ impl PendingAuthorization {
     /// }
     /// ```
     ///
-    /// `nonce`, `issuer`, `iss_promised`, `scopes`, `resources` and `response_mode` (then `query`) may be absent, and so is
-    /// `code_parameter` unless the provider calls the code otherwise; members of other names are ignored.
+    /// `nonce`, `issuer`, `iss_promised`, `scopes`, `resources` and `response_mode` (then `query`) may be absent, and so are
+    /// `dpop_jkt` unless the code is bound to a key and `code_parameter` unless the provider calls the code otherwise; members of other names are ignored.
     #[must_use]
     pub fn expose_json(&self) -> Secret {
         let wire = Wire {
@@ -49,6 +49,7 @@ impl PendingAuthorization {
             scopes: self.scopes.iter().map(Cow::from).collect(),
             resources: self.resources.iter().map(Cow::from).collect(),
             response_mode: self.response_mode,
+            dpop_jkt: self.dpop_jkt.as_deref().map(Cow::from),
             code_parameter: self.code_parameter.as_deref().map(Cow::from),
             created_at: self.created_at.to_string().into(),
             expires_at: self.expires_at.to_string().into(),
@@ -101,6 +102,8 @@ struct Wire<'a> {
     #[serde(default, skip_serializing_if = "ResponseMode::is_usual")]
     response_mode: ResponseMode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    dpop_jkt: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     code_parameter: Option<Cow<'a, str>>,
     created_at: Cow<'a, str>,
     expires_at: Cow<'a, str>,
@@ -126,6 +129,7 @@ impl Wire<'_> {
             scopes: Scopes::try_from(self.scopes).ok()?,
             resources: self.resources.into_iter().map(Cow::into_owned).collect(),
             response_mode: self.response_mode,
+            dpop_jkt: self.dpop_jkt.map(Cow::into_owned),
             code_parameter: self.code_parameter.map(Cow::into_owned),
             created_at: self.created_at.parse().ok()?,
             expires_at: self.expires_at.parse().ok()?,

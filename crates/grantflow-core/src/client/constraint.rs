@@ -18,8 +18,9 @@ use crate::{Client, Cx, Error, Secret, TokenType};
 /// A key that tokens are bound to: whoever has such a token can use it only with a proof by the key. It lives outside the core, since
 /// it signs.
 ///
-/// A client that has one ([`Client::with_token_constraint`](crate::Client::with_token_constraint)) sends a proof with every request for
-/// a token, and takes no token of another type unless the constraint says so.
+/// A client that has one ([`Client::with_token_constraint`](crate::Client::with_token_constraint)) names the key in its authorization
+/// requests, sends a proof with every request for a token and with each that is pushed, and takes no token of another type unless the
+/// constraint says so.
 pub trait TokenConstraint: fmt::Debug + Send + Sync {
     /// The proof for one request: the value of its `DPoP` header. It is good once.
     ///
@@ -31,6 +32,12 @@ pub trait TokenConstraint: fmt::Debug + Send + Sync {
     /// Hears of every reply to a request that had a proof; `error` is the code of an authorization server's refusal. Whether the reply
     /// asks for another proof, so that the request is worth sending once more: nothing was done then.
     fn heard(&self, to: &Proven<'_>, status: StatusCode, headers: &HeaderMap, error: Option<&str>) -> bool;
+
+    /// The thumbprint of the key, for an authorization request to name (`dpop_jkt`, [RFC 9449 section 10]): the code that comes of it is
+    /// of no use with another key. `None` where there is no key yet.
+    ///
+    /// [RFC 9449 section 10]: https://www.rfc-editor.org/rfc/rfc9449#section-10
+    fn thumbprint(&self) -> Option<&str>;
 
     /// Whether a token of this type is taken.
     fn takes(&self, token_type: TokenType) -> bool;

@@ -45,11 +45,11 @@ pub use revocation::RevocationRequest;
 pub use server_metadata::ServerMetadata;
 pub use token_request::TokenRequest;
 
-use http::header;
+use http::{Method, header};
 use members::Members;
 
 use crate::error::ReplyProblem;
-use crate::{Client, Cx, Error, Next, Request, Response, Scopes, Step};
+use crate::{Client, Cx, Endpoint, Error, Next, Proven, Request, Response, Scopes, Step};
 
 /// Which kind a token is, so that a server finds it sooner ([RFC 7009 section 2.1], [RFC 7662 section 2.1]).
 ///
@@ -93,6 +93,19 @@ fn send<T: 'static>(
         request,
         Next::new(move |reply: Result<Response, _>, cx: &mut Cx<'_>| Ok(Step::Done(parse(&reply?, cx)?))),
     )
+}
+
+/// Whether a reply of this endpoint, of which `read` was made, asks for the same request with another proof (RFC 9449 section 8).
+fn another_proof<T>(client: &Client, endpoint: &Endpoint, reply: &Response, read: &Result<T, Error>) -> bool {
+    let (Some(constraint), Ok(uri)) = (client.token_constraint(), endpoint.as_str().parse()) else {
+        return false;
+    };
+    let error = match read {
+        Err(Error::Server(refusal)) => Some(refusal.code().as_str()),
+        _ => None,
+    };
+    let to = Proven::request(&Method::POST, &uri);
+    constraint.heard(&to, reply.status(), reply.headers(), error)
 }
 
 /// The members of a successful reply in JSON.

@@ -11,11 +11,12 @@
 use std::fmt;
 
 use super::members::text;
-use super::{object, refusal, send, token_reply};
+use super::{another_proof, object, refusal, token_reply};
 use crate::authorization::AuthorizationUrl;
 use crate::error::ReplyProblem;
 use crate::form::Form;
-use crate::{Client, Cx, Error, Request, Response, Secret, Step};
+use crate::token::PROOF;
+use crate::{Client, Cx, Error, Next, Proven, Request, Response, Secret, Step, TransportError};
 
 /// A request for authorization on its way to the server, and how to read the reply.
 ///
@@ -60,14 +61,17 @@ impl PushedAuthorizationRequest {
         Self { client, parameters }
     }
 
-    /// The request on the wire ([RFC 9126 section 2.1]): the client authenticates as at the token endpoint.
+    /// The request on the wire ([RFC 9126 section 2.1]): the client authenticates as at the token endpoint, and proves the key that its
+    /// tokens are bound to, where they are ([RFC 9449 section 10.1]).
     ///
     /// # Errors
     ///
     /// [`Error::InvalidInput`] if the client has no endpoint for it, or its secret fits in no header; what
-    /// [`ClientAuthentication::parameters`](crate::ClientAuthentication::parameters) answers.
+    /// [`ClientAuthentication::parameters`](crate::ClientAuthentication::parameters) and
+    /// [`TokenConstraint::prove`](crate::TokenConstraint::prove) answer.
     ///
     /// [RFC 9126 section 2.1]: https://www.rfc-editor.org/rfc/rfc9126#section-2.1
+    /// [RFC 9449 section 10.1]: https://www.rfc-editor.org/rfc/rfc9449#section-10.1
     pub fn to_http(&self, cx: &mut Cx<'_>) -> Result<Request, Error> {
         let endpoint = self.client.pushed_authorization_request_endpoint()?;
         let mut proof = Form::default();
@@ -78,7 +82,12 @@ impl PushedAuthorizationRequest {
         }
         // What is pushed has the provider's names already.
         let form = Form::encoded(self.parameters.expose()).and(&proof.renamed(self.client.quirks()));
-        form.post(endpoint, authorization)
+        let mut request = form.post(endpoint, authorization)?;
+        if let Some(constraint) = self.client.token_constraint() {
+            let proof = constraint.prove(&Proven::request(request.method(), request.uri()), cx)?;
+            request.headers_mut().insert(PROOF, proof);
+        }
+        Ok(request)
     }
 
     /// Reads the reply: the address to open, which has to be opened before
@@ -103,12 +112,32 @@ impl PushedAuthorizationRequest {
         AuthorizationUrl::standing_for(&self.client, ("request_uri", &request_uri), expires_at)
     }
 
+    /// Whether a reply, which was read so, asks for the same request with another proof ([RFC 9449 section 8]), as
+    /// [`to_http`](Self::to_http) makes one; [`flow`](Self::flow) does so by itself. Ask for each reply, and send once more at most.
+    ///
+    /// [RFC 9449 section 8]: https://www.rfc-editor.org/rfc/rfc9449#section-8
+    pub fn is_worth_another_proof(&self, reply: &Response, read: &Result<AuthorizationUrl, Error>) -> bool {
+        let endpoint = self.client.pushed_authorization_request_endpoint();
+        endpoint.is_ok_and(|endpoint| another_proof(&self.client, endpoint, reply, read))
+    }
+
     /// Sends the request and reads the reply; it ends in the errors of [`to_http`](Self::to_http) and [`parse`](Self::parse).
     pub fn flow(self) -> Step<AuthorizationUrl> {
-        Step::begin(move |cx| {
-            let request = self.to_http(cx)?;
-            Ok(send(request, move |reply, cx| self.parse(reply, cx)))
-        })
+        Step::begin(move |cx| self.send(true, cx))
+    }
+
+    /// A reply that asks for another proof gets one, once.
+    fn send(self, again: bool, cx: &mut Cx<'_>) -> Result<Step<AuthorizationUrl>, Error> {
+        let request = self.to_http(cx)?;
+        let read = move |reply: Result<Response, TransportError>, cx: &mut Cx<'_>| {
+            let reply = reply?;
+            let read = self.parse(&reply, cx);
+            if self.is_worth_another_proof(&reply, &read) && again {
+                return self.send(false, cx);
+            }
+            Ok(Step::Done(read?))
+        };
+        Ok(Step::Send(request, Next::new(read)))
     }
 }
 

@@ -6,10 +6,9 @@
 //! [section 4.4.2]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4.2
 //! [section 4.5]: https://www.rfc-editor.org/rfc/rfc6749#section-4.5
 
-use http::Method;
 use zeroize::Zeroizing;
 
-use super::{refusal, scope_text, token_reply};
+use super::{another_proof, refusal, scope_text, token_reply};
 use crate::authorization::AuthorizationCode;
 use crate::error::ReplyProblem;
 use crate::form::Form;
@@ -303,16 +302,7 @@ impl TokenRequest {
     ///
     /// [RFC 9449 section 8]: https://www.rfc-editor.org/rfc/rfc9449#section-8
     pub fn is_worth_another_proof(&self, reply: &Response, read: &Result<Token, Error>) -> bool {
-        let (Some(constraint), Ok(uri)) = (self.client.token_constraint(), self.endpoint().as_str().parse())
-        else {
-            return false;
-        };
-        let error = match read {
-            Err(Error::Server(refusal)) => Some(refusal.code().as_str()),
-            _ => None,
-        };
-        let to = Proven::request(&Method::POST, &uri);
-        constraint.heard(&to, reply.status(), reply.headers(), error)
+        another_proof(&self.client, self.endpoint(), reply, read)
     }
 
     /// Sends the request and reads the reply; it ends in the errors of [`to_http`](Self::to_http) and [`parse`](Self::parse).

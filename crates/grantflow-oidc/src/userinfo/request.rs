@@ -8,8 +8,8 @@ use std::time::Duration;
 use grantflow_core::error::{InvalidInput, ReplyProblem};
 use grantflow_core::transport::MAX_BODY;
 use grantflow_core::{
-    BadReply, Body, Client, Cx, Error, Next, Request, Response, Secret, Step, Timestamp, Token, TokenType,
-    TransportError,
+    BadReply, Body, Client, Cx, Error, Next, Proven, Request, Response, Secret, Step, Timestamp, Token,
+    TokenType, TransportError,
 };
 use grantflow_jwt::{Algorithm, ClaimsSet, Refusal};
 use http::{Method, header};
@@ -131,23 +131,40 @@ impl UserInfoRequest {
     }
 
     /// Sends the request with this token and reads the reply; it ends in the errors of [`to_http`](Self::to_http) and
-    /// [`read`](Self::read), and in [`Error::Unsupported`] for a token that is bound to a key: a handle proves those, and sends what
-    /// [`to_http`](Self::to_http) gives.
+    /// [`read`](Self::read), and in those of [`TokenConstraint::prove`](grantflow_core::TokenConstraint::prove) for a token that is bound
+    /// to a key: the client has it ([`Client::with_token_constraint`]). Where a record has the key, let a handle send
+    /// [`to_http`](Self::to_http).
     pub fn flow(self, token: &Token) -> Step<UserInfo> {
-        let (authorization, token_type) = (token.header(), token.token_type);
-        Step::begin(move |_| {
-            if token_type == TokenType::Dpop {
-                return Err(Error::Unsupported(
-                    "prove a bound token in this flow: use a handle",
-                ));
+        let token = token.clone();
+        Step::begin(move |cx| self.send(token, true, cx))
+    }
+
+    /// A reply that asks for another proof gets one, once ([RFC 9449 section 9](https://www.rfc-editor.org/rfc/rfc9449#section-9)).
+    fn send(self, token: Token, again: bool, cx: &mut Cx<'_>) -> Result<Step<UserInfo>, Error> {
+        let mut request = self.to_http()?;
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        if token.token_type == TokenType::Dpop {
+            let constraint = self.client.token_constraint().ok_or(UNPROVEN)?;
+            let to = Proven::request(&method, &uri).with_access_token(&token.access_token);
+            let proof = constraint.prove(&to, cx)?;
+            request.headers_mut().insert("dpop", proof);
+        }
+        request
+            .headers_mut()
+            .insert(header::AUTHORIZATION, token.header()?);
+        let next = move |reply: Result<Response, TransportError>, cx: &mut Cx<'_>| {
+            let reply = reply?;
+            if token.token_type == TokenType::Dpop
+                && let Some(constraint) = self.client.token_constraint()
+            {
+                let to = Proven::request(&method, &uri).with_access_token(&token.access_token);
+                if constraint.heard(&to, reply.status(), reply.headers(), None) && again {
+                    return self.send(token, false, cx);
+                }
             }
-            let mut request = self.to_http()?;
-            request
-                .headers_mut()
-                .insert(header::AUTHORIZATION, authorization?);
-            let next = move |reply: Result<Response, TransportError>, _: &mut Cx<'_>| self.read(&reply?);
-            Ok(Step::Send(request, Next::new(next)))
-        })
+            self.read(&reply)
+        };
+        Ok(Step::Send(request, Next::new(next)))
     }
 
     /// Section 5.3.2: "The sub Claim in the UserInfo Response MUST be verified to exactly match the sub Claim in the ID Token; if they
@@ -207,4 +224,8 @@ fn media_type(reply: &Response) -> Option<&str> {
 const JSON: &str = "application/json";
 const JWT: &str = "application/jwt";
 const WRONG_TYPE: Error = Error::TokenRefused("a claim is of the wrong type");
+const UNPROVEN: InvalidInput = InvalidInput::new(
+    "client",
+    "has no constraint, and the token is bound to a key: give it the one of the login",
+);
 const SKEW: Duration = Duration::from_secs(60);

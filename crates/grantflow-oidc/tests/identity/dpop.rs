@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use grantflow_core::{
-    Client, Cx, Endpoint, Error, Key, Proven, Provenance, Record, Scopes, Secret, Token, TokenConstraint,
-    TokenRequest, TokenType,
+    AuthorizationRequest, Client, Cx, Endpoint, Error, Key, PendingAuthorization, Proven, Provenance, Record,
+    Scopes, Secret, Token, TokenConstraint, TokenRequest, TokenType,
 };
 use grantflow_jwt::{Algorithm, KeySet, SigningKey, VerifyingKey};
 use grantflow_oidc::Dpop;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 
-use super::support::{ISSUER, NOW, Script, at, ed25519, now, p256, rsa};
+use super::support::{ISSUER, NOW, Script, at, ed25519, now, p256, parameter, rsa};
 
 /// RFC 9449 section 4.1, figure 2 and the access token of section 7.1.
 const PROOF: &str = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg";
@@ -373,4 +373,78 @@ fn t59_nothing_prints_the_key() {
         .with_stored(&Secret::new("ES256:c2VjcmV0"))
         .unwrap_err();
     assert!(!format!("{unreadable} {unreadable:?}").contains("c2VjcmV0"));
+}
+
+fn logging_in() -> Client {
+    let endpoint = |path: &str| Endpoint::new(format!("{ISSUER}/{path}")).unwrap();
+    Client::new("s6BhdRkqt3", endpoint("token"))
+        .with_authorization_endpoint(endpoint("authorize"))
+        .with_pushed_authorization_request_endpoint(endpoint("par"))
+        .with_token_constraint(Arc::new(dpop()))
+}
+
+fn login(client: &Client) -> AuthorizationRequest<'_> {
+    AuthorizationRequest::new(client, "https://client.example.org/cb")
+}
+
+#[test]
+fn t50_an_authorization_request_names_the_key_and_its_code_is_exchanged_with_no_other() {
+    let client = logging_in();
+    let (url, pending) = at(|cx| login(&client).start(cx)).unwrap();
+    let named = format!("&dpop_jkt={}", dpop().thumbprint().unwrap());
+    assert!(url.as_str().contains(&named), "{}", url.as_str());
+    let plain = logging_in().with_token_constraint(Arc::new(Dpop::of_records()));
+    let (unnamed, _) = at(|cx| login(&plain).start(cx)).unwrap();
+    assert!(!unnamed.as_str().contains("dpop_jkt"), "there is no key yet");
+    // The pause may outlive the process, which then has another key.
+    let kept = pending.expose_json();
+    let state = url.as_str().split("&state=").nth(1).unwrap();
+    let redirect = format!("?code=c&state={}", state.split('&').next().unwrap());
+    let other = Dpop::new(ed25519(), Algorithm::EdDsa).unwrap();
+    for (client, is_taken) in [
+        (client, true),
+        (logging_in().with_token_constraint(Arc::new(other)), false),
+        (plain, false),
+    ] {
+        let pending = PendingAuthorization::from_json(kept.expose()).unwrap();
+        let code = at(|cx| pending.accept(&redirect, cx)).unwrap();
+        let exchange = at(|cx| TokenRequest::authorization_code(&client, code).to_http(cx));
+        assert_eq!(exchange.is_ok(), is_taken, "{client:?}");
+        assert!(is_taken || matches!(exchange, Err(Error::InvalidInput(_))));
+    }
+}
+
+#[test]
+fn a_pushed_request_is_proven_and_once_more_where_a_nonce_is_asked_for() {
+    let client = logging_in().with_push_required(true);
+    let refusal = r#"{"error":"use_dpop_nonce"}"#;
+    let json = ("content-type", "application/json");
+    let script = Script::default()
+        .replies(400, &[json, ("dpop-nonce", "n1")], refusal)
+        .replies(201, &[json], r#"{"request_uri":"urn:x"}"#);
+    let step = script.with_cx(|cx| login(&client).begin(cx)).unwrap();
+    let (url, _) = script.run(step).unwrap();
+    assert!(url.as_str().ends_with("request_uri=urn%3Ax"));
+    let proofs: Vec<Value> = [0, 1]
+        .map(|number| part(&script.header(number, "dpop").unwrap(), 1))
+        .into();
+    assert_eq!(
+        (&proofs[0]["htu"], &proofs[0]["htm"]),
+        (&json!(format!("{ISSUER}/par")), &json!("POST"))
+    );
+    assert_eq!(
+        (&proofs[0]["nonce"], &proofs[1]["nonce"]),
+        (&Value::Null, &json!("n1"))
+    );
+    assert_ne!(proofs[0]["jti"], proofs[1]["jti"]);
+    // Once: whoever asks again is refused.
+    let script = Script::default()
+        .replies(400, &[json, ("dpop-nonce", "n1")], refusal)
+        .replies(400, &[json, ("dpop-nonce", "n2")], refusal);
+    let step = script.with_cx(|cx| login(&client).begin(cx)).unwrap();
+    assert!(matches!(script.run(step), Err(Error::Server(_))));
+    // What is pushed names the key too.
+    let (pushed, _) = at(|cx| login(&client).push(cx)).unwrap();
+    let request = at(|cx| pushed.to_http(cx)).unwrap();
+    assert_eq!(parameter(&request, "dpop_jkt"), [dpop().thumbprint().unwrap()]);
 }

@@ -1,9 +1,12 @@
 //! Userinfo: told of the user of the ID token, or refused; as JSON, or signed.
 
+use std::sync::Arc;
+
+use base64::Engine as _;
 use grantflow_core::error::ReplyProblem;
-use grantflow_core::{Client, Endpoint, Error, Secret, Token};
+use grantflow_core::{Client, Endpoint, Error, Secret, Token, TokenType};
 use grantflow_jwt::{Algorithm, Header};
-use grantflow_oidc::{IdTokenVerification, KeyCache, KeyRequest, Occasion, UserInfo, UserInfoRequest};
+use grantflow_oidc::{Dpop, IdTokenVerification, KeyCache, KeyRequest, Occasion, UserInfo, UserInfoRequest};
 use serde_json::{Value, json};
 
 use super::support::{
@@ -15,10 +18,17 @@ fn endpoint(path: &str) -> Endpoint {
     Endpoint::new(format!("{ISSUER}/{path}")).unwrap()
 }
 
-fn request() -> UserInfoRequest {
-    let client = Client::new(CLIENT, endpoint("token"))
+fn client() -> Client {
+    Client::new(CLIENT, endpoint("token"))
         .with_issuer(issuer())
-        .with_userinfo_endpoint(endpoint("userinfo"));
+        .with_userinfo_endpoint(endpoint("userinfo"))
+}
+
+fn request() -> UserInfoRequest {
+    request_of(client())
+}
+
+fn request_of(client: Client) -> UserInfoRequest {
     let verification = IdTokenVerification::new([Algorithm::Rs256], &issuer(), CLIENT);
     let user = verification.verify(&signed(&claims()), &keys(), &Occasion::alone(), now());
     UserInfoRequest::new(&client, &user.unwrap())
@@ -245,4 +255,36 @@ fn q64_signed_userinfo_of_a_new_key_has_the_keys_asked_for_once_more() {
     let user = ask(request().signed([Algorithm::Rs256], &keys), &script).unwrap();
     assert_eq!(user.subject(), "248289761001");
     assert_eq!(script.left(), 0);
+}
+
+#[test]
+fn t50_a_bound_token_goes_with_a_proof_and_one_more_where_a_nonce_is_asked_for() {
+    let mut token = Token::bearer(Secret::new("SlAV32hkKG"), now());
+    token.token_type = TokenType::Dpop;
+    // Without the key nothing is sent.
+    let script = Script::default();
+    let unproven = script.run(request().flow(&token));
+    assert!(matches!(unproven, Err(Error::InvalidInput(_))), "{unproven:?}");
+    assert!(script.asked().is_empty());
+    let challenge = ("www-authenticate", r#"DPoP error="use_dpop_nonce""#);
+    for (times, is_told) in [(0, true), (1, true), (2, false)] {
+        let mut script = Script::default();
+        for number in 0..times {
+            let nonce = format!("n{number}");
+            script = script.replies(401, &[challenge, ("dpop-nonce", &nonce)], "");
+        }
+        let script = script.json(&told().to_string());
+        let dpop = Dpop::new(p256(), Algorithm::Es256).unwrap();
+        let told = script.run(request_of(client().with_token_constraint(Arc::new(dpop))).flow(&token));
+        assert_eq!(told.is_ok(), is_told, "{told:?}");
+        let last = script.asked().len() - 1;
+        assert_eq!(last, times.min(1), "once more at most");
+        assert_eq!(script.header(last, "authorization").unwrap(), "DPoP SlAV32hkKG");
+        let proof = script.header(last, "dpop").unwrap();
+        let payload = base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(proof.split('.').nth(1).unwrap());
+        let claims: Value = serde_json::from_slice(&payload.unwrap()).unwrap();
+        assert_eq!(claims["htu"], format!("{ISSUER}/userinfo"));
+        assert!(claims["ath"].is_string(), "it is for this token");
+        assert_eq!(claims.get("nonce").is_some(), times > 0);
+    }
 }

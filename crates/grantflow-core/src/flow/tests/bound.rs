@@ -24,6 +24,10 @@ impl TokenConstraint for Binds {
         error == Some("use_dpop_nonce")
     }
 
+    fn thumbprint(&self) -> Option<&str> {
+        Some("thumb")
+    }
+
     fn takes(&self, token_type: TokenType) -> bool {
         token_type == TokenType::Dpop
     }

@@ -88,6 +88,15 @@ impl Extras {
         self.0.push_str(value.get());
     }
 
+    /// Writes the members behind others of an object that is still open.
+    pub(crate) fn write_after(&self, json: &mut String) {
+        // Kept open at its end while members are added.
+        if let Some(members) = self.0.strip_prefix('{') {
+            json.push(',');
+            json.push_str(members);
+        }
+    }
+
     pub(crate) fn to_map(&self) -> Map<String, Value> {
         let read = |value: &RawValue| serde_json::from_str(value.get()).unwrap_or_default();
         let mut map = Map::new();

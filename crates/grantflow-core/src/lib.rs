@@ -62,10 +62,11 @@ pub use error::{
     TransportErrorKind,
 };
 pub use exchange::{
-    BackchannelAuthenticationRequest, BackchannelGrant, Challenge, ClientMetadata, DeregistrationRequest,
-    DeviceAuthorizationRequest, DeviceGrant, Introspection, IntrospectionRequest, MetadataRequest,
-    PushedAuthorizationRequest, Registration, RegistrationRequest, ResourceMetadata, ResourceMetadataRequest,
-    RevocationRequest, ServerMetadata, SkipS256Check, TokenRequest, TokenTypeHint, UserHint,
+    AuthorizationDetail, AuthorizationDetails, BackchannelAuthenticationRequest, BackchannelGrant, Challenge,
+    ClientMetadata, DeregistrationRequest, DeviceAuthorizationRequest, DeviceGrant, Introspection,
+    IntrospectionRequest, MetadataRequest, PushedAuthorizationRequest, Registration, RegistrationRequest,
+    ResourceMetadata, ResourceMetadataRequest, RevocationRequest, ServerMetadata, SkipS256Check,
+    TokenRequest, TokenTypeHint, UserHint,
 };
 pub use extras::Extras;
 pub use host::{AsyncTransportHost, TransportHost};

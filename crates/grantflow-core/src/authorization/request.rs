@@ -17,7 +17,7 @@ use super::pkce::Verifier;
 use super::query::QueryWriter;
 use super::url::AuthorizationUrl;
 use crate::error::InvalidInput;
-use crate::{Client, Cx, Error, PushedAuthorizationRequest, Scopes, Secret, Step};
+use crate::{AuthorizationDetails, Client, Cx, Error, PushedAuthorizationRequest, Scopes, Secret, Step};
 
 /// A request for an authorization code, with state and PKCE in it.
 ///
@@ -107,6 +107,18 @@ impl<'a> AuthorizationRequest<'a> {
             self.resources.push(resource);
         }
         self
+    }
+
+    /// Says exactly what the token is to be good for, beside scopes or in place of them
+    /// ([RFC 9396 section 2](https://www.rfc-editor.org/rfc/rfc9396#section-2)).
+    #[must_use]
+    pub fn authorization_details(self, details: &AuthorizationDetails) -> Self {
+        let json = if details.is_empty() {
+            String::new()
+        } else {
+            details.to_json()
+        };
+        self.set("authorization_details".into(), json.into())
     }
 
     /// How the answer is to come back. Who receives it has to know: a POST is another request than a GET, and a signed answer is

@@ -169,6 +169,8 @@ error_codes! {
     ExpiredToken = "expired_token",
     /// The resource is unknown (RFC 8707 section 2).
     InvalidTarget = "invalid_target",
+    /// What exactly is asked for is unknown, malformed or more than was granted (RFC 9396 section 5).
+    InvalidAuthorizationDetails = "invalid_authorization_details",
     /// The request object cannot be read, or its signature does not hold (RFC 9101 section 6).
     InvalidRequestObject = "invalid_request_object",
     /// Request objects are not taken (RFC 9101 section 6).

@@ -250,6 +250,7 @@ fn read(request: &MetadataRequest, members: &Members<'_>) -> Result<ServerMetada
         scopes_supported: scopes(members.other("scopes_supported")),
         authentication_methods: texts(members.other("token_endpoint_auth_methods_supported")),
         grant_types: texts(members.other("grant_types_supported")),
+        authorization_details_types: texts(members.other("authorization_details_types_supported")),
     })
 }
 

@@ -9,6 +9,7 @@
 //!
 //! [RFC 6749 section 5]: https://www.rfc-editor.org/rfc/rfc6749#section-5
 
+mod authorization_details;
 mod backchannel_authentication;
 mod challenge;
 pub(crate) mod client_metadata;
@@ -30,6 +31,7 @@ mod token_reply;
 mod token_request;
 pub(crate) mod well_known;
 
+pub use authorization_details::{AuthorizationDetail, AuthorizationDetails};
 pub use backchannel_authentication::{BackchannelAuthenticationRequest, BackchannelGrant, UserHint};
 pub use challenge::Challenge;
 pub use client_metadata::ClientMetadata;

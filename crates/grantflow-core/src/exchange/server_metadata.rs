@@ -27,6 +27,7 @@ pub struct ServerMetadata {
     pub(super) scopes_supported: Option<Scopes>,
     pub(super) authentication_methods: Option<Vec<String>>,
     pub(super) grant_types: Option<Vec<String>>,
+    pub(super) authorization_details_types: Option<Vec<String>>,
 }
 
 impl ServerMetadata {
@@ -174,6 +175,12 @@ impl ServerMetadata {
         self.grant_types.as_deref()
     }
 
+    /// The types of authorization details that the server knows (RFC 9396 section 10).
+    #[must_use]
+    pub fn authorization_details_types_supported(&self) -> Option<&[String]> {
+        self.authorization_details_types.as_deref()
+    }
+
     /// Whether a client id may be the address of a document about the client
     /// ([draft-ietf-oauth-client-id-metadata-document](https://datatracker.ietf.org/doc/draft-ietf-oauth-client-id-metadata-document/)).
     #[must_use]
@@ -209,6 +216,7 @@ impl ServerMetadata {
             scopes_supported: None,
             authentication_methods: None,
             grant_types: None,
+            authorization_details_types: None,
             issuer,
         })
     }

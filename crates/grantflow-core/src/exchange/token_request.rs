@@ -14,8 +14,8 @@ use crate::error::ReplyProblem;
 use crate::form::Form;
 use crate::token::PROOF;
 use crate::{
-    Client, Cx, Endpoint, Error, Next, Proven, Request, Response, Scopes, Secret, Step, Token, TokenType,
-    TransportError,
+    AuthorizationDetails, Client, Cx, Endpoint, Error, Next, Proven, Request, Response, Scopes, Secret, Step,
+    Token, TokenType, TransportError,
 };
 
 /// A request for a token, and how to read the reply.
@@ -44,6 +44,7 @@ pub struct TokenRequest {
     grant: Grant,
     scopes: Scopes,
     resources: Vec<String>,
+    authorization_details: AuthorizationDetails,
     anonymous: bool,
     any_token_type: bool,
 }
@@ -128,6 +129,7 @@ impl TokenRequest {
             grant,
             scopes: Scopes::none(),
             resources: Vec::new(),
+            authorization_details: AuthorizationDetails::default(),
             anonymous: false,
             any_token_type: false,
         }
@@ -164,6 +166,16 @@ impl TokenRequest {
     #[must_use]
     pub fn resource(mut self, resource: impl Into<String>) -> Self {
         self.resources.push(resource.into());
+        self
+    }
+
+    /// Says exactly what the token is to be good for ([RFC 9396 section 6]): of what was granted before, some of it; without a grant
+    /// before, all that is asked for. None means all that was granted.
+    ///
+    /// [RFC 9396 section 6]: https://www.rfc-editor.org/rfc/rfc9396#section-6
+    #[must_use]
+    pub fn authorization_details(mut self, details: AuthorizationDetails) -> Self {
+        self.authorization_details = details;
         self
     }
 
@@ -225,6 +237,9 @@ impl TokenRequest {
         }
         for resource in &self.resources {
             form.push("resource", resource);
+        }
+        if !self.authorization_details.is_empty() {
+            form.push("authorization_details", &self.authorization_details.to_json());
         }
         let authorization = if self.anonymous {
             None

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod authorization_details;
 mod backchannel;
 mod device;
 mod hostile;

@@ -96,6 +96,7 @@ fn t05_what_belongs_to_the_flow_cannot_be_set_from_outside() {
         "code_challenge",
         "code_challenge_method",
         "nonce",
+        "dpop_jkt",
         "resource",
         "request",
         "request_uri",

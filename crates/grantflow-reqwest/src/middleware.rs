@@ -10,7 +10,7 @@
 //! ```
 
 use async_trait::async_trait;
-use grantflow_core::{Credentials, Error};
+use grantflow_core::{Challenge, Credentials, Error};
 use http::{Extensions, HeaderValue, Uri, header};
 use reqwest::{Request, Response};
 use reqwest_middleware::Next;
@@ -83,7 +83,8 @@ impl reqwest_middleware::Middleware for Middleware {
         let (reply, lacks_a_proof) = self
             .send(request, (&uri, &header), extensions, next.clone())
             .await?;
-        if lacks_a_proof || !self.0.is_refused_by(reply.status()) {
+        let wants_login = Challenge::asks_for_login(reply.headers());
+        if lacks_a_proof || wants_login || !self.0.is_refused_by(reply.status()) {
             return Ok(reply);
         }
         let Some(again) = again else {

@@ -16,7 +16,7 @@ use std::io::Read;
 use grantflow_core::blocking::Credentials;
 use grantflow_core::error::InvalidInput;
 use grantflow_core::native::never_by_proxy;
-use grantflow_core::{Body, Error};
+use grantflow_core::{Body, Challenge, Error};
 use ureq::config::{Config, RedirectAuthHeaders};
 use ureq::http::{HeaderValue, Method, Request, Response, StatusCode, request};
 use ureq::middleware::MiddlewareNext;
@@ -186,6 +186,7 @@ impl Middleware {
     /// Whether the API says that the token has ended, usually by 401.
     fn is_refused(&self, reply: &Result<Response<ureq::Body>, ureq::Error>) -> bool {
         let status = match reply {
+            Ok(reply) if Challenge::asks_for_login(reply.headers()) => None,
             Ok(reply) => Some(reply.status()),
             Err(ureq::Error::StatusCode(status)) => StatusCode::from_u16(*status).ok(),
             Err(_) => None,

@@ -1,7 +1,7 @@
 //! A code that passed every check and can be exchanged ([RFC 6749 section 4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3)).
 
 use crate::error::InvalidInput;
-use crate::{Client, Endpoint, Error, Issuer, Scopes, Secret};
+use crate::{Client, Endpoint, Error, Issuer, Scopes, Secret, Timestamp};
 
 /// An authorization code with all that its exchange needs.
 ///
@@ -25,6 +25,8 @@ pub struct AuthorizationCode {
     pub(super) redirect_uri: String,
     pub(super) scopes: Scopes,
     pub(super) resources: Vec<String>,
+    pub(super) acr_values: Vec<String>,
+    pub(super) authenticated_since: Option<Timestamp>,
     pub(super) dpop_jkt: Option<String>,
     pub(super) parameters: Vec<(String, Secret)>,
 }
@@ -40,6 +42,21 @@ impl AuthorizationCode {
     #[must_use]
     pub fn nonce(&self) -> Option<&Secret> {
         self.nonce.as_ref()
+    }
+
+    /// Since when the user has to have logged in, where `max_age` was asked for (OpenID Connect Core section 3.1.2.1): so long before the
+    /// authorization was begun. The ID token says when it was (`auth_time`).
+    #[must_use]
+    pub fn authenticated_since(&self) -> Option<Timestamp> {
+        self.authenticated_since
+    }
+
+    /// The ways to log in of which the ID token has to name one (`acr`, [RFC 9470 section 4]); none where any will do.
+    ///
+    /// [RFC 9470 section 4]: https://www.rfc-editor.org/rfc/rfc9470#section-4
+    #[must_use]
+    pub fn acr_values(&self) -> &[String] {
+        &self.acr_values
     }
 
     /// The code itself, which an ID token may have a hash of (`c_hash`, OpenID Connect Core section 3.3.2.11). It works once.

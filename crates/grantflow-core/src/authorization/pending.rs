@@ -8,6 +8,8 @@
 //! [RFC 6749 section 4.1.2]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2
 //! [RFC 9207 section 2.4]: https://www.rfc-editor.org/rfc/rfc9207#section-2.4
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
@@ -46,6 +48,10 @@ pub struct PendingAuthorization {
     pub(super) redirect_uri: String,
     pub(super) scopes: Scopes,
     pub(super) resources: Vec<String>,
+    /// One of which the ID token has to name; none where any will do.
+    pub(super) acr_values: Vec<String>,
+    /// How long before the request the user may have logged in.
+    pub(super) max_age: Option<Duration>,
     pub(super) response_mode: ResponseMode,
     /// The key that the code is bound to (RFC 9449 section 10).
     pub(super) dpop_jkt: Option<String>,
@@ -131,6 +137,8 @@ impl PendingAuthorization {
             redirect_uri: self.redirect_uri,
             scopes: self.scopes,
             resources: self.resources,
+            acr_values: self.acr_values,
+            authenticated_since: self.max_age.map(|age| self.created_at.minus(age)),
             dpop_jkt: self.dpop_jkt,
         })
     }

@@ -51,6 +51,8 @@ pub struct AuthorizationRequest<'a> {
     scopes: Scopes,
     resources: Vec<String>,
     parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// Of which the ID token has to name one.
+    acr_values: Vec<String>,
     response_mode: ResponseMode,
     lifetime: Duration,
 }
@@ -64,6 +66,7 @@ impl<'a> AuthorizationRequest<'a> {
             scopes: Scopes::none(),
             resources: Vec::new(),
             parameters: Vec::new(),
+            acr_values: Vec::new(),
             response_mode: ResponseMode::Query,
             lifetime: LIFETIME,
         }
@@ -90,6 +93,27 @@ impl<'a> AuthorizationRequest<'a> {
     #[must_use]
     pub fn login_hint(self, hint: impl Into<Cow<'a, str>>) -> Self {
         self.set("login_hint".into(), hint.into())
+    }
+
+    /// How long ago the user may have logged in at most, else the server asks them to log in again; in whole seconds (OpenID Connect Core
+    /// section 3.1.2.1, [RFC 9470 section 4]). An ID token that does not say when it was, or says an earlier time, is refused.
+    ///
+    /// [RFC 9470 section 4]: https://www.rfc-editor.org/rfc/rfc9470#section-4
+    #[must_use]
+    pub fn max_age(self, max_age: Duration) -> Self {
+        self.set("max_age".into(), max_age.as_secs().to_string().into())
+    }
+
+    /// How the user has to log in: names separated by spaces, the preferred one first, as in a [challenge](crate::Challenge::acr_values)
+    /// ([RFC 9470 section 4]). An ID token that names none of them is refused; to say what is only wished for, set the
+    /// [parameter](Self::parameter) `acr_values`.
+    ///
+    /// [RFC 9470 section 4]: https://www.rfc-editor.org/rfc/rfc9470#section-4
+    #[must_use]
+    pub fn acr_values(mut self, values: &str) -> Self {
+        self.acr_values = values.split_ascii_whitespace().map(str::to_owned).collect();
+        let values = self.acr_values.join(" ");
+        self.set("acr_values".into(), values.into())
     }
 
     /// Google's `access_type`: `offline` for a refresh token, which is what [`Client::google`] sends, or `online`.
@@ -136,12 +160,15 @@ impl<'a> AuthorizationRequest<'a> {
     ///
     /// [`Error::InvalidInput`] for a parameter that the flow itself sends, or that changes what it sends or how it is answered.
     pub fn parameter(
-        self,
+        mut self,
         name: impl Into<Cow<'a, str>>,
         value: impl Into<Cow<'a, str>>,
     ) -> Result<Self, Error> {
         let name = name.into();
         check_parameter(&name)?;
+        if name == "acr_values" {
+            self.acr_values.clear();
+        }
         Ok(self.set(name, value.into()))
     }
 
@@ -252,6 +279,9 @@ impl<'a> AuthorizationRequest<'a> {
 
     fn pending(self, drawn: Drawn, cx: &Cx<'_>) -> PendingAuthorization {
         let (client, response_mode) = (self.client, self.mode());
+        // Whoever set it: it is checked if it was sent.
+        let max_age = self.sent("max_age").and_then(|seconds| seconds.parse().ok());
+        let max_age = max_age.map(Duration::from_secs);
         PendingAuthorization {
             state: drawn.state,
             verifier: drawn.verifier,
@@ -263,6 +293,8 @@ impl<'a> AuthorizationRequest<'a> {
             redirect_uri: self.redirect_uri,
             scopes: self.scopes,
             resources: self.resources,
+            acr_values: self.acr_values,
+            max_age,
             response_mode,
             dpop_jkt: thumbprint(client).map(str::to_owned),
             code_parameter: client.quirks().code_parameter.clone(),
@@ -326,6 +358,18 @@ impl<'a> AuthorizationRequest<'a> {
         } else {
             self.response_mode
         }
+    }
+
+    /// The value of a parameter that is neither the flow's nor empty.
+    fn sent(&self, name: &str) -> Option<&str> {
+        let own = self.parameters.iter().map(|(known, value)| (&**known, &**value));
+        let presets = self.client.parameters().iter();
+        let presets = presets.map(|(known, value)| (known.as_str(), value.as_str()));
+        let mut found = own.chain(presets).filter(|(known, _)| *known == name);
+        found
+            .next()
+            .map(|(_, value)| value)
+            .filter(|value| !value.is_empty())
     }
 
     fn sets(&self, name: &str) -> bool {

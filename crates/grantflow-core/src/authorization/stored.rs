@@ -1,6 +1,7 @@
 //! The written form of a pending authorization, version 1: a JSON object, for sessions of web applications.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,7 @@ impl PendingAuthorization {
     /// ```
     ///
     /// `nonce`, `issuer`, `iss_promised`, `scopes`, `resources` and `response_mode` (then `query`) may be absent, and so are
-    /// `dpop_jkt` unless the code is bound to a key and `code_parameter` unless the provider calls the code otherwise; members of other names are ignored.
+    /// `acr_values` and `max_age` (seconds) unless the login has to be by such a way or not older, `dpop_jkt` unless the code is bound to a key and `code_parameter` unless the provider calls the code otherwise; members of other names are ignored.
     #[must_use]
     pub fn expose_json(&self) -> Secret {
         let wire = Wire {
@@ -48,6 +49,8 @@ impl PendingAuthorization {
             redirect_uri: self.redirect_uri.as_str().into(),
             scopes: self.scopes.iter().map(Cow::from).collect(),
             resources: self.resources.iter().map(Cow::from).collect(),
+            acr_values: self.acr_values.iter().map(Cow::from).collect(),
+            max_age: self.max_age.map(|age| age.as_secs()),
             response_mode: self.response_mode,
             dpop_jkt: self.dpop_jkt.as_deref().map(Cow::from),
             code_parameter: self.code_parameter.as_deref().map(Cow::from),
@@ -99,6 +102,10 @@ struct Wire<'a> {
     scopes: Vec<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     resources: Vec<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    acr_values: Vec<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_age: Option<u64>,
     #[serde(default, skip_serializing_if = "ResponseMode::is_usual")]
     response_mode: ResponseMode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -128,6 +135,8 @@ impl Wire<'_> {
             redirect_uri: self.redirect_uri.into_owned(),
             scopes: Scopes::try_from(self.scopes).ok()?,
             resources: self.resources.into_iter().map(Cow::into_owned).collect(),
+            acr_values: self.acr_values.into_iter().map(Cow::into_owned).collect(),
+            max_age: self.max_age.map(Duration::from_secs),
             response_mode: self.response_mode,
             dpop_jkt: self.dpop_jkt.map(Cow::into_owned),
             code_parameter: self.code_parameter.map(Cow::into_owned),

@@ -14,8 +14,8 @@ use super::unstored::Unstored;
 use super::{AccessToken, Source, either};
 use crate::flow::{self, AccessTokenFlow, RetryPolicy, TokenSource};
 use crate::{
-    AsyncStore, AsyncTransport, AsyncTransportHost, Client, Error, Key, NotAuthorized, Origin, Record,
-    Request, Response, Scopes, Token, drive,
+    AsyncStore, AsyncTransport, AsyncTransportHost, Challenge, Client, Error, Key, NotAuthorized, Origin,
+    Record, Request, Response, Scopes, Token, drive,
 };
 
 /// A live grant: it gives `Authorization` headers, refreshes, persists and revokes. Clones share everything.
@@ -356,7 +356,8 @@ impl Credentials {
         }
     }
 
-    /// Sends a request with the token on it; a 401 costs one refresh and one replay, a second 401 is the caller's.
+    /// Sends a request with the token on it; a 401 costs one refresh and one replay, a second 401 is the caller's, and so is one that
+    /// asks for another login of the user (RFC 9470 section 3).
     ///
     /// # Errors
     ///
@@ -365,7 +366,7 @@ impl Credentials {
         self.allows(request.uri()).await?;
         let token = self.header().await?;
         let reply = self.send_with(&token, &mut request).await?;
-        if !self.is_refused_by(reply.status()) {
+        if !self.is_refused_by(reply.status()) || Challenge::asks_for_login(reply.headers()) {
             return Ok(reply);
         }
         let Some(token) = self.after_401(&token).await? else {

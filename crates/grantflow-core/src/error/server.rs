@@ -179,6 +179,8 @@ error_codes! {
     LoginRequired = "login_required",
     /// The user has to consent (OpenID Connect Core section 3.1.2.6).
     ConsentRequired = "consent_required",
+    /// The user cannot log in as it is wanted (OpenID Connect Unmet Authentication Requirements).
+    UnmetAuthenticationRequirements = "unmet_authentication_requirements",
     /// The user has to do something (OpenID Connect Core section 3.1.2.6).
     InteractionRequired = "interaction_required",
 }

@@ -136,6 +136,23 @@ impl Challenge {
         self.error() == Some("insufficient_scope")
     }
 
+    /// Whether the token was good and its user did not log in well enough, or too long ago ([RFC 9470 section 3]): no refresh helps.
+    ///
+    /// [RFC 9470 section 3]: https://www.rfc-editor.org/rfc/rfc9470#section-3
+    #[must_use]
+    pub fn is_insufficient_user_authentication(&self) -> bool {
+        self.error() == Some("insufficient_user_authentication")
+    }
+
+    /// Whether the headers of a refusal ask for another login of the user, so that no other token of the same login helps.
+    #[must_use]
+    pub fn asks_for_login(headers: &HeaderMap) -> bool {
+        headers.contains_key(header::WWW_AUTHENTICATE)
+            && Self::all(headers)
+                .iter()
+                .any(Self::is_insufficient_user_authentication)
+    }
+
     /// Where the resource says to find its metadata ([RFC 9728 section 5.1]); the address is not checked yet.
     ///
     /// [RFC 9728 section 5.1]: https://www.rfc-editor.org/rfc/rfc9728#section-5.1

@@ -9,19 +9,22 @@
 use std::sync::Arc;
 
 use super::access::{Unless, access_token};
-use crate::{Cx, Error, Key, Next, Origin, Record, Request, Response, Step, TokenType, TransportError};
+use crate::{
+    Challenge, Cx, Error, Key, Next, Origin, Record, Request, Response, Step, TokenType, TransportError,
+};
 
 /// Sends `request` with the access token stored under `key`.
 ///
 /// The token goes to the origins of the record only, and is one that whoever has it may use: [`Credentials`](crate::Credentials) prove
-/// those that are bound to a key. A 401 costs one refresh and one replay; a second 401 is the caller's.
+/// those that are bound to a key. A 401 costs one refresh and one replay; a second 401 is the caller's, and so is one that asks for
+/// another login of the user ([RFC 9470](https://www.rfc-editor.org/rfc/rfc9470#section-3)).
 pub fn authorized(key: Key, request: Request) -> Step<Response> {
     access_token(key.clone(), Unless::Expired).and_then(move |access, _| {
         let first = send(with_token(request.clone(), &access.record)?);
         Ok(first.and_then(move |reply, _| {
             let record = access.record;
             let refused = record.token().access_token.clone();
-            if !record.is_refused_by(reply.status()) {
+            if !record.is_refused_by(reply.status()) || Challenge::asks_for_login(reply.headers()) {
                 return Ok(Step::Done(reply));
             }
             let fresh = access_token(key, Unless::Is(refused));

@@ -3,6 +3,8 @@
 //! [RFC 6750 section 3.1]: https://www.rfc-editor.org/rfc/rfc6750#section-3.1
 //! [RFC 8707 section 2]: https://www.rfc-editor.org/rfc/rfc8707#section-2
 
+use std::time::Duration;
+
 use super::access::ResourceAccess;
 use crate::error::{ErrorCode, InvalidInput, ServerError};
 use crate::{
@@ -21,6 +23,10 @@ pub struct ResourceLogin {
     /// The record that the next one takes the place of.
     instead_of: Option<Key>,
     step_ups: u32,
+    /// How the user has to log in, as a challenge said it.
+    acr_values: Option<String>,
+    /// How long ago at most.
+    max_age: Option<Duration>,
 }
 
 impl ResourceLogin {
@@ -38,6 +44,8 @@ impl ResourceLogin {
             registration,
             instead_of: None,
             step_ups: 0,
+            acr_values: None,
+            max_age: None,
         }
     }
 
@@ -105,9 +113,17 @@ impl ResourceLogin {
     /// [`Error::InvalidInput`] if the scopes cannot be sent.
     pub fn request(&self, redirect_uri: impl Into<String>) -> Result<AuthorizationRequest<'_>, Error> {
         let request = AuthorizationRequest::new(&self.client, redirect_uri);
-        Ok(request
+        let request = request
             .scopes(self.access.scopes.clone())?
-            .resource(self.resource()))
+            .resource(self.resource());
+        let request = match &self.acr_values {
+            Some(values) => request.acr_values(values),
+            None => request,
+        };
+        Ok(match self.max_age {
+            Some(max_age) => request.max_age(max_age),
+            None => request,
+        })
     }
 
     /// Trades the code for a token, and stores it under [`key`](Self::key), in place of the one that granted too little.
@@ -126,13 +142,20 @@ impl ResourceLogin {
         Record::new(self.key(), self.client.clone(), token, provenance)
     }
 
-    /// The login after a 403 with `insufficient_scope`: for the scopes that were asked for and granted, and those of the challenge too.
+    /// The login after a 403 with `insufficient_scope`: for the scopes that were asked for and granted, and those of the challenge too;
+    /// or after a 401 with `insufficient_user_authentication` ([RFC 9470 section 3]): by one of the ways to log in that it names, and not
+    /// longer ago than it says.
+    ///
+    /// What a challenge says of the login is in each request of [`client`](Self::client). An ID token that says otherwise is refused,
+    /// where they are [checked](Client::with_id_token_check), with scope `openid`.
     ///
     /// # Errors
     ///
     /// [`Error::Server`] with the resource's own code where another consent would change nothing: it wants no other scopes than it was
-    /// given, it does not say which, or it was the third in a row; [`Error::InvalidInput`] if the record is of another client, server or
-    /// resource.
+    /// given and no other login than it got, it does not say which, or it was the third in a row; [`Error::InvalidInput`] if the record
+    /// is of another client, server or resource.
+    ///
+    /// [RFC 9470 section 3]: https://www.rfc-editor.org/rfc/rfc9470#section-3
     pub fn step_up(&self, record: &Record, challenge: &Challenge) -> Result<Self, Error> {
         let (own, other) = (self.key(), record.key());
         let is_own = (own.issuer(), own.client_id(), own.resource())
@@ -141,18 +164,41 @@ impl ResourceLogin {
             return Err(InvalidInput::new("record", "is of another client, server or resource").into());
         }
         let needed = challenge.scopes().unwrap_or_default();
-        let is_vain = !challenge.is_insufficient_scope() || record.scopes().covers(&needed);
+        let is_vain = if challenge.is_insufficient_user_authentication() {
+            // A time passes, so that one asks for a new login each time.
+            let named = challenge.acr_values();
+            challenge.max_age().is_none() && (named.is_none() || named == self.acr_values.as_deref())
+        } else {
+            !challenge.is_insufficient_scope() || record.scopes().covers(&needed)
+        };
         if is_vain || self.step_ups >= MOST_STEP_UPS {
             let code = ErrorCode::from(challenge.error().unwrap_or("insufficient_scope"));
             let description = challenge.error_description().map(str::to_owned);
             return Err(ServerError::new(code).explained(description, None).into());
         }
         let mut next = self.clone();
+        if challenge.is_insufficient_user_authentication() {
+            next = next.logging_in_as(challenge);
+        }
         let asked = self.access.scopes.union(record.scopes());
         next.access.scopes = asked.union(&needed);
         next.instead_of = Some(record.key().clone());
         next.step_ups += 1;
         Ok(next)
+    }
+
+    /// In the client too, for programs with a receiver of their own.
+    fn logging_in_as(mut self, challenge: &Challenge) -> Self {
+        if let Some(values) = challenge.acr_values() {
+            self.acr_values = Some(values.to_owned());
+            self.client = self.client.with_parameter("acr_values", values);
+        }
+        if let Some(max_age) = challenge.max_age() {
+            self.max_age = Some(max_age);
+            let seconds = max_age.as_secs().to_string();
+            self.client = self.client.with_parameter("max_age", seconds);
+        }
+        self
     }
 }
 

@@ -3,7 +3,8 @@
 //! ```text
 //! 401 ─▶ ProtectedResource ─ discover ─▶ ResourceAccess ─ client ─▶ ResourceLogin ─ request ─▶ the user ─ keep ─▶ Record
 //!                                         resource, server,          client, scopes    ▲
-//!                                         scopes                                       └── step_up ◀── 403 insufficient_scope
+//!                                         scopes                                       └── step_up ◀── 403 insufficient_scope,
+//!                                                                                                     401 insufficient_user_authentication
 //! ```
 //!
 //! Every address here is named by somebody: the resource names its metadata and its servers, each server its endpoints. Each is

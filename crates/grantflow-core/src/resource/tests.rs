@@ -641,3 +641,60 @@ fn t07_the_redirect_of_another_server_is_refused() {
     ));
     assert!(host.log().is_empty(), "no token endpoint is asked");
 }
+
+const AGAIN: &str = r#"Bearer error="insufficient_user_authentication", acr_values="mfa hwk", max_age="5""#;
+
+#[test]
+fn a_login_that_was_too_weak_or_too_old_is_asked_for_again_as_the_resource_wants_it() {
+    let login = login(SERVER);
+    assert!(!address(&login).contains("max_age"));
+    let (record, _) = consent(&login, "");
+    let next = login.step_up(&record, &challenge(AGAIN)).unwrap();
+    let asked = address(&next);
+    assert!(
+        asked.contains("&acr_values=mfa+hwk") && asked.contains("&max_age=5"),
+        "{asked}"
+    );
+    assert_eq!(asked.matches("acr_values").count(), 1);
+    assert_eq!(next.scopes(), login.scopes());
+    // Programs with a receiver of their own have it from the client.
+    let parameters = next.client().parameters();
+    assert!(parameters.contains(&("acr_values".to_owned(), "mfa hwk".to_owned())));
+    assert!(parameters.contains(&("max_age".to_owned(), "5".to_owned())));
+    let another = login.client().clone();
+    let kept = address(&next.clone().with_client(another).unwrap());
+    assert!(
+        kept.contains("&acr_values=mfa+hwk") && kept.contains("&max_age=5"),
+        "whichever client it is"
+    );
+    let (stepped, _) = consent(&next, "");
+    // What was asked of the login stays, whatever else is missing next.
+    let more = next.step_up(&stepped, &challenge(MORE)).unwrap();
+    assert!(address(&more).contains("&acr_values=mfa+hwk"));
+    assert!(more.scopes().contains("send"));
+}
+
+#[test]
+fn another_login_of_the_same_kind_is_not_asked_for() {
+    let login = login(SERVER);
+    let (record, _) = consent(&login, "");
+    let refused = |login: &ResourceLogin, header: &str| match login.step_up(&record, &challenge(header)) {
+        Err(Error::Server(refusal)) => refusal.code().as_str() == "insufficient_user_authentication",
+        other => panic!("{other:?}"),
+    };
+    let way = r#"Bearer error="insufficient_user_authentication", acr_values="mfa""#;
+    let age = r#"Bearer error="insufficient_user_authentication", max_age="5""#;
+    assert!(
+        refused(&login, r#"Bearer error="insufficient_user_authentication""#),
+        "it does not say which"
+    );
+    let next = login.step_up(&record, &challenge(way)).unwrap();
+    assert!(refused(&next, way), "it was just that");
+    assert!(next.step_up(&record, &challenge(AGAIN)).is_ok());
+    // Time passes between one and the next, and three in a row are enough.
+    let mut login = login;
+    for _ in 0..3 {
+        login = login.step_up(&record, &challenge(age)).unwrap();
+    }
+    assert!(refused(&login, age));
+}

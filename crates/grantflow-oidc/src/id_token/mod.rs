@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! IdTokenVerification ─▶ signature, iss, aud, azp, exp, nbf, iat ─▶ typ, sub, lifetime ─┐
-//! Occasion ───────────────────────────────────────────────────────▶ nonce, at_hash, c_hash, same subject ─▶ VerifiedIdToken
+//! Occasion ──────────────────────────────────────────────▶ nonce, auth_time, acr, at_hash, c_hash, same subject ─▶ VerifiedIdToken
 //! ```
 //!
 //! [OpenID Connect Core section 3.1.3.7]: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
@@ -14,7 +14,7 @@ mod verifier;
 
 use std::fmt;
 
-use grantflow_core::Error;
+use grantflow_core::{Error, Timestamp};
 use grantflow_jwt::VerifiedClaims;
 
 pub use issuers::{AnyTenant, IssuerTemplate, Tenants};
@@ -68,6 +68,21 @@ impl VerifiedIdToken {
             .then(|| self.claims.claim("email").ok()?)?
     }
 
+    /// When the user logged in (`auth_time`); `None` where the issuer does not say.
+    #[must_use]
+    pub fn authenticated_at(&self) -> Option<Timestamp> {
+        let at: Option<f64> = self.claims.claim("auth_time").ok()?;
+        // Within a clock's range the conversion cannot go wrong.
+        #[expect(clippy::cast_possible_truncation, reason = "clamped")]
+        at.map(|at| Timestamp::from_unix_seconds(at.floor().clamp(0.0, LAST) as i64))
+    }
+
+    /// How the user logged in (`acr`), by a name that the issuer has for it; `None` where it does not say.
+    #[must_use]
+    pub fn acr(&self) -> Option<String> {
+        self.claims.claim("acr").ok()?
+    }
+
     /// All that the token says.
     #[must_use]
     pub fn claims(&self) -> &VerifiedClaims {
@@ -110,3 +125,6 @@ fn text(claims: &VerifiedClaims, name: &str) -> Result<Option<String>, Error> {
     let wrong = |_| Error::TokenRefused("a claim is of the wrong type");
     claims.claim(name).map_err(wrong)
 }
+
+/// The year 9999, in seconds since 1970.
+const LAST: f64 = 253_402_300_799.0;

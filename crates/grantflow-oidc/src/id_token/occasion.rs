@@ -32,6 +32,8 @@ pub struct Occasion {
     /// It has just been made.
     fresh: bool,
     access_token: Option<Secret>,
+    authenticated_since: Option<Timestamp>,
+    acr_values: Vec<String>,
     before: Option<Identity>,
 }
 
@@ -47,13 +49,15 @@ enum Nonce {
 
 impl Occasion {
     /// It came for this code: it has to repeat the nonce that was sent, and its `c_hash`, if it has one, has to be that of the
-    /// code.
+    /// code; the user has to have logged in as late and in such a way as was asked for.
     #[must_use]
     pub fn of_code(code: &AuthorizationCode) -> Self {
         Self {
             nonce: code.nonce().cloned().map_or(Nonce::NoneSent, Nonce::Sent),
             code: Some(code.code().clone()),
             fresh: true,
+            authenticated_since: code.authenticated_since(),
+            acr_values: code.acr_values().to_vec(),
             ..Self::alone()
         }
     }
@@ -119,6 +123,8 @@ impl Occasion {
             code: None,
             fresh: false,
             access_token: None,
+            authenticated_since: None,
+            acr_values: Vec::new(),
             before: None,
         }
     }
@@ -137,6 +143,23 @@ impl Occasion {
         Self { access_token, ..self }
     }
 
+    /// The user has to have logged in at this time or later (`auth_time`, clocks may differ by 60 seconds).
+    #[must_use]
+    pub fn with_authentication_since(self, since: Timestamp) -> Self {
+        let authenticated_since = Some(since);
+        Self {
+            authenticated_since,
+            ..self
+        }
+    }
+
+    /// The user has to have logged in in one of these ways (`acr`).
+    #[must_use]
+    pub fn with_acr_values(self, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let acr_values = values.into_iter().map(Into::into).collect();
+        Self { acr_values, ..self }
+    }
+
     /// Checks all that the occasion says.
     pub(super) fn check(
         &self,
@@ -146,6 +169,7 @@ impl Occasion {
     ) -> Result<(), Error> {
         self.check_nonce(claims)?;
         self.check_age(claims, now)?;
+        self.check_authentication(claims)?;
         check_hash(claims, "at_hash", self.access_token.as_ref(), OTHER_ACCESS_TOKEN)?;
         check_hash(claims, "c_hash", self.code.as_ref(), OTHER_CODE)?;
         match &self.before {
@@ -161,6 +185,23 @@ impl Occasion {
         let is_old = issued.is_some_and(|issued| issued < now.minus(A_DAY).unix_seconds());
         if is_old && self.fresh {
             return Err(OLD);
+        }
+        Ok(())
+    }
+
+    /// OpenID Connect Core section 3.1.3.7: where `auth_time` was asked for, "the Client SHOULD check the auth_time Claim value", and where
+    /// `acr` was, "that the asserted Claim Value is appropriate".
+    fn check_authentication(&self, claims: &VerifiedClaims) -> Result<(), Error> {
+        if let Some(since) = self.authenticated_since {
+            let at: Option<f64> = claims.claim("auth_time").map_err(|_| WRONG_TYPE)?;
+            if at.ok_or(NO_AUTH_TIME)? < since.minus(SKEW).unix_seconds() as f64 {
+                return Err(OLD_LOGIN);
+            }
+        }
+        let acr = text(claims, "acr")?;
+        let is_named = |acr: String| self.acr_values.contains(&acr);
+        if !self.acr_values.is_empty() && !acr.is_some_and(is_named) {
+            return Err(OTHER_ACR);
         }
         Ok(())
     }
@@ -197,6 +238,11 @@ fn check_hash(
 }
 
 const A_DAY: Duration = Duration::from_secs(86_400);
+const SKEW: Duration = Duration::from_secs(60);
+const WRONG_TYPE: Error = Error::TokenRefused("a claim is of the wrong type");
+const NO_AUTH_TIME: Error = Error::TokenRefused("it does not say when its user logged in");
+const OLD_LOGIN: Error = Error::TokenRefused("its user logged in too long ago");
+const OTHER_ACR: Error = Error::TokenRefused("its user did not log in in the way that was asked for");
 const NOBODY: Error = Error::TokenRefused("the one before it says of nobody");
 const OLD: Error = Error::TokenRefused("it was made long before this login");
 const OTHER_NONCE: Error = Error::TokenRefused("its nonce is not the one that was sent");

@@ -1,9 +1,10 @@
 //! Logins and refreshes: no token is handed out before its ID token has passed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use grantflow_core::{
-    AuthorizationCode, AuthorizationRequest, Client, Endpoint, Error, Secret, TokenRequest,
+    AuthorizationCode, AuthorizationRequest, Client, Endpoint, Error, Secret, Timestamp, TokenRequest,
 };
 use grantflow_jwt::Algorithm;
 use grantflow_oidc::{
@@ -11,7 +12,7 @@ use grantflow_oidc::{
 };
 use serde_json::{Value, json};
 
-use super::support::{CLIENT, ISSUER, Script, claims, issuer, jwks, signed, with};
+use super::support::{CLIENT, ISSUER, NOW, Script, claims, issuer, jwks, signed, with};
 
 const CODE: &str = "Qcb0Orv1zh30vL1MPRsbm-diHiMwcLyZvn1arpZv-Jxf_11jnpEX3Tgfvk";
 const C_HASH: &str = "LDktKdoQak3Pk0cnXxCltA";
@@ -34,7 +35,13 @@ fn verifier() -> IdTokenVerifier {
 /// A code that was asked for with these scopes, and the nonce that was sent with it.
 fn login(script: &Script, client: &Client, scopes: &str) -> (AuthorizationCode, Option<String>) {
     let request = AuthorizationRequest::new(client, "https://app.example/callback");
-    let request = request.scopes(scopes).unwrap();
+    sent_and_redirected(script, request.scopes(scopes).unwrap())
+}
+
+fn sent_and_redirected(
+    script: &Script,
+    request: AuthorizationRequest<'_>,
+) -> (AuthorizationCode, Option<String>) {
     let (url, pending) = script.with_cx(|cx| request.start(cx)).unwrap();
     let (_, query) = url.as_str().split_once('?').unwrap();
     let sent = |name: &str| {
@@ -235,4 +242,56 @@ fn a_refresh_gives_a_token_only_of_the_same_user() {
         }
     }
     assert_eq!(script.left(), 0);
+}
+
+#[test]
+fn t45_a_login_that_is_too_old_or_of_another_kind_than_was_asked_for_gives_no_token() {
+    let too_old = "its user logged in too long ago";
+    let no_time = "it does not say when its user logged in";
+    let other_way = "its user did not log in in the way that was asked for";
+    for (auth_time, acr, refusal) in [
+        (json!(NOW - 300), json!("mfa"), None),
+        (json!(NOW - 300 - 60), json!("hwk"), None),
+        (json!(NOW - 300 - 61), json!("mfa"), Some(too_old)),
+        (json!(0), json!("mfa"), Some(too_old)),
+        (Value::Null, json!("mfa"), Some(no_time)),
+        (json!("now"), json!("mfa"), Some("a claim is of the wrong type")),
+        (json!(NOW), json!("pwd"), Some(other_way)),
+        (json!(NOW), Value::Null, Some(other_way)),
+        (json!(NOW), json!(2), Some("a claim is of the wrong type")),
+    ] {
+        let script = Script::default();
+        let client = client().with_id_token_check(Arc::new(verifier()));
+        let request = AuthorizationRequest::new(&client, "https://app.example/callback");
+        let request = request.scopes("openid").unwrap();
+        let request = request.max_age(Duration::from_secs(300)).acr_values("mfa hwk");
+        let (code, nonce) = sent_and_redirected(&script, request);
+        let claims = with(with(claims(), "auth_time", auth_time.clone()), "acr", acr.clone());
+        let id_token = signed(&with(claims, "nonce", json!(nonce.unwrap())));
+        script.then(
+            Script::default()
+                .json(&reply(Some(&id_token)))
+                .json(&jwks(&["1"])),
+        );
+        let outcome = script.run(TokenRequest::authorization_code(&client, code).flow());
+        match (outcome, refusal) {
+            (Ok(_), None) => {}
+            (Err(Error::TokenRefused(why)), Some(expected)) => assert_eq!(why, expected, "{auth_time} {acr}"),
+            (outcome, _) => panic!("{auth_time} {acr}: {outcome:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_id_token_says_how_and_when_its_user_logged_in() {
+    let claims = with(with(claims(), "auth_time", json!(NOW - 7)), "acr", json!("mfa"));
+    let script = Script::default().json(&jwks(&["1"]));
+    let verified = script
+        .run(verifier().verify(&signed(&claims), Occasion::alone()))
+        .unwrap();
+    let at = Timestamp::from_unix_seconds(NOW - 7);
+    assert_eq!(
+        (verified.authenticated_at(), verified.acr().as_deref()),
+        (Some(at), Some("mfa"))
+    );
 }

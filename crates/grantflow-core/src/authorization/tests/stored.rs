@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{at, client, request, start};
+use std::time::Duration;
+
+use super::{at, client, parameter, request, start};
 use crate::{Error, PendingAuthorization};
 
 const GOLDEN: &str = include_str!("../../../tests/vectors/pending-v1.json");
@@ -102,4 +104,39 @@ fn a_later_version_and_what_is_no_authorization_are_errors_that_print_no_value()
 #[test]
 fn members_of_other_names_are_ignored() {
     assert!(PendingAuthorization::from_json(&changed("note", json!({"a": [1]}))).is_ok());
+}
+
+#[test]
+fn how_the_user_has_to_log_in_outlasts_the_process() {
+    let client = client();
+    let begun = request(&client)
+        .max_age(Duration::from_secs(300))
+        .acr_values(" mfa  pwd ");
+    let (url, pending) = start(begun);
+    assert_eq!(parameter(&url, "max_age").as_deref(), Some("300"));
+    assert_eq!(parameter(&url, "acr_values").as_deref(), Some("mfa pwd"));
+    let state = pending.state.expose().to_owned();
+    let again = PendingAuthorization::from_json(pending.expose_json().expose()).unwrap();
+    let code = at(100, |cx| again.accept(&format!("?code=c&state={state}"), cx)).unwrap();
+    assert_eq!(code.acr_values(), ["mfa", "pwd"]);
+    // So long before the beginning, not before the end: the login itself takes its time.
+    let since = pending.created_at().minus(Duration::from_secs(300));
+    assert_eq!(code.authenticated_since(), Some(since));
+}
+
+#[test]
+fn an_age_is_checked_whoever_set_it_and_a_way_to_log_in_only_where_it_was_demanded() {
+    let preset = client()
+        .with_parameter("max_age", "60")
+        .with_parameter("acr_values", "mfa");
+    let age = |request| start(request).1.max_age.map(|age| age.as_secs());
+    assert_eq!(age(request(&preset)), Some(60));
+    assert_eq!(age(request(&preset).max_age(Duration::ZERO)), Some(0));
+    assert_eq!(age(request(&preset).parameter("max_age", "").unwrap()), None);
+    assert_eq!(age(request(&client())), None);
+    assert!(start(request(&preset)).1.acr_values.is_empty(), "a wish");
+    let demanded = request(&preset).acr_values("mfa");
+    assert_eq!(start(demanded.clone()).1.acr_values, ["mfa"]);
+    let wished = demanded.parameter("acr_values", "mfa").unwrap();
+    assert!(start(wished).1.acr_values.is_empty());
 }

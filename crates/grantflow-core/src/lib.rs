@@ -41,8 +41,8 @@ mod token;
 pub mod transport;
 
 pub use authorization::{
-    AuthorizationCode, AuthorizationRequest, AuthorizationUrl, CallbackError, PendingAuthorization,
-    ResponseMode,
+    AuthorizationCode, AuthorizationRequest, AuthorizationUrl, CallbackError, EndSessionRequest,
+    EndSessionUrl, PendingAuthorization, PendingEndSession, ResponseMode,
 };
 pub use body::{Body, Request, Response};
 pub use client::{

@@ -12,6 +12,7 @@
 
 mod callback;
 mod code;
+mod end_session;
 mod mode;
 mod pending;
 mod pkce;
@@ -22,6 +23,7 @@ mod url;
 
 pub use callback::CallbackError;
 pub use code::AuthorizationCode;
+pub use end_session::{EndSessionRequest, EndSessionUrl, PendingEndSession};
 pub use mode::ResponseMode;
 pub use pending::PendingAuthorization;
 pub use request::AuthorizationRequest;

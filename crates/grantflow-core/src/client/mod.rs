@@ -64,6 +64,7 @@ struct Registration {
     device_authorization_endpoint: Option<Endpoint>,
     backchannel_authentication_endpoint: Option<Endpoint>,
     userinfo_endpoint: Option<Endpoint>,
+    end_session_endpoint: Option<Endpoint>,
     pushed_authorization_request_endpoint: Option<Endpoint>,
     push_required: bool,
     redirect_uris: Vec<String>,
@@ -95,6 +96,7 @@ impl Client {
             device_authorization_endpoint: None,
             backchannel_authentication_endpoint: None,
             userinfo_endpoint: None,
+            end_session_endpoint: None,
             pushed_authorization_request_endpoint: None,
             push_required: false,
             redirect_uris: Vec::new(),
@@ -200,6 +202,13 @@ impl Client {
     #[must_use]
     pub fn with_userinfo_endpoint(mut self, endpoint: Endpoint) -> Self {
         self.facts().userinfo_endpoint = Some(endpoint);
+        self
+    }
+
+    /// Where users log out (OpenID Connect RP-Initiated Logout section 2).
+    #[must_use]
+    pub fn with_end_session_endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.facts().end_session_endpoint = Some(endpoint);
         self
     }
 
@@ -399,6 +408,15 @@ impl Client {
     /// [`Error::InvalidInput`] if the client has none.
     pub fn userinfo_endpoint(&self) -> Result<&Endpoint, Error> {
         known(self.0.userinfo_endpoint.as_ref(), "userinfo_endpoint")
+    }
+
+    /// Where users log out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidInput`] if the client has none.
+    pub fn end_session_endpoint(&self) -> Result<&Endpoint, Error> {
+        known(self.0.end_session_endpoint.as_ref(), "end_session_endpoint")
     }
 
     /// Where authorization requests are pushed.

@@ -237,6 +237,7 @@ fn read(request: &MetadataRequest, members: &Members<'_>) -> Result<ServerMetada
         device_authorization_endpoint: endpoint("device_authorization_endpoint")?,
         backchannel_authentication_endpoint: endpoint("backchannel_authentication_endpoint")?,
         userinfo_endpoint: endpoint("userinfo_endpoint")?,
+        end_session_endpoint: endpoint("end_session_endpoint")?,
         pushed_authorization_request_endpoint: endpoint("pushed_authorization_request_endpoint")?,
         push_required: says(members, PUSH_REQUIRED)?,
         jwks_uri: endpoint("jwks_uri")?,

@@ -17,6 +17,7 @@ pub struct ServerMetadata {
     pub(super) device_authorization_endpoint: Option<Endpoint>,
     pub(super) backchannel_authentication_endpoint: Option<Endpoint>,
     pub(super) userinfo_endpoint: Option<Endpoint>,
+    pub(super) end_session_endpoint: Option<Endpoint>,
     pub(super) pushed_authorization_request_endpoint: Option<Endpoint>,
     pub(super) push_required: bool,
     pub(super) jwks_uri: Option<Endpoint>,
@@ -55,6 +56,9 @@ impl ServerMetadata {
         }
         if let Some(endpoint) = &self.userinfo_endpoint {
             client = client.with_userinfo_endpoint(endpoint.clone());
+        }
+        if let Some(endpoint) = &self.end_session_endpoint {
+            client = client.with_end_session_endpoint(endpoint.clone());
         }
         if let Some(endpoint) = &self.pushed_authorization_request_endpoint {
             client = client.with_pushed_authorization_request_endpoint(endpoint.clone());
@@ -123,6 +127,12 @@ impl ServerMetadata {
     #[must_use]
     pub fn userinfo_endpoint(&self) -> Option<&Endpoint> {
         self.userinfo_endpoint.as_ref()
+    }
+
+    /// Where users log out (OpenID Connect RP-Initiated Logout section 2.1).
+    #[must_use]
+    pub fn end_session_endpoint(&self) -> Option<&Endpoint> {
+        self.end_session_endpoint.as_ref()
     }
 
     /// Where authorization requests are pushed (RFC 9126 section 5).
@@ -207,6 +217,7 @@ impl ServerMetadata {
             device_authorization_endpoint: None,
             backchannel_authentication_endpoint: None,
             userinfo_endpoint: None,
+            end_session_endpoint: None,
             pushed_authorization_request_endpoint: None,
             push_required: false,
             jwks_uri: None,

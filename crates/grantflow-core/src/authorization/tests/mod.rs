@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod arbitrary;
+mod end_session;
 mod mode;
 mod redirect;
 mod stored;

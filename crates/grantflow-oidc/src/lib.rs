@@ -12,6 +12,7 @@
 //! - [`ResponseVerifier`]: signed answers to authorization requests ([JARM])
 //! - [`Dpop`]: tokens that are bound to a key ([RFC 9449])
 //! - [`UserInfoRequest`]: what the server tells of the same user, signed or not ([OpenID Connect Core section 5.3])
+//! - [`SignedIntrospectionRequest`]: what the server knows of a token, signed ([RFC 9701])
 //! - [`exchange`] and [`refresh`]: no token without its ID token proven ([OpenID Connect Core section 3.1.3.5])
 //!
 //! # Out of scope
@@ -26,12 +27,14 @@
 //! [JARM]: https://openid.net/specs/oauth-v2-jarm.html
 //! [RFC 9101]: https://www.rfc-editor.org/rfc/rfc9101
 //! [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
+//! [RFC 9701]: https://www.rfc-editor.org/rfc/rfc9701
 //! [OpenID Connect Core section 5.3]: https://openid.net/specs/openid-connect-core-1_0.html#UserInfo
 
 mod bearer;
 mod client_assertion;
 mod dpop;
 mod id_token;
+mod introspection;
 mod jwt_bearer;
 mod keys;
 mod login;
@@ -46,6 +49,7 @@ pub use dpop::Dpop;
 pub use id_token::{
     AnyTenant, IdTokenVerification, IdTokenVerifier, IssuerTemplate, Occasion, Tenants, VerifiedIdToken,
 };
+pub use introspection::SignedIntrospectionRequest;
 pub use jwt_bearer::{JwtBearer, ScopeIn};
 pub use keys::{KeyCache, KeyRequest, PublishedKeys};
 pub use login::{exchange, refresh};

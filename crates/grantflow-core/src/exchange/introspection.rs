@@ -118,6 +118,23 @@ impl IntrospectionRequest {
     }
 }
 
+impl Introspection {
+    /// Reads the object of a reply ([RFC 7662 section 2.2]) that came otherwise, such as within a signed one ([RFC 9701 section 5]):
+    /// `grantflow_oidc::SignedIntrospectionRequest` proves those first.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    ///
+    /// [RFC 7662 section 2.2]: https://www.rfc-editor.org/rfc/rfc7662#section-2.2
+    /// [RFC 9701 section 5]: https://www.rfc-editor.org/rfc/rfc9701#section-5
+    pub fn parse(json: &str) -> Result<Self, ReplyProblem> {
+        let mut members = Members::default();
+        members.read(json.as_bytes())?;
+        read(members)
+    }
+}
+
 fn read(members: Members<'_>) -> Result<Introspection, ReplyProblem> {
     // A text such as "false" must not count as true somewhere: only JSON's own two words are taken.
     match members.other("active").map(|value| value.get()) {

@@ -6,6 +6,7 @@ mod client_assertion;
 mod device;
 mod dpop;
 mod id_token;
+mod introspection;
 mod keys;
 mod login;
 mod request_object;

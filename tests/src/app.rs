@@ -96,12 +96,13 @@ impl App {
     ///
     /// None: the scopes are ones.
     pub fn credentials(&self) -> Result<blocking::Credentials, Error> {
-        let key = self.key()?;
-        Ok(blocking::Credentials::new(
-            key,
-            self.store(),
-            self.transport.clone(),
-        ))
+        Ok(self.handle(&self.key()?))
+    }
+
+    /// What it has stored under a key.
+    #[must_use]
+    pub fn handle(&self, key: &Key) -> blocking::Credentials {
+        blocking::Credentials::new(key.clone(), self.store(), self.transport.clone())
     }
 
     /// The key of its record.
@@ -189,8 +190,13 @@ impl AsyncApp {
     ///
     /// None: the scopes are ones.
     pub fn credentials(&self) -> Result<Credentials, Error> {
-        let key = login::key(&self.client, SCOPES)?;
-        Ok(Credentials::new(key, self.store(), self.transport.clone()))
+        Ok(self.handle(&login::key(&self.client, SCOPES)?))
+    }
+
+    /// What it has stored under a key.
+    #[must_use]
+    pub fn handle(&self, key: &Key) -> Credentials {
+        Credentials::new(key.clone(), self.store(), self.transport.clone())
     }
 }
 

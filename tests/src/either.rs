@@ -1,11 +1,16 @@
 //! One test for both transports: the same flow, performed by ureq and blocking, then by reqwest and async.
 
-use grantflow_core::{Client, Error, Step};
+use grantflow_core::{
+    AsyncStore as _, Client, Cx, Error, Key, Next, Record, Request, Response, Step, Store as _, Token,
+    TransportError,
+};
 
 use crate::app::{App, AsyncApp};
+use crate::clock::Clock;
 
 /// An application on one of the transports.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Either {
     /// On ureq.
     Blocking(App),
@@ -50,6 +55,55 @@ impl Either {
         match self {
             Self::Blocking(app) => app.run(step),
             Self::Async(app, runtime) => runtime.block_on(app.run(step)),
+        }
+    }
+
+    /// What its store has under a key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub fn read(&self, key: &Key) -> Result<Option<Record>, Error> {
+        Ok(match self {
+            Self::Blocking(app) => app.store().read(key)?,
+            Self::Async(app, runtime) => runtime.block_on(app.store().read(key.clone()))?,
+        })
+    }
+
+    /// Sends a request with what its store has under a key, as a handle does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] of the handle.
+    pub fn authorized(&self, key: &Key, request: Request) -> Result<Response, Error> {
+        match self {
+            Self::Blocking(app) => app.handle(key).authorized(request),
+            Self::Async(app, runtime) => runtime.block_on(app.handle(key).authorized(request)),
+        }
+    }
+
+    /// Sends a request with this token on it, whatever the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Transport`].
+    ///
+    /// # Panics
+    ///
+    /// If the token fits in no header.
+    pub fn send_with(&self, token: &Token, mut request: Request) -> Result<Response, Error> {
+        let header = token.header().expect("the token fits in a header");
+        request.headers_mut().insert("authorization", header);
+        let reply = |reply: Result<Response, TransportError>, _: &mut Cx<'_>| Ok(Step::Done(reply?));
+        self.run(Step::Send(request, Next::new(reply)))
+    }
+
+    /// What it takes for the time.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        match self {
+            Self::Blocking(app) => &app.clock,
+            Self::Async(app, _) => &app.clock,
         }
     }
 }

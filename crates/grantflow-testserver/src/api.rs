@@ -65,6 +65,13 @@ pub(crate) fn protected(turn: &mut Turn<'_>, answer: fn(&mut Turn<'_>, &str) -> 
         // RFC 9449 section 7.2: a bound token is of no use as a bearer token.
         _ => false,
     };
+    if let Some(challenge) = Some(token)
+        .filter(|_| proven)
+        .and_then(|token| wanted_login(turn, token))
+    {
+        turn.note.error = Some("insufficient_user_authentication".to_owned());
+        return Reply::json(401, &json!({})).header("www-authenticate", challenge);
+    }
     if let Some(reply) = Some(token)
         .filter(|_| proven && !turn.state.api_refuses)
         .and_then(|token| answer(turn, token))
@@ -77,6 +84,28 @@ pub(crate) fn protected(turn: &mut Turn<'_>, answer: fn(&mut Turn<'_>, &str) -> 
         "Bearer realm=\"grantflow-testserver\", error=\"invalid_token\", \
          error_description=\"the access token is unknown, expired or revoked\"",
     )
+}
+
+/// RFC 9470 section 3: what the login behind a good token lacks.
+fn wanted_login(turn: &Turn<'_>, token: &str) -> Option<String> {
+    let (_, grant) = turn.state.live_access_token(token)?;
+    let (acr, max_age) = &turn.state.api_wants;
+    let age = turn.state.clock.now().saturating_sub(grant.authentication.at);
+    let acr = acr
+        .as_ref()
+        .filter(|acr| grant.authentication.acr.as_ref() != Some(acr));
+    let max_age = max_age.filter(|max_age| age > *max_age);
+    if acr.is_none() && max_age.is_none() {
+        return None;
+    }
+    let mut challenge = String::from("Bearer error=\"insufficient_user_authentication\"");
+    if let Some(acr) = acr {
+        challenge.push_str(&format!(", acr_values=\"{acr}\""));
+    }
+    if let Some(max_age) = max_age {
+        challenge.push_str(&format!(", max_age=\"{}\"", max_age.as_secs()));
+    }
+    Some(challenge)
 }
 
 enum Scheme {

@@ -17,7 +17,7 @@ use crate::authorize::scope_list;
 use crate::client_auth::Refusal;
 use crate::jws::{Jws, PublicKey};
 use crate::site::Turn;
-use crate::state::Grant;
+use crate::state::{Authentication, Grant};
 use crate::token::issue;
 
 pub(crate) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -117,6 +117,8 @@ pub(crate) fn grant(turn: &mut Turn<'_>) -> Result<Value, Refusal> {
         user: claims.sub.unwrap_or_else(|| claims.iss.clone()),
         client: claims.iss,
         scope: scope.clone(),
+        details: Vec::new(),
+        authentication: Authentication::default(),
         jkt: None,
         revoked: false,
     });

@@ -6,12 +6,17 @@
 //! [RFC 6749 section 4.1.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1
 //! [RFC 7636 section 4.3]: https://www.rfc-editor.org/rfc/rfc7636#section-4.3
 
+use std::time::Duration;
+
+use serde_json::Value;
+
 use crate::answer::{ResponseMode, respond};
 use crate::fault::Fault;
 use crate::interaction;
 use crate::message::{Parameters, Reply};
 use crate::pages;
 use crate::pushed;
+use crate::rar;
 use crate::request_object;
 use crate::site::Turn;
 
@@ -24,6 +29,12 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) nonce: Option<String>,
     /// The key that the code is bound to (RFC 9449 section 10).
     pub(crate) dpop_jkt: Option<String>,
+    /// What exactly is asked for (RFC 9396).
+    pub(crate) details: Vec<Value>,
+    /// How the user is to log in, of the ways that are known here.
+    pub(crate) acr: Option<String>,
+    /// How long ago the user may have logged in.
+    pub(crate) max_age: Option<Duration>,
     pub(crate) prompt: Prompt,
     pub(crate) login_hint: Option<String>,
 }
@@ -96,7 +107,10 @@ fn proceed(turn: &mut Turn<'_>, request: AuthorizationRequest) -> Reply {
         return respond(turn, &request.target, &[("error", code)]);
     }
     match turn.config.auto_approve.clone() {
-        Some(user) => grant(turn, request, user),
+        Some(user) => {
+            let now = turn.state.clock.now();
+            grant(turn, request, (user, now))
+        }
         None => interaction::begin(turn, request),
     }
 }
@@ -106,14 +120,18 @@ fn for_the_person(turn: &mut Turn<'_>, problem: &str) -> Reply {
     pages::problem(400, problem)
 }
 
-/// Sends the browser back with a code.
-pub(crate) fn grant(turn: &mut Turn<'_>, mut request: AuthorizationRequest, user: String) -> Reply {
+/// Sends the browser back with a code, for the user who logged in at that time.
+pub(crate) fn grant(
+    turn: &mut Turn<'_>,
+    mut request: AuthorizationRequest,
+    who: (String, Duration),
+) -> Reply {
     turn.state.stats.consents += 1;
     if let Some(grantable) = &turn.config.grantable {
         request.scope.retain(|scope| grantable.contains(scope));
     }
     let target = request.target.clone();
-    let code = turn.state.issue_code(request, user);
+    let code = turn.state.issue_code(request, who);
     respond(turn, &target, &[("code", &code)])
 }
 
@@ -220,11 +238,29 @@ impl AuthorizationRequest {
             scope,
             code_challenge: code_challenge.to_owned(),
             nonce: parameters.value("nonce").map(str::to_owned),
+            details: rar::asked(turn, parameters)
+                .map_err(|refusal| Problem(refusal.code, refusal.description))?
+                .unwrap_or_default(),
+            acr: parameters
+                .value("acr_values")
+                .and_then(|asked| {
+                    asked
+                        .split(' ')
+                        .find(|acr| turn.config.acr_values.iter().any(|known| known == acr))
+                })
+                .map(str::to_owned),
+            max_age: parameters.value("max_age").map(age).transpose()?,
             dpop_jkt: parameters.value("dpop_jkt").map(str::to_owned),
             prompt: Prompt::parse(parameters.value("prompt").unwrap_or_default())?,
             login_hint: parameters.value("login_hint").map(str::to_owned),
         })
     }
+}
+
+/// OpenID Connect Core section 3.1.2.1: "the allowable elapsed time in seconds".
+fn age(text: &str) -> Result<Duration, Problem> {
+    let seconds = text.parse().map(Duration::from_secs);
+    seconds.map_err(|_| Problem("invalid_request", "max_age is no number"))
 }
 
 impl Prompt {

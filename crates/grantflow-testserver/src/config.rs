@@ -50,6 +50,8 @@ pub struct Config {
     pub(crate) push_required: bool,
     pub(crate) dpop_nonces: bool,
     pub(crate) odd_challenges: bool,
+    pub(crate) detail_types: Vec<String>,
+    pub(crate) acr_values: Vec<String>,
 }
 
 impl Config {
@@ -71,6 +73,8 @@ impl Config {
             push_required: false,
             dpop_nonces: false,
             odd_challenges: false,
+            detail_types: Vec::new(),
+            acr_values: Vec::new(),
         }
     }
 
@@ -172,6 +176,23 @@ impl Config {
     /// [RFC 9449 section 8]: https://www.rfc-editor.org/rfc/rfc9449#section-8
     pub fn require_dpop_nonces(mut self) -> Self {
         self.dpop_nonces = true;
+        self
+    }
+
+    /// Grants authorization details of these types ([RFC 9396]); without any, none.
+    ///
+    /// [RFC 9396]: https://www.rfc-editor.org/rfc/rfc9396
+    pub fn authorization_details_types<S: Into<String>>(
+        mut self,
+        types: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.detail_types = types.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Knows these ways to log in: of those that a request asks for (`acr_values`) the first that is known is named in its ID token.
+    pub fn acr_values<S: Into<String>>(mut self, values: impl IntoIterator<Item = S>) -> Self {
+        self.acr_values = values.into_iter().map(Into::into).collect();
         self
     }
 

@@ -22,7 +22,7 @@ use crate::interaction::{self, About};
 use crate::message::Reply;
 use crate::pages;
 use crate::site::Turn;
-use crate::state::{Answer, Awaited, Grant, random};
+use crate::state::{Answer, Authentication, Awaited, Grant, random};
 use crate::token::issue;
 
 pub(crate) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -163,6 +163,8 @@ pub(crate) fn poll(turn: &mut Turn<'_>, client: &TestClient, code: &str) -> Resu
         client: client.id().to_owned(),
         user,
         scope: scope.clone(),
+        details: Vec::new(),
+        authentication: Authentication::default(),
         revoked: false,
         jkt: turn.jkt.clone().filter(|_| client.auth_method() == "none"),
     });

@@ -14,7 +14,7 @@ use crate::client_auth::Refusal;
 use crate::fault::Fault;
 use crate::interaction::PASSWORD;
 use crate::site::Turn;
-use crate::state::Grant;
+use crate::state::{Authentication, Grant};
 use crate::token::{issue, narrowed};
 
 pub(crate) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -49,6 +49,8 @@ pub(crate) fn exchange(turn: &mut Turn<'_>, client: &TestClient) -> Result<Value
         client: client.id().to_owned(),
         user,
         scope: scope.clone(),
+        details: Vec::new(),
+        authentication: Authentication::default(),
         revoked: false,
         jkt: turn.jkt.clone().filter(|_| client.auth_method() == "none"),
     });
@@ -107,6 +109,8 @@ pub(crate) fn password(turn: &mut Turn<'_>, client: &TestClient) -> Result<Value
         client: client.id().to_owned(),
         user: user.to_owned(),
         scope: scope.clone(),
+        details: Vec::new(),
+        authentication: Authentication::default(),
         revoked: false,
         jkt: turn.jkt.clone().filter(|_| client.auth_method() == "none"),
     });

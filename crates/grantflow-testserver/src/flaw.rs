@@ -78,6 +78,12 @@ pub enum IdTokenFlaw {
     WrongCodeHash,
     /// `c_hash` is not there.
     NoCodeHash,
+    /// The user logged in a week ago (`auth_time`).
+    OldLogin,
+    /// `auth_time` is not there.
+    NoAuthTime,
+    /// The user logged in in another way (`acr`).
+    OtherAcr,
     /// Encrypted, as nobody asked for: five parts, RSA1_5.
     Encrypted,
 }
@@ -113,6 +119,9 @@ impl IdTokenFlaw {
         ("no-at-hash", Self::NoTokenHash),
         ("wrong-c-hash", Self::WrongCodeHash),
         ("no-c-hash", Self::NoCodeHash),
+        ("old-login", Self::OldLogin),
+        ("no-auth-time", Self::NoAuthTime),
+        ("other-acr", Self::OtherAcr),
         ("encrypted", Self::Encrypted),
     ];
 }

@@ -42,6 +42,12 @@ pub(crate) fn id_token(turn: &mut Turn<'_>, grant: GrantId, with: &With<'_>) -> 
     }
     let client = turn.client(&grant.client)?;
     let mut claims = claims(turn, (&grant.user, client.id()), with);
+    if grant.authentication.says_when {
+        claims["auth_time"] = grant.authentication.at.as_secs().into();
+    }
+    if let Some(acr) = &grant.authentication.acr {
+        claims["acr"] = acr.as_str().into();
+    }
     if let Some(flaw) = flaw {
         spoil(&mut claims, flaw);
     }
@@ -98,6 +104,8 @@ pub(crate) fn spoil(claims: &mut Value, flaw: IdTokenFlaw) {
             set("exp", (now + 7200).into());
         }
         IdTokenFlaw::WeekOld => set("iat", now.saturating_sub(7 * 24 * 3600).into()),
+        IdTokenFlaw::OldLogin => set("auth_time", now.saturating_sub(7 * 24 * 3600).into()),
+        IdTokenFlaw::OtherAcr => set("acr", "another".into()),
         IdTokenFlaw::WrongNonce => set("nonce", "wrong".into()),
         IdTokenFlaw::WrongIssuer => set("iss", WRONG_ISSUER.into()),
         IdTokenFlaw::WrongAudience => set("aud", "another-client".into()),
@@ -128,6 +136,7 @@ fn missing(flaw: IdTokenFlaw) -> Option<&'static str> {
         IdTokenFlaw::NoExpiry => "exp",
         IdTokenFlaw::NoTokenHash => "at_hash",
         IdTokenFlaw::NoCodeHash => "c_hash",
+        IdTokenFlaw::NoAuthTime => "auth_time",
         _ => return None,
     })
 }
@@ -135,6 +144,17 @@ fn missing(flaw: IdTokenFlaw) -> Option<&'static str> {
 /// The token in compact form, its signature wrong if that is the flaw.
 pub(crate) fn sign(
     turn: &mut Turn<'_>,
+    claims: &Value,
+    with: (IdTokenAlgorithm, &str),
+    flaw: Option<IdTokenFlaw>,
+) -> String {
+    sign_as(turn, "JWT", claims, with, flaw)
+}
+
+/// The same, as a token of this type.
+pub(crate) fn sign_as(
+    turn: &mut Turn<'_>,
+    typ: &str,
     claims: &Value,
     (algorithm, secret): (IdTokenAlgorithm, &str),
     flaw: Option<IdTokenFlaw>,
@@ -147,7 +167,7 @@ pub(crate) fn sign(
         (_, algorithm) => algorithm,
     };
     let key = keys.signing(algorithm);
-    let mut header = json!({ "alg": algorithm.name(), "typ": "JWT" });
+    let mut header = json!({ "alg": algorithm.name(), "typ": typ });
     if let Some(key) = key {
         header["kid"] = key.id.clone().into();
     }

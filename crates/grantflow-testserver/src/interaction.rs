@@ -13,6 +13,8 @@
 //! [RFC 6749 section 3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-3.1
 //! [RFC 8252 section 8.6]: https://www.rfc-editor.org/rfc/rfc8252#section-8.6
 
+use std::time::Duration;
+
 use url::form_urlencoded;
 
 use crate::authorize::{self, AuthorizationRequest, Problem, Prompt};
@@ -56,8 +58,9 @@ impl About {
         }
     }
 
-    fn wants_login(&self) -> bool {
-        matches!(self, Self::Authorization(request) if request.prompt == Prompt::Login)
+    fn wants_login(&self, age: Duration) -> bool {
+        matches!(self, Self::Authorization(request)
+            if request.prompt == Prompt::Login || request.max_age.is_some_and(|max_age| age > max_age))
     }
 }
 
@@ -68,6 +71,11 @@ pub(crate) fn begin(turn: &mut Turn<'_>, request: AuthorizationRequest) -> Reply
         return answer_without_asking(turn, request, known.as_deref(), user);
     }
     ask(turn, About::Authorization(Box::new(request)))
+}
+
+fn logged_in_at(turn: &Turn<'_>, session: &str) -> Duration {
+    let session = turn.state.sessions.get(session);
+    session.map_or(Duration::ZERO, |session| session.logged_in_at)
 }
 
 /// The session of this browser, and who is logged in.
@@ -86,7 +94,12 @@ pub(crate) fn ask(turn: &mut Turn<'_>, about: About) -> Reply {
     let session = known
         .clone()
         .unwrap_or_else(|| new_session(turn, Session::default()));
-    let next = if user.is_some() && !about.wants_login() {
+    let age = turn
+        .state
+        .clock
+        .now()
+        .saturating_sub(logged_in_at(turn, &session));
+    let next = if user.is_some() && !about.wants_login(age) {
         "/consent"
     } else {
         "/login"
@@ -127,7 +140,12 @@ fn answer_without_asking(
             &Problem("consent_required", "the user has not consented to this"),
         );
     }
-    authorize::grant(turn, request, user)
+    let at = logged_in_at(turn, session);
+    let age = turn.state.clock.now().saturating_sub(at);
+    if request.max_age.is_some_and(|max_age| age > max_age) {
+        return authorize::refuse(turn, &target, &Problem("login_required", "the login is too old"));
+    }
+    authorize::grant(turn, request, (user, at))
 }
 
 pub(crate) fn login_page(turn: &mut Turn<'_>) -> Reply {
@@ -163,6 +181,7 @@ pub(crate) fn login(turn: &mut Turn<'_>) -> Reply {
             ..Session::default()
         };
     }
+    session.logged_in_at = turn.state.clock.now();
     let session = new_session(turn, session);
     for interaction in turn
         .state
@@ -209,7 +228,8 @@ pub(crate) fn consent(turn: &mut Turn<'_>) -> Reply {
         let consents = session.consents.entry(request.target.client.clone()).or_default();
         consents.extend(request.scope.iter().cloned());
     }
-    authorize::grant(turn, request, user)
+    let at = logged_in_at(turn, &session);
+    authorize::grant(turn, request, (user, at))
 }
 
 /// The interaction that the request names, if it comes from the browser the interaction belongs to.

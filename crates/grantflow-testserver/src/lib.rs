@@ -13,7 +13,7 @@
 //! - [`Stats`] and [`LoggedRequest`]s to assert on.
 //! - [`Browser`]: the person who logs in and consents.
 //!
-//! Endpoints are `/authorize`, `/device_authorization` with its page `/device`, `/token`, `/revoke`, `/introspect`, `/userinfo`, `/jwks`, `/api/me`, `/api/echo` and the two
+//! Endpoints are `/authorize`, `/device_authorization` with its page `/device`, `/token`, `/revoke`, `/introspect`, `/userinfo`, `/logout`, `/jwks`, `/api/me`, `/api/echo` and the two
 //! metadata documents under `/.well-known/`. [`TestClient::defaults`] lists the clients that are registered from
 //! the start.
 //!
@@ -69,6 +69,7 @@ mod client_auth;
 mod config;
 mod device;
 mod dpop;
+mod end_session;
 mod exchange;
 mod fault;
 mod flaw;
@@ -81,6 +82,7 @@ mod message;
 mod metadata;
 mod pages;
 mod pushed;
+mod rar;
 mod request_object;
 mod revoke;
 mod saml;

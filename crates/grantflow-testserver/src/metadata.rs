@@ -22,6 +22,9 @@ pub(crate) fn openid_configuration(turn: &mut Turn<'_>) -> Reply {
     let mut document = document(turn);
     document["subject_types_supported"] = json!(["public"]);
     document["claims_supported"] = json!(["iss", "sub", "aud", "exp", "iat", "nonce", "at_hash", "c_hash"]);
+    if !turn.config.acr_values.is_empty() {
+        document["acr_values_supported"] = json!(turn.config.acr_values);
+    }
     document["userinfo_signing_alg_values_supported"] = json!(["RS256", "ES256"]);
     document["id_token_signing_alg_values_supported"] = json!(["RS256", "ES256", "HS256", "none"]);
     Reply::json(200, &document)
@@ -46,6 +49,7 @@ fn document(turn: &Turn<'_>) -> Value {
         "introspection_endpoint": format!("{issuer}/introspect"),
         "device_authorization_endpoint": format!("{issuer}/device_authorization"),
         "userinfo_endpoint": format!("{issuer}/userinfo"),
+        "end_session_endpoint": format!("{issuer}/logout"),
         "response_types_supported": ["code"],
         "response_modes_supported": ResponseMode::NAMES,
         "authorization_signing_alg_values_supported": ["RS256", "ES256"],
@@ -68,6 +72,9 @@ fn document(turn: &Turn<'_>) -> Value {
         "request_object_signing_alg_values_supported": ["RS256", "PS256", "ES256", "EdDSA"],
         "request_uri_parameter_supported": false,
     });
+    if !turn.config.detail_types.is_empty() {
+        document["authorization_details_types_supported"] = json!(turn.config.detail_types);
+    }
     if let Some(grantable) = &turn.config.grantable {
         document["scopes_supported"] = json!(grantable);
     }

@@ -22,7 +22,7 @@ use crate::authorize::scope_list;
 use crate::client_auth::{Refusal, authenticate};
 use crate::keys::hmac;
 use crate::site::Turn;
-use crate::state::Grant;
+use crate::state::{Authentication, Grant};
 use crate::token::issue;
 
 pub(crate) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:saml2-bearer";
@@ -107,6 +107,8 @@ pub(crate) fn grant(turn: &mut Turn<'_>) -> Result<Value, Refusal> {
         client,
         user,
         scope: scope.clone(),
+        details: Vec::new(),
+        authentication: Authentication::default(),
         revoked: false,
         jkt: None,
     });

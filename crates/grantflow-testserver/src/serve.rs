@@ -152,6 +152,7 @@ fn carry_out(site: &Site, inbound: &Inbound, connection: u64, fault: Option<Faul
             note: &mut note,
             fault: fault.clone(),
             jkt: None,
+            details: Vec::new(),
         };
         spoil(fault.as_ref(), site::route(&mut turn))
     };

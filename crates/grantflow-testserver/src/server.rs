@@ -283,6 +283,14 @@ impl TestServer {
         }
     }
 
+    /// How, and how long ago at most, the user behind a token has to have logged in for the API to take it ([RFC 9470 section 3]); `None`
+    /// means in any way, at any time.
+    ///
+    /// [RFC 9470 section 3]: https://www.rfc-editor.org/rfc/rfc9470#section-3
+    pub fn set_api_wants(&self, acr: Option<&str>, max_age: Option<Duration>) {
+        self.site.state().api_wants = (acr.map(str::to_owned), max_age);
+    }
+
     /// Whether the API answers 401 to good tokens too.
     pub fn set_api_refuses(&self, refuses: bool) {
         self.site.state().api_refuses = refuses;

@@ -12,7 +12,8 @@ use crate::message::{Inbound, Reply};
 use crate::state::State;
 use crate::stats::LoggedRequest;
 use crate::{
-    api, authorize, device, interaction, introspect, keys, metadata, pages, pushed, revoke, token, userinfo,
+    api, authorize, device, end_session, interaction, introspect, keys, metadata, pages, pushed, revoke,
+    token, userinfo,
 };
 
 /// A server, shared by its thread and its handle.
@@ -39,6 +40,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) fault: Option<Fault>,
     /// The thumbprint of the key that the request was proven with (RFC 9449).
     pub(crate) jkt: Option<String>,
+    /// What the token that is asked for is exactly for.
+    pub(crate) details: Vec<Value>,
 }
 
 impl Site {
@@ -117,6 +120,7 @@ pub(crate) fn route(turn: &mut Turn<'_>) -> Reply {
         ("/device", "POST") => (&["GET", "POST"], device::enter),
         ("/device", _) => (&["GET", "POST"], device::page),
         ("/token", _) => (&["POST"], token::token),
+        ("/logout", _) => (&["GET", "POST"], end_session::end),
         ("/par", _) => (&["POST"], pushed::push),
         ("/revoke", _) => (&["POST"], revoke::revoke),
         ("/introspect", _) => (&["POST"], introspect::introspect),

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
 
 use crate::authorize::AuthorizationRequest;
 use crate::config::{Config, ExpiresIn, Rotation};
@@ -28,6 +29,8 @@ pub(crate) struct State {
     pub(crate) expires_in: ExpiresIn,
     pub(crate) delay: Duration,
     pub(crate) api_refuses: bool,
+    /// How and how long ago the API wants the user to have logged in.
+    pub(crate) api_wants: (Option<String>, Option<Duration>),
     pub(crate) sessions: HashMap<String, Session>,
     pub(crate) interactions: HashMap<String, Interaction>,
     pub(crate) codes: HashMap<String, Code>,
@@ -61,6 +64,7 @@ impl State {
             expires_in: config.expires_in,
             delay: config.delay,
             api_refuses: false,
+            api_wants: (None, None),
             sessions: HashMap::new(),
             interactions: HashMap::new(),
             codes: HashMap::new(),
@@ -89,7 +93,11 @@ impl State {
     }
 
     /// Adds a code for the user who consented.
-    pub(crate) fn issue_code(&mut self, request: AuthorizationRequest, user: String) -> String {
+    pub(crate) fn issue_code(
+        &mut self,
+        request: AuthorizationRequest,
+        (user, logged_in_at): (String, Duration),
+    ) -> String {
         let code = random("gft_ac_");
         self.issued.push(code.clone());
         let expires_at = self.clock.now().saturating_add(CODE_LIFETIME);
@@ -98,6 +106,7 @@ impl State {
             Code {
                 request,
                 user,
+                logged_in_at,
                 expires_at,
                 grant: None,
             },
@@ -235,6 +244,7 @@ impl Faults {
 pub(crate) struct Session {
     /// Who logged in, if anybody has.
     pub(crate) user: Option<String>,
+    pub(crate) logged_in_at: Duration,
     /// What this user has consented to, by client.
     pub(crate) consents: HashMap<String, BTreeSet<String>>,
 }
@@ -278,9 +288,19 @@ pub(crate) struct Pushed {
 pub(crate) struct Code {
     pub(crate) request: AuthorizationRequest,
     pub(crate) user: String,
+    pub(crate) logged_in_at: Duration,
     pub(crate) expires_at: Duration,
     /// The family issued from it, once it was exchanged.
     pub(crate) grant: Option<GrantId>,
+}
+
+/// How and when a user logged in.
+#[derive(Clone, Default)]
+pub(crate) struct Authentication {
+    pub(crate) at: Duration,
+    pub(crate) acr: Option<String>,
+    /// Whether the client wants to know when.
+    pub(crate) says_when: bool,
 }
 
 /// What a user granted to a client: the family that its tokens belong to.
@@ -288,6 +308,9 @@ pub(crate) struct Grant {
     pub(crate) client: String,
     pub(crate) user: String,
     pub(crate) scope: Vec<String>,
+    /// What exactly was granted (RFC 9396).
+    pub(crate) details: Vec<Value>,
+    pub(crate) authentication: Authentication,
     /// The key that the refresh tokens of a public client are bound to.
     pub(crate) jkt: Option<String>,
     pub(crate) revoked: bool,

@@ -34,6 +34,8 @@ pub struct Stats {
     pub request_objects: u64,
     /// Successful logins on the login page.
     pub logins: u64,
+    /// Sessions that were ended at the server.
+    pub logouts: u64,
     /// Authorization requests granted, by a person or by auto-approval.
     pub consents: u64,
     /// Authorization requests that a person denied.

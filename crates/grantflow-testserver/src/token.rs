@@ -29,9 +29,10 @@ use crate::exchange as token_exchange;
 use crate::fault::Fault;
 use crate::id_token::{Login, With, id_token};
 use crate::message::Reply;
+use crate::rar;
 use crate::saml;
 use crate::site::Turn;
-use crate::state::{Grant, GrantId, Spent};
+use crate::state::{Authentication, Grant, GrantId, Spent};
 
 pub(crate) fn token(turn: &mut Turn<'_>) -> Reply {
     let inbound = turn.request;
@@ -133,12 +134,19 @@ fn exchange(turn: &mut Turn<'_>, client: &TestClient) -> Result<Value, Refusal> 
     if code.request.dpop_jkt.is_some() && code.request.dpop_jkt != turn.jkt {
         return Err(Refusal::new("invalid_grant", "the code is bound to another key"));
     }
-    let (request, user) = (code.request.clone(), code.user.clone());
+    let (request, user, logged_in_at) = (code.request.clone(), code.user.clone(), code.logged_in_at);
+    turn.details = rar::narrowed(turn, &request.details)?;
     let (scope, nonce) = (request.scope, request.nonce);
     let grant = Grant {
         client: request.target.client,
         user,
         scope,
+        details: request.details,
+        authentication: Authentication {
+            at: logged_in_at,
+            acr: request.acr,
+            says_when: request.max_age.is_some(),
+        },
         // RFC 9449 section 5: those of a confidential client are bound to its authentication.
         jkt: turn.jkt.clone().filter(|_| client.auth_method() == "none"),
         revoked: false,
@@ -188,6 +196,7 @@ fn refresh(turn: &mut Turn<'_>, client: &TestClient) -> Result<Value, Refusal> {
         ));
     }
     let scope = narrowed(form.value("scope"), &grant.scope)?;
+    let details = rar::narrowed(turn, &grant.details)?;
     let successor = match &token.spent {
         None => None,
         Some(spent) if is_tolerated(turn, spent) => Some(spent.successor.clone()),
@@ -200,6 +209,7 @@ fn refresh(turn: &mut Turn<'_>, client: &TestClient) -> Result<Value, Refusal> {
             ));
         }
     };
+    turn.details = details;
     turn.state.stats.refreshes += 1;
     if successor.is_some() {
         turn.state.stats.graced_refreshes += 1;
@@ -260,6 +270,9 @@ pub(crate) fn issue(
     }
     if let Some(refresh_token) = refresh_token {
         reply["refresh_token"] = refresh_token.into();
+    }
+    if !turn.details.is_empty() {
+        reply["authorization_details"] = std::mem::take(&mut turn.details).into();
     }
     let access_token = turn.state.issue_access_token(grant, scope, jkt);
     let with = With {

@@ -117,6 +117,9 @@ fn each_flaw_makes_another_token_and_is_read_by_its_name() {
         IdTokenFlaw::NoCodeHash,
         IdTokenFlaw::AudienceList,
         IdTokenFlaw::NoKeyId,
+        IdTokenFlaw::OldLogin,
+        IdTokenFlaw::NoAuthTime,
+        IdTokenFlaw::OtherAcr,
     ];
     for (name, flaw) in IdTokenFlaw::NAMES {
         let fault: Fault = format!("id-token={name}").parse().unwrap();
@@ -140,6 +143,8 @@ fn each_flaw_makes_another_token_and_is_read_by_its_name() {
             IdTokenFlaw::NoIssuedAt => payload(&token).get("iat").is_none(),
             IdTokenFlaw::NoTokenHash => payload(&token).get("at_hash").is_none(),
             IdTokenFlaw::NoCodeHash => payload(&token).get("c_hash").is_none(),
+            IdTokenFlaw::OldLogin => payload(&token)["auth_time"].is_u64(),
+            IdTokenFlaw::OtherAcr => payload(&token)["acr"] == "another",
             IdTokenFlaw::AudienceList => payload(&token)["aud"].is_array(),
             _ => true,
         };

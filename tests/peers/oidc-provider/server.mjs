@@ -14,6 +14,7 @@
 //   signing_keys         the public keys of the clients `signing` and `asking`, as JWKs
 //   resources            addresses that tokens may be asked for (RFC 8707), with the scopes `read` and `write`; such tokens are JWTs,
 //                        and one is for a resource only if that is named each time
+//   opaque_tokens        whether tokens for resources are opaque instead, so that the provider answers about them
 //   registration         whether clients may register themselves and look after that; false unless given
 //
 // Clients, of which `native` and `confidential` may log in on devices too, and `confidential` by backchannel authentication:
@@ -59,6 +60,8 @@ const code = {
   grant_types: ['authorization_code', 'refresh_token'],
   response_types: ['code'],
   id_token_signed_response_alg: 'ES256',
+  authorization_details_types: ['account_information'],
+  post_logout_redirect_uris: ['https://app.example/bye'],
 };
 const native = {
   ...code,
@@ -130,7 +133,7 @@ const configuration = {
     },
   ],
   // The only key there is.
-  clientDefaults: { authorization_signed_response_alg: 'ES256' },
+  clientDefaults: { authorization_signed_response_alg: 'ES256', introspection_signed_response_alg: 'ES256' },
   cookies: { keys: [crypto.randomBytes(16).toString('hex')] },
   scopes: ['openid', 'offline_access', 'email'],
   claims: { openid: ['sub'], email: ['email', 'email_verified'] },
@@ -172,11 +175,42 @@ const configuration = {
       requireNonce: () => options.dpop_nonces ?? false,
     },
     introspection: { enabled: true },
+    jwtIntrospection: { enabled: true },
     jwtResponseModes: { enabled: true },
     jwtUserinfo: { enabled: true },
     pushedAuthorizationRequests: { enabled: true },
     requestObjects: { enabled: true },
     revocation: { enabled: true },
+    rpInitiatedLogout: {
+      enabled: true,
+      // The user means it.
+      logoutSource: (ctx, form) => {
+        ctx.body = form.replace('</form>', '<input type="hidden" name="logout" value="yes"/></form>');
+      },
+    },
+    richAuthorizationRequests: {
+      enabled: true,
+      types: {
+        account_information: {
+          validate: (_, detail) => {
+            if (!Array.isArray(detail.actions)) throw new errors.InvalidAuthorizationDetails('actions are missing');
+          },
+        },
+      },
+      // What was asked for is granted, and no token is for more than its grant.
+      authorizationDetailsForGrantSource: (ctx) => JSON.parse(ctx.oidc.params.authorization_details),
+      authorizationDetailsForAccessToken: (ctx, _, source) => {
+        const granted = source?.rar ?? [];
+        if (ctx.oidc.params.authorization_details === undefined) return granted;
+        const asked = JSON.parse(ctx.oidc.params.authorization_details);
+        const known = new Set(granted.map((detail) => JSON.stringify(detail)));
+        if (!asked.every((detail) => known.has(JSON.stringify(detail)))) {
+          throw new errors.InvalidAuthorizationDetails('more than was granted');
+        }
+        return asked;
+      },
+      authorizationDetailsForIntrospection: (_, token) => token.rar,
+    },
     ...(options.registration
       ? {
           registration: { enabled: true },
@@ -190,7 +224,10 @@ const configuration = {
             useGrantedResource: () => false,
             getResourceServerInfo: (_, resource) => {
               if (!options.resources.includes(resource)) throw new errors.InvalidTarget();
-              return { scope: 'read write', audience: resource, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } } };
+              const info = { scope: 'read write', audience: resource, accessTokenFormat: 'opaque' };
+              return options.opaque_tokens
+                ? info
+                : { ...info, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } } };
             },
           },
         }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use grantflow_core::{
-    AsyncTransportHost, Body, Client, Credentials, Error, Key, Record, Request, Response, Secret, Step,
-    TransportHost, blocking, drive, run,
+    AsyncTransportHost, Body, Client, Credentials, Error, Key, Origin, Record, Request, Response, Secret,
+    ServerMetadata, Step, TransportHost, blocking, drive, run,
 };
 use grantflow_reqwest::ReqwestTransport;
 use grantflow_store::{FileStore, OnThread};
@@ -43,12 +43,29 @@ impl App {
     ///
     /// If there is no place for temporary files.
     pub fn discover(issuer: &str, id: &str, with: impl Fn(Client) -> Client) -> Result<Self, Error> {
+        Self::discover_over(UreqTransport::new()?, issuer, |server| with(server.client(id)))
+    }
+
+    /// The same over a transport of its own, with the client that `made` makes of what the server says.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] of the discovery.
+    ///
+    /// # Panics
+    ///
+    /// If there is no place for temporary files.
+    pub fn discover_over(
+        transport: UreqTransport,
+        issuer: &str,
+        made: impl FnOnce(&ServerMetadata) -> Client,
+    ) -> Result<Self, Error> {
         let clock = Clock::default();
-        let transport = clock.on(UreqTransport::new()?);
-        let client = run(login::discover(issuer, id)?, &TransportHost::new(&transport))?;
+        let transport = clock.on(transport);
+        let server = run(login::metadata(issuer)?, &TransportHost::new(&transport))?;
         let dir = tempfile::tempdir().expect("a temporary directory can be made");
         Ok(Self {
-            client: with(client),
+            client: made(&server).with_origins([Origin::new(issuer)?]),
             file: dir.path().join("credentials.json"),
             transport,
             clock,
@@ -137,12 +154,29 @@ impl AsyncApp {
     ///
     /// If there is no place for temporary files.
     pub async fn discover(issuer: &str, id: &str, with: impl Fn(Client) -> Client) -> Result<Self, Error> {
+        Self::discover_over(ReqwestTransport::new()?, issuer, |server| with(server.client(id))).await
+    }
+
+    /// As [`App::discover_over`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] of the discovery.
+    ///
+    /// # Panics
+    ///
+    /// If there is no place for temporary files.
+    pub async fn discover_over(
+        transport: ReqwestTransport,
+        issuer: &str,
+        made: impl FnOnce(&ServerMetadata) -> Client,
+    ) -> Result<Self, Error> {
         let clock = Clock::default();
-        let transport = clock.on(ReqwestTransport::new()?);
-        let client = drive(login::discover(issuer, id)?, &AsyncTransportHost::new(&transport)).await?;
+        let transport = clock.on(transport);
+        let server = drive(login::metadata(issuer)?, &AsyncTransportHost::new(&transport)).await?;
         let dir = tempfile::tempdir().expect("a temporary directory can be made");
         Ok(Self {
-            client: with(client),
+            client: made(&server).with_origins([Origin::new(issuer)?]),
             file: dir.path().join("credentials.json"),
             transport,
             clock,

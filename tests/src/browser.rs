@@ -1,8 +1,12 @@
 //! A stand-in for a browser and the person before it: cookies, redirects and forms over real HTTP, no script, no style.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use ureq::config::ConfigBuilder;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::typestate::AgentScope;
 use url::Url;
 
 use crate::form::{Form, abort_link};
@@ -33,18 +37,29 @@ impl Browser {
     /// A browser without cookies, before which `user` sits.
     #[must_use]
     pub fn of(user: &str) -> Self {
-        let config = ureq::Agent::config_builder()
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(30)))
-            .proxy(None)
-            .build();
         Self {
-            agent: config.into(),
+            agent: settings().build().into(),
             user: user.to_owned(),
             denies: false,
             cookies: BTreeMap::new(),
         }
+    }
+
+    /// Trusts the authority of this certificate in PEM, and no other.
+    ///
+    /// # Panics
+    ///
+    /// If it is none.
+    #[must_use]
+    pub fn who_trusts(mut self, authority: &str) -> Self {
+        let root = Certificate::from_pem(authority.as_bytes()).expect("a certificate of the test");
+        let ring = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::from(vec![root]))
+            .unversioned_rustls_crypto_provider(ring)
+            .build();
+        self.agent = settings().tls_config(tls).build().into();
+        self
     }
 
     /// One who says no to every consent.
@@ -227,6 +242,14 @@ impl Browser {
             self.cookies.insert(key, value.to_owned());
         }
     }
+}
+
+fn settings() -> ConfigBuilder<AgentScope> {
+    ureq::Agent::config_builder()
+        .max_redirects(0)
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(30)))
+        .proxy(None)
 }
 
 struct Reply {

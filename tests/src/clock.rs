@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use grantflow_core::transport::{Task, Ticks};
 use grantflow_core::{
-    AsyncTransport, EntropyError, Now, Request, Response, Transport, TransportError, native,
+    AsyncTransport, CertificateThumbprint, EntropyError, Now, Request, Response, Transport, TransportError,
+    native,
 };
 
 /// How far the clocks of the transports that share it are ahead of the machine's.
@@ -104,6 +105,10 @@ impl<T: Transport> Transport for OnClock<T> {
         }
     }
 
+    fn certificate(&self) -> Option<CertificateThumbprint> {
+        self.transport.certificate()
+    }
+
     fn now(&self) -> Now {
         self.clock.now()
     }
@@ -131,6 +136,10 @@ impl<T: AsyncTransport> AsyncTransport for OnClock<T> {
 
     fn spawn(&self, task: Task) -> Result<(), Task> {
         self.transport.spawn(task)
+    }
+
+    fn certificate(&self) -> Option<CertificateThumbprint> {
+        self.transport.certificate()
     }
 
     fn now(&self) -> Now {

@@ -22,4 +22,5 @@ pub mod provider;
 pub mod resource;
 pub mod signing;
 pub mod skip;
+pub mod tls;
 pub mod watched;

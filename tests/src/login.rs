@@ -3,7 +3,7 @@
 use grantflow_core::flow::{discover as discover_server, keep};
 use grantflow_core::{
     AuthorizationCode, AuthorizationRequest, Client, Error, Issuer, Key, Origin, PendingAuthorization,
-    Provenance, Record, Scopes, Step, Token, TokenRequest,
+    Provenance, Record, Scopes, ServerMetadata, Step, Token, TokenRequest,
 };
 
 /// The client with this id, by what the server says of itself; public until a secret is added.
@@ -17,13 +17,22 @@ pub fn discover(issuer: &str, id: &str) -> Result<Step<Client>, Error> {
     Ok(metadata.and_then(move |metadata, _| Ok(Step::Done(metadata.client(id).with_origins([origin])))))
 }
 
+/// What the server says of itself.
+///
+/// # Errors
+///
+/// [`Error::InvalidInput`] if `issuer` is no name of one.
+pub fn metadata(issuer: &str) -> Result<Step<ServerMetadata>, Error> {
+    Ok(discover_server(&Issuer::allow_http_for_loopback(issuer)?))
+}
+
 /// The first step: the address to open, and what waits for its redirect.
 pub fn start(client: &Client, redirect_uri: &str, scopes: &str) -> Step<(String, PendingAuthorization)> {
     let (client, redirect_uri, scopes) = (client.clone(), redirect_uri.to_owned(), scopes.to_owned());
     Step::begin(move |cx| {
         let request = AuthorizationRequest::new(&client, redirect_uri).scopes(scopes.as_str())?;
-        let (url, pending) = request.start(cx)?;
-        Ok(Step::Done((url.as_str().to_owned(), pending)))
+        let begun = request.begin(cx)?;
+        Ok(begun.and_then(|(url, pending), _| Ok(Step::Done((url.into_string(), pending)))))
     })
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use grantflow_core::transport::{Task, Ticks};
-use grantflow_core::{AsyncTransport, EntropyError, Now, Request, Response, Transport, TransportError};
+use grantflow_core::{
+    AsyncTransport, CertificateThumbprint, EntropyError, Now, Request, Response, Transport, TransportError,
+};
 
 use crate::canary::Surfaces;
 
@@ -63,6 +65,10 @@ impl<T: Transport> Transport for Watched<T> {
 
     fn sleep(&self, _: Duration) {}
 
+    fn certificate(&self) -> Option<CertificateThumbprint> {
+        self.transport.certificate()
+    }
+
     fn now(&self) -> Now {
         self.transport.now()
     }
@@ -89,6 +95,10 @@ impl<T: AsyncTransport> AsyncTransport for Watched<T> {
 
     fn spawn(&self, task: Task) -> Result<(), Task> {
         self.transport.spawn(task)
+    }
+
+    fn certificate(&self) -> Option<CertificateThumbprint> {
+        self.transport.certificate()
     }
 
     fn now(&self) -> Now {

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use grantflow::transport::{Job, Ticks};
 use grantflow::ureq::UreqTransport;
-use grantflow::{EntropyError, Now, Request, Response, Transport, TransportError};
+use grantflow::{CertificateThumbprint, EntropyError, Now, Request, Response, Transport, TransportError};
 
 use crate::exit::{FAILED, Failure, INTERRUPTED};
 use crate::output::{end_spinner, note};
@@ -166,6 +166,10 @@ impl Transport for Watched {
 
     fn spawn(&self, job: Job) -> Result<(), Job> {
         self.transport.spawn(job)
+    }
+
+    fn certificate(&self) -> Option<CertificateThumbprint> {
+        self.transport.certificate()
     }
 
     fn now(&self) -> Now {

@@ -1,4 +1,4 @@
-//! What a pure function may know of the world: the time, and bytes that nobody can guess.
+//! What a pure function may know of the world: the time, bytes that nobody can guess, and the certificate that its requests show.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use crate::{Now, Secret, Timestamp};
+use crate::{CertificateThumbprint, Now, Secret, Timestamp};
 
-/// The world as a pure function sees it: `now`, and entropy.
+/// The world as a pure function sees it: `now`, entropy, and whether connections show a certificate of ours.
 ///
 /// The core never asks a clock or a random source itself; a driver hands this in.
 ///
@@ -26,12 +26,32 @@ use crate::{Now, Secret, Timestamp};
 pub struct Cx<'a> {
     now: Now,
     fill: &'a mut dyn FnMut(&mut [u8]) -> Result<(), EntropyError>,
+    certificate: Option<CertificateThumbprint>,
 }
 
 impl<'a> Cx<'a> {
     /// From the time and a source of random bytes.
     pub fn new(now: Now, fill: &'a mut dyn FnMut(&mut [u8]) -> Result<(), EntropyError>) -> Self {
-        Self { now, fill }
+        Self {
+            now,
+            fill,
+            certificate: None,
+        }
+    }
+
+    /// Says that requests go over connections that show this client certificate ([RFC 8705]).
+    ///
+    /// [RFC 8705]: https://www.rfc-editor.org/rfc/rfc8705
+    #[must_use]
+    pub fn with_certificate(mut self, certificate: Option<CertificateThumbprint>) -> Self {
+        self.certificate = certificate;
+        self
+    }
+
+    /// The client certificate that connections show, if they show one.
+    #[must_use]
+    pub fn certificate(&self) -> Option<CertificateThumbprint> {
+        self.certificate
     }
 
     /// Both clocks.

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use crate::error::{StoreError, StoreErrorKind, TransportError};
 use crate::step::{Cancelled, LoadError, SignError, Signature, SigningRequest, Source};
 use crate::store::{AsyncLocked, Locked};
-use crate::{Cx, EntropyError, Error, Key, Now, Request, Response, Step};
+use crate::{CertificateThumbprint, Cx, EntropyError, Error, Key, Now, Request, Response, Step};
 
 /// What a blocking driver needs of the world. Only the clock, entropy and `send` are required; everything else is refused
 /// until a host can do it.
@@ -25,6 +25,12 @@ pub trait Host {
     ///
     /// [`EntropyError`] if the source failed.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError>;
+
+    /// The client certificate that connections show to servers that ask for one (RFC 8705). By default none; a host that wraps another
+    /// hands its answer on, or what is bound to the certificate is not sent.
+    fn certificate(&self) -> Option<CertificateThumbprint> {
+        None
+    }
 
     /// Sends the request once, following no redirect.
     ///
@@ -94,6 +100,12 @@ pub trait AsyncHost: Sync {
     /// [`EntropyError`] if the source failed.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError>;
 
+    /// The client certificate that connections show to servers that ask for one (RFC 8705). By default none; a host that wraps another
+    /// hands its answer on, or what is bound to the certificate is not sent.
+    fn certificate(&self) -> Option<CertificateThumbprint> {
+        None
+    }
+
     /// Sends the request once, following no redirect.
     ///
     /// # Errors
@@ -161,24 +173,33 @@ pub trait AsyncHost: Sync {
 pub fn run<T, H: Host + ?Sized>(mut step: Step<T>, host: &H) -> Result<T, Error> {
     let mut held: Option<Box<dyn Locked + '_>> = None;
     let mut fill = |bytes: &mut [u8]| host.fill(bytes);
+    let shown = host.certificate();
     loop {
         step = match step {
-            Step::Begin(next) => next.resume((), &mut Cx::new(host.now(), &mut fill))?,
+            Step::Begin(next) => {
+                next.resume((), &mut Cx::new(host.now(), &mut fill).with_certificate(shown))?
+            }
             Step::Send(request, next) => {
                 let reply = host.send(request);
-                next.resume(reply, &mut Cx::new(host.now(), &mut fill))?
+                next.resume(reply, &mut Cx::new(host.now(), &mut fill).with_certificate(shown))?
             }
             Step::Wait(pause, next) => {
                 let waited = host.wait(pause);
-                next.resume(waited, &mut Cx::new(host.now(), &mut fill))?
+                next.resume(
+                    waited,
+                    &mut Cx::new(host.now(), &mut fill).with_certificate(shown),
+                )?
             }
             Step::Load(source, next) => {
                 let bytes = host.load(source);
-                next.resume(bytes, &mut Cx::new(host.now(), &mut fill))?
+                next.resume(bytes, &mut Cx::new(host.now(), &mut fill).with_certificate(shown))?
             }
             Step::Sign(request, next) => {
                 let signature = host.sign(request);
-                next.resume(signature, &mut Cx::new(host.now(), &mut fill))?
+                next.resume(
+                    signature,
+                    &mut Cx::new(host.now(), &mut fill).with_certificate(shown),
+                )?
             }
             Step::Lock(key, patience, next) => {
                 // Never two locks at once: that is how deadlocks are made.
@@ -186,25 +207,31 @@ pub fn run<T, H: Host + ?Sized>(mut step: Step<T>, host: &H) -> Result<T, Error>
                 let record = host
                     .lock(&key, patience)
                     .map(|lock| held.insert(lock).record().cloned());
-                next.resume(record, &mut Cx::new(host.now(), &mut fill))?
+                next.resume(
+                    record,
+                    &mut Cx::new(host.now(), &mut fill).with_certificate(shown),
+                )?
             }
             Step::LockForLogin(key, patience, next) => {
                 drop(held.take());
                 let record = host
                     .lock_for_login(&key, patience)
                     .map(|lock| held.insert(lock).record().cloned());
-                next.resume(record, &mut Cx::new(host.now(), &mut fill))?
+                next.resume(
+                    record,
+                    &mut Cx::new(host.now(), &mut fill).with_certificate(shown),
+                )?
             }
             Step::Save(change, next) => {
                 let saved = held
                     .as_mut()
                     .ok_or_else(not_locked)
                     .and_then(|lock| lock.save(change));
-                next.resume(saved, &mut Cx::new(host.now(), &mut fill))?
+                next.resume(saved, &mut Cx::new(host.now(), &mut fill).with_certificate(shown))?
             }
             Step::Unlock(next) => {
                 drop(held.take());
-                next.resume((), &mut Cx::new(host.now(), &mut fill))?
+                next.resume((), &mut Cx::new(host.now(), &mut fill).with_certificate(shown))?
             }
             Step::Done(value) => return Ok(value),
         }
@@ -242,24 +269,33 @@ async fn steps<'h, T: Send, H: AsyncHost + ?Sized>(
     held: &mut Option<Box<dyn AsyncLocked + 'h>>,
 ) -> Result<T, Error> {
     let mut fill = |bytes: &mut [u8]| host.fill(bytes);
+    let shown = host.certificate();
     loop {
         step = match step {
-            Step::Begin(next) => next.resume((), &mut Cx::new(host.now(), &mut fill))?,
+            Step::Begin(next) => {
+                next.resume((), &mut Cx::new(host.now(), &mut fill).with_certificate(shown))?
+            }
             Step::Send(request, next) => {
                 let reply = host.send(request).await;
-                next.resume(reply, &mut Cx::new(host.now(), &mut fill))?
+                next.resume(reply, &mut Cx::new(host.now(), &mut fill).with_certificate(shown))?
             }
             Step::Wait(pause, next) => {
                 let waited = host.wait(pause).await;
-                next.resume(waited, &mut Cx::new(host.now(), &mut fill))?
+                next.resume(
+                    waited,
+                    &mut Cx::new(host.now(), &mut fill).with_certificate(shown),
+                )?
             }
             Step::Load(source, next) => {
                 let bytes = host.load(source).await;
-                next.resume(bytes, &mut Cx::new(host.now(), &mut fill))?
+                next.resume(bytes, &mut Cx::new(host.now(), &mut fill).with_certificate(shown))?
             }
             Step::Sign(request, next) => {
                 let signature = host.sign(request).await;
-                next.resume(signature, &mut Cx::new(host.now(), &mut fill))?
+                next.resume(
+                    signature,
+                    &mut Cx::new(host.now(), &mut fill).with_certificate(shown),
+                )?
             }
             Step::Lock(key, patience, next) => {
                 unlock(held).await;
@@ -267,7 +303,10 @@ async fn steps<'h, T: Send, H: AsyncHost + ?Sized>(
                     .lock(key, patience)
                     .await
                     .map(|lock| held.insert(lock).record().cloned());
-                next.resume(record, &mut Cx::new(host.now(), &mut fill))?
+                next.resume(
+                    record,
+                    &mut Cx::new(host.now(), &mut fill).with_certificate(shown),
+                )?
             }
             Step::LockForLogin(key, patience, next) => {
                 unlock(held).await;
@@ -275,18 +314,21 @@ async fn steps<'h, T: Send, H: AsyncHost + ?Sized>(
                     .lock_for_login(key, patience)
                     .await
                     .map(|lock| held.insert(lock).record().cloned());
-                next.resume(record, &mut Cx::new(host.now(), &mut fill))?
+                next.resume(
+                    record,
+                    &mut Cx::new(host.now(), &mut fill).with_certificate(shown),
+                )?
             }
             Step::Save(change, next) => {
                 let saved = match held {
                     Some(lock) => lock.save(change).await,
                     None => Err(not_locked()),
                 };
-                next.resume(saved, &mut Cx::new(host.now(), &mut fill))?
+                next.resume(saved, &mut Cx::new(host.now(), &mut fill).with_certificate(shown))?
             }
             Step::Unlock(next) => {
                 unlock(held).await;
-                next.resume((), &mut Cx::new(host.now(), &mut fill))?
+                next.resume((), &mut Cx::new(host.now(), &mut fill).with_certificate(shown))?
             }
             Step::Done(value) => return Ok(value),
         }

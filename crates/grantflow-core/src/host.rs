@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use crate::error::{StoreError, StoreErrorKind, TransportError};
 use crate::step::Cancelled;
 use crate::{
-    AsyncHost, AsyncLocked, AsyncStore, AsyncTransport, EntropyError, Host, Key, LoadError, Locked, Now,
-    Request, Response, SignError, Signature, SigningRequest, Source, Store, Transport,
+    AsyncHost, AsyncLocked, AsyncStore, AsyncTransport, CertificateThumbprint, EntropyError, Host, Key,
+    LoadError, Locked, Now, Request, Response, SignError, Signature, SigningRequest, Source, Store,
+    Transport,
 };
 
 /// A blocking transport and perhaps a store, for [`run`](crate::run).
@@ -51,6 +52,10 @@ impl Host for TransportHost<'_> {
 
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
         self.transport.fill(bytes)
+    }
+
+    fn certificate(&self) -> Option<CertificateThumbprint> {
+        self.transport.certificate()
     }
 
     fn send(&self, request: Request) -> Result<Response, TransportError> {
@@ -120,6 +125,10 @@ impl AsyncHost for AsyncTransportHost<'_> {
 
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
         self.transport.fill(bytes)
+    }
+
+    fn certificate(&self) -> Option<CertificateThumbprint> {
+        self.transport.certificate()
     }
 
     async fn send(&self, request: Request) -> Result<Response, TransportError> {

@@ -46,8 +46,8 @@ pub use authorization::{
 };
 pub use body::{Body, Request, Response};
 pub use client::{
-    Authentication, Client, ClientAuthentication, ClientType, IdTokenCheck, LifetimeUnit, Proven, Quirks,
-    RequestSigner, TokenConstraint,
+    Authentication, CertificateBound, CertificateThumbprint, Client, ClientAuthentication, ClientType,
+    IdTokenCheck, LifetimeUnit, Proven, Quirks, RequestSigner, TokenConstraint,
 };
 #[cfg(feature = "providers")]
 pub use client::{Placeholder, Provider};

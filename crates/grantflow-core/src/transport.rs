@@ -13,7 +13,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::error::TransportError;
-use crate::{EntropyError, LoadError, Now, Request, Response, SignError, Signature, SigningRequest, Source};
+use crate::{
+    CertificateThumbprint, EntropyError, LoadError, Now, Request, Response, SignError, Signature,
+    SigningRequest, Source,
+};
 
 /// The largest body that is read: 1 MiB.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -82,6 +85,14 @@ pub trait Transport: Send + Sync {
     ///
     /// [`TransportError`] if no whole reply came.
     fn send(&self, request: Request) -> Result<Response, TransportError>;
+
+    /// The client certificate that connections show to servers that ask for one ([RFC 8705]); by default none. A transport that wraps
+    /// another hands its answer on, or what is bound to the certificate is not sent.
+    ///
+    /// [RFC 8705]: https://www.rfc-editor.org/rfc/rfc8705
+    fn certificate(&self) -> Option<CertificateThumbprint> {
+        None
+    }
 
     /// Sleeps on the caller's thread.
     #[cfg(not(feature = "native"))]
@@ -174,6 +185,14 @@ pub trait AsyncTransport: Send + Sync {
     ///
     /// [`TransportError`] if no whole reply came.
     async fn send(&self, request: Request) -> Result<Response, TransportError>;
+
+    /// The client certificate that connections show to servers that ask for one ([RFC 8705]); by default none. A transport that wraps
+    /// another hands its answer on, or what is bound to the certificate is not sent.
+    ///
+    /// [RFC 8705]: https://www.rfc-editor.org/rfc/rfc8705
+    fn certificate(&self) -> Option<CertificateThumbprint> {
+        None
+    }
 
     /// Lets the time pass.
     #[cfg(not(feature = "native"))]

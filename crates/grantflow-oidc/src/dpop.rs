@@ -155,7 +155,7 @@ impl TokenConstraint for Dpop {
     /// # Errors
     ///
     /// [`Error::InvalidInput`] if there is no key, [`Error::Entropy`], [`Error::NotSigned`].
-    fn prove(&self, to: &Proven<'_>, cx: &mut Cx<'_>) -> Result<HeaderValue, Error> {
+    fn prove(&self, to: &Proven<'_>, cx: &mut Cx<'_>) -> Result<Option<HeaderValue>, Error> {
         let bound = self.bound.as_deref().ok_or(NO_KEY)?;
         let id = cx.random_token()?;
         let claims = claims(to, &id, cx.wall().unix_seconds()).map_err(refused)?;
@@ -169,7 +169,8 @@ impl TokenConstraint for Dpop {
             .sign(&bound.header, claims.as_bytes())
             .map_err(refused)?;
         let proof = HeaderValue::try_from(proof.into_exposed());
-        proof.map_err(|_| InvalidInput::new("proof", "does not fit in a header").into())
+        let proof = proof.map_err(|_| InvalidInput::new("proof", "does not fit in a header"))?;
+        Ok(Some(proof))
     }
 
     /// RFC 9449 section 8.2: a new nonce may come with any reply, and counts from then on.

@@ -14,6 +14,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 
 use crate::ReqwestTransport;
+use crate::certificate::{CertificateFiles, ClientCertificate};
 use crate::error::because;
 
 /// A client for requests of one's own: rustls with ring, the system's certificates, 5 s to connect, the environment's proxies.
@@ -34,9 +35,7 @@ use crate::error::because;
 /// # Ok::<(), grantflow_core::Error>(())
 /// ```
 pub fn client() -> Result<Client, Error> {
-    let builder = ReqwestTransport::builder();
-    let tls = builder.tls()?;
-    builder.base(tls, builder.connect)?.build().map_err(refused)
+    ReqwestTransport::builder().client()
 }
 
 /// The settings of a [`ReqwestTransport`].
@@ -46,6 +45,7 @@ pub struct Builder {
     connect: Duration,
     total: Duration,
     ca_file: Option<PathBuf>,
+    certificate: Option<CertificateFiles>,
     no_proxy: bool,
 }
 
@@ -55,6 +55,7 @@ impl Builder {
             connect: CONNECT_TIMEOUT,
             total: REQUEST_TIMEOUT,
             ca_file: None,
+            certificate: None,
             no_proxy: false,
         }
     }
@@ -79,23 +80,55 @@ impl Builder {
         self
     }
 
+    /// Shows this client certificate to every server that asks for one ([RFC 8705]): its chain and its key, from PEM files, which may be
+    /// one and the same.
+    ///
+    /// [`AsyncTransport::certificate`](grantflow_core::AsyncTransport::certificate) then says its thumbprint, for what tokens are bound to
+    /// ([`CertificateBound`](grantflow_core::CertificateBound)).
+    ///
+    /// [RFC 8705]: https://www.rfc-editor.org/rfc/rfc8705
+    pub fn client_certificate(mut self, chain: impl AsRef<Path>, key: impl AsRef<Path>) -> Self {
+        self.certificate = Some(CertificateFiles {
+            chain: chain.as_ref().to_owned(),
+            key: key.as_ref().to_owned(),
+        });
+        self
+    }
+
     /// Uses no proxy, whatever the environment says.
     pub fn no_proxy(mut self) -> Self {
         self.no_proxy = true;
         self
     }
 
+    /// Makes a client for requests of one's own, as [`client`] does, with these settings: the time to connect, the CA file, the client
+    /// certificate, the proxies. Its [middleware](crate::Middleware) has to be told of the certificate.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn client(&self) -> Result<Client, Error> {
+        let tls = self.tls(self.read_certificate()?)?;
+        self.base(tls, self.connect)?.build().map_err(refused)
+    }
+
+    fn read_certificate(&self) -> Result<Option<ClientCertificate>, TransportError> {
+        self.certificate.as_ref().map(CertificateFiles::read).transpose()
+    }
+
     /// Makes the transport; certificates and the environment's proxies are read now.
     ///
     /// # Errors
     ///
-    /// [`Error::Transport`] of kind [`Tls`](TransportErrorKind::Tls) if the CA file cannot be read or holds no certificate, or
-    /// if the system has none; [`Error::InvalidInput`] if the environment names a proxy that cannot be used.
+    /// [`Error::Transport`] of kind [`Tls`](TransportErrorKind::Tls) if the CA file cannot be read or holds no certificate, if
+    /// the client certificate cannot be read or used, or if the system has none; [`Error::InvalidInput`] if the environment names a proxy that cannot be used.
     pub fn build(self) -> Result<ReqwestTransport, Error> {
-        let tls = self.tls()?;
+        let certificate = self.read_certificate()?;
+        let thumbprint = certificate.as_ref().map(|certificate| certificate.thumbprint);
+        let tls = self.tls(certificate)?;
         let client = self.safe(tls.clone(), self.connect)?;
         let near = self.safe(tls, self.connect.min(METADATA_CONNECT_TIMEOUT))?;
-        Ok(ReqwestTransport::from_safe(client, near, &self))
+        Ok(ReqwestTransport::from_safe(client, near, thumbprint, &self))
     }
 
     /// How long a connection may take.
@@ -138,7 +171,7 @@ impl Builder {
         Ok(builder.proxy(Proxy::custom(move |url| proxy(&proxies, url))))
     }
 
-    fn tls(&self) -> Result<ClientConfig, TransportError> {
+    fn tls(&self, certificate: Option<ClientCertificate>) -> Result<ClientConfig, TransportError> {
         let ring = Arc::new(rustls::crypto::ring::default_provider());
         let tls = |e| {
             TransportError::new(TransportErrorKind::Tls)
@@ -152,7 +185,10 @@ impl Builder {
             Some(path) => config.with_root_certificates(roots(path)?),
             None => config.with_platform_verifier().map_err(tls)?,
         };
-        Ok(config.with_no_client_auth())
+        match certificate {
+            None => Ok(config.with_no_client_auth()),
+            Some(ours) => config.with_client_auth_cert(ours.chain, ours.key).map_err(tls),
+        }
     }
 }
 

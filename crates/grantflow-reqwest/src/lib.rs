@@ -25,6 +25,7 @@
 //! # }
 //! ```
 
+mod certificate;
 mod client;
 mod error;
 #[cfg(feature = "middleware")]

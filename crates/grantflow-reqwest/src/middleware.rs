@@ -10,7 +10,7 @@
 //! ```
 
 use async_trait::async_trait;
-use grantflow_core::{Challenge, Credentials, Error};
+use grantflow_core::{CertificateThumbprint, Challenge, Credentials, Error};
 use http::{Extensions, HeaderValue, Uri, header};
 use reqwest::{Request, Response};
 use reqwest_middleware::Next;
@@ -44,14 +44,23 @@ pub trait Authorize {
 
 impl Authorize for Credentials {
     fn middleware(&self) -> Middleware {
-        Middleware(self.clone())
+        Middleware(self.clone(), None)
     }
 }
 
 /// Adds the header of credentials to the requests of a client.
 #[derive(Clone, Debug)]
 #[must_use = "a middleware does nothing until a client has it"]
-pub struct Middleware(Credentials);
+pub struct Middleware(Credentials, Option<CertificateThumbprint>);
+
+impl Middleware {
+    /// Says that the client shows this certificate, as one of [`Builder::client`](crate::Builder::client) does: reqwest does not tell.
+    /// A token that is bound to a certificate (RFC 8705) is sent only then.
+    pub fn over_certificate(mut self, shown: CertificateThumbprint) -> Self {
+        self.1 = Some(shown);
+        self
+    }
+}
 
 #[async_trait]
 impl reqwest_middleware::Middleware for Middleware {
@@ -113,7 +122,7 @@ impl Middleware {
         let target = (&method, uri);
         let again = request.try_clone();
         self.0
-            .put_on(header, target, request.headers_mut())
+            .put_on_over(self.1, header, target, request.headers_mut())
             .map_err(other)?;
         let reply = next.clone().run(request, extensions).await?;
         let asks = |reply: &Response| {
@@ -125,7 +134,7 @@ impl Middleware {
             (lacks_a_proof, _) => return Ok((reply, lacks_a_proof)),
         };
         self.0
-            .put_on(header, target, again.headers_mut())
+            .put_on_over(self.1, header, target, again.headers_mut())
             .map_err(other)?;
         let reply = next.run(again, extensions).await?;
         // What it says is remembered, and not asked for a third time.

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use grantflow_core::native::connect_timeout;
 use grantflow_core::transport::{MAX_BODY, Task, TimeLimit};
-use grantflow_core::{AsyncTransport, Body, Error, Request, Response, TransportError, TransportErrorKind};
+use grantflow_core::{
+    AsyncTransport, Body, CertificateThumbprint, Error, Request, Response, TransportError, TransportErrorKind,
+};
 use reqwest::header::{CONTENT_LENGTH, HeaderValue};
 use reqwest::{Client, Method};
 use tokio::runtime::Handle;
@@ -43,6 +45,7 @@ pub struct ReqwestTransport {
     near: Client,
     limit: Duration,
     connect: Duration,
+    certificate: Option<CertificateThumbprint>,
 }
 
 impl ReqwestTransport {
@@ -69,18 +72,28 @@ impl ReqwestTransport {
     }
 
     /// The clients have no limit of their own for a whole request.
-    pub(crate) fn from_safe(client: Client, near: Client, settings: &Builder) -> Self {
+    pub(crate) fn from_safe(
+        client: Client,
+        near: Client,
+        certificate: Option<CertificateThumbprint>,
+        settings: &Builder,
+    ) -> Self {
         Self {
             client,
             near,
             limit: settings.limit(),
             connect: settings.connect_limit(),
+            certificate,
         }
     }
 }
 
 #[async_trait]
 impl AsyncTransport for ReqwestTransport {
+    fn certificate(&self) -> Option<CertificateThumbprint> {
+        self.certificate
+    }
+
     async fn send(&self, mut request: Request) -> Result<Response, TransportError> {
         if Handle::try_current().is_err() {
             return Err(because(TransportErrorKind::Other, "reqwest needs a tokio runtime").before_sending());

@@ -9,18 +9,20 @@
 //!               └── replayable ─┴─ refreshed by its rejected token; else the 401
 //! ```
 //!
-//! A token that is bound to a key goes with a proof; an API that asks for another proof gets one, if the request can be sent again.
+//! A token that is bound to a client certificate goes only where the agent shows that. One that is bound to a key goes with a proof; an API that asks for another proof gets one, if the request can be sent again.
 
 use std::io::Read;
 
 use grantflow_core::blocking::Credentials;
 use grantflow_core::error::InvalidInput;
 use grantflow_core::native::never_by_proxy;
-use grantflow_core::{Body, Challenge, Error};
+use grantflow_core::{Body, CertificateThumbprint, Challenge, Error};
 use ureq::config::{Config, RedirectAuthHeaders};
 use ureq::http::{HeaderValue, Method, Request, Response, StatusCode, request};
 use ureq::middleware::MiddlewareNext;
 use ureq::{Agent, AsSendBody, SendBody};
+
+use crate::certificate::shown_by;
 
 /// Credentials that can authorize ureq.
 pub trait Authorize {
@@ -87,6 +89,7 @@ impl Authorize for Credentials {
         Ok(Middleware {
             credentials: self.clone(),
             inner: agent.clone(),
+            shown: shown_by(agent),
             replay: None,
         })
     }
@@ -101,6 +104,8 @@ impl Authorize for Credentials {
 pub struct Middleware {
     credentials: Credentials,
     inner: Agent,
+    /// What connections of the agent show.
+    shown: Option<CertificateThumbprint>,
     replay: Option<usize>,
 }
 
@@ -161,7 +166,7 @@ impl Middleware {
         let mut request = Request::from_parts(parts.clone(), body);
         let target = (&parts.method, &parts.uri);
         self.credentials
-            .put_on(header, target, request.headers_mut())
+            .put_on_over(self.shown, header, target, request.headers_mut())
             .map_err(other)?;
         let direct = self.inner.config().proxy().is_some() && never_by_proxy(request.uri());
         let is_known = request.headers().get("authorization") == Some(header);

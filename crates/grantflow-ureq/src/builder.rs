@@ -8,9 +8,10 @@ use grantflow_core::native::Proxies;
 use grantflow_core::transport::{CONNECT_TIMEOUT, REQUEST_TIMEOUT};
 use grantflow_core::{Error, TransportError, TransportErrorKind};
 use ureq::config::Config;
-use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider};
+use ureq::tls::{ClientCert, PemItem, RootCerts, TlsConfig, TlsProvider};
 
 use crate::UreqTransport;
+use crate::certificate::CertificateFiles;
 use crate::error::because;
 use crate::transport::Agents;
 
@@ -21,6 +22,7 @@ pub struct Builder {
     connect: Duration,
     total: Duration,
     ca_file: Option<PathBuf>,
+    certificate: Option<CertificateFiles>,
     no_proxy: bool,
 }
 
@@ -30,6 +32,7 @@ impl Builder {
             connect: CONNECT_TIMEOUT,
             total: REQUEST_TIMEOUT,
             ca_file: None,
+            certificate: None,
             no_proxy: false,
         }
     }
@@ -54,18 +57,33 @@ impl Builder {
         self
     }
 
+    /// Shows this client certificate to every server that asks for one ([RFC 8705]): its chain and its key, from PEM files, which may be
+    /// one and the same.
+    ///
+    /// [`Transport::certificate`](grantflow_core::Transport::certificate) then says its thumbprint, for what tokens are bound to
+    /// ([`CertificateBound`](grantflow_core::CertificateBound)).
+    ///
+    /// [RFC 8705]: https://www.rfc-editor.org/rfc/rfc8705
+    pub fn client_certificate(mut self, chain: impl AsRef<Path>, key: impl AsRef<Path>) -> Self {
+        self.certificate = Some(CertificateFiles {
+            chain: chain.as_ref().to_owned(),
+            key: key.as_ref().to_owned(),
+        });
+        self
+    }
+
     /// Uses no proxy, whatever the environment says.
     pub fn no_proxy(mut self) -> Self {
         self.no_proxy = true;
         self
     }
 
-    /// Makes the transport; the CA file is read now.
+    /// Makes the transport; the CA file and the client certificate are read now.
     ///
     /// # Errors
     ///
-    /// [`Error::Transport`] of kind [`Tls`](TransportErrorKind::Tls) if the CA file cannot be read or holds no certificate;
-    /// [`Error::InvalidInput`] if the environment names a proxy that cannot be used.
+    /// [`Error::Transport`] of kind [`Tls`](TransportErrorKind::Tls) if the CA file cannot be read or holds no certificate, or the
+    /// client certificate cannot be read or used; [`Error::InvalidInput`] if the environment names a proxy that cannot be used.
     pub fn build(self) -> Result<UreqTransport, Error> {
         let roots = match &self.ca_file {
             Some(path) => roots(path)?,
@@ -76,7 +94,17 @@ impl Builder {
         } else {
             Proxies::from_env()?
         };
-        Ok(UreqTransport::with(Agents::new(self, roots, proxies)))
+        let certificate = self
+            .certificate
+            .as_ref()
+            .map(CertificateFiles::read)
+            .transpose()?;
+        Ok(UreqTransport::with(Agents::new(
+            self,
+            roots,
+            certificate,
+            proxies,
+        )))
     }
 
     /// How long a request may take.
@@ -90,12 +118,18 @@ impl Builder {
     }
 
     /// What ureq is told.
-    pub(crate) fn config(&self, roots: &RootCerts, proxy: Option<ureq::Proxy>) -> Config {
+    pub(crate) fn config(
+        &self,
+        roots: &RootCerts,
+        certificate: Option<&ClientCert>,
+        proxy: Option<ureq::Proxy>,
+    ) -> Config {
         let ring = Arc::new(rustls::crypto::ring::default_provider());
         let tls = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
             .unversioned_rustls_crypto_provider(ring)
             .root_certs(roots.clone())
+            .client_cert(certificate.cloned())
             .build();
         Config::builder()
             .tls_config(tls)

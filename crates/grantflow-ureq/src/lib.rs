@@ -29,6 +29,7 @@
 
 mod authorize;
 mod builder;
+mod certificate;
 mod connect;
 mod error;
 mod late;

@@ -6,12 +6,16 @@ use std::time::Duration;
 
 use grantflow_core::native::{self, Proxies};
 use grantflow_core::transport::{MAX_BODY, TimeLimit};
-use grantflow_core::{Body, Error, Request, Response, Secret, Transport, TransportError, TransportErrorKind};
+use grantflow_core::{
+    Body, CertificateThumbprint, Error, Request, Response, Secret, Transport, TransportError,
+    TransportErrorKind,
+};
 use ureq::http::{Method, Uri};
-use ureq::tls::RootCerts;
+use ureq::tls::{ClientCert, RootCerts};
 use ureq::{Agent, AsSendBody};
 
 use crate::Builder;
+use crate::certificate::ClientCertificate;
 use crate::connect;
 use crate::error::{because, classify};
 
@@ -37,6 +41,8 @@ pub struct UreqTransport(Arc<Agents>);
 pub(crate) struct Agents {
     config: Builder,
     roots: RootCerts,
+    certificate: Option<ClientCert>,
+    thumbprint: Option<CertificateThumbprint>,
     proxies: Proxies,
     direct: Agent,
     // One agent for each scheme's proxy, made when first needed: an agent loads its certificates once.
@@ -65,13 +71,23 @@ impl UreqTransport {
 }
 
 impl Agents {
-    pub(crate) fn new(config: Builder, roots: RootCerts, proxies: Proxies) -> Self {
+    pub(crate) fn new(
+        config: Builder,
+        roots: RootCerts,
+        certificate: Option<ClientCertificate>,
+        proxies: Proxies,
+    ) -> Self {
+        let thumbprint = certificate.as_ref().map(|certificate| certificate.thumbprint);
+        let certificate = certificate.map(|certificate| certificate.shown);
+        let direct = config.config(&roots, certificate.as_ref(), None);
         Self {
-            direct: connect::agent(config.config(&roots, None), config.limit()),
+            direct: connect::agent(direct, config.limit()),
             https: OnceLock::new(),
             http: OnceLock::new(),
             config,
             roots,
+            certificate,
+            thumbprint,
             proxies,
         }
     }
@@ -106,10 +122,10 @@ impl Agents {
     fn proxied(&self, proxy: &Secret) -> Result<Agent, TransportError> {
         let proxy = ureq::Proxy::new(proxy.expose()).map_err(|e| classify(e).before_sending())?;
         let limit = self.config.limit();
-        Ok(connect::agent(
-            self.config.config(&self.roots, Some(proxy)),
-            limit,
-        ))
+        let config = self
+            .config
+            .config(&self.roots, self.certificate.as_ref(), Some(proxy));
+        Ok(connect::agent(config, limit))
     }
 }
 
@@ -125,6 +141,10 @@ enum Limits {
 }
 
 impl Transport for UreqTransport {
+    fn certificate(&self) -> Option<CertificateThumbprint> {
+        self.0.thumbprint
+    }
+
     fn send(&self, request: Request) -> Result<Response, TransportError> {
         let agent = self.0.agent(request.uri())?;
         let limits = self.0.limits(&request);

@@ -82,6 +82,8 @@ pub mod prelude {
 
 /// The guides, as in the repository's `docs` folder; their code is compiled.
 pub mod guide {
+    #[doc = include_str!("../docs/bound-tokens.md")]
+    pub mod bound_tokens {}
     #[doc = include_str!("../docs/client-ids.md")]
     pub mod client_ids {}
     #[doc = include_str!("../docs/concepts.md")]

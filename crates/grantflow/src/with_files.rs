@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use grantflow_core::transport::{Job, Task, Ticks};
 use grantflow_core::{
-    AsyncTransport, EntropyError, LoadError, Now, Request, Response, SignError, Signature, SigningRequest,
-    Source, Transport, TransportError,
+    AsyncTransport, CertificateThumbprint, EntropyError, LoadError, Now, Request, Response, SignError,
+    Signature, SigningRequest, Source, Transport, TransportError,
 };
 
 /// The largest file that is read for a flow: 64 KiB.
@@ -102,6 +102,10 @@ impl<T: Transport> Transport for WithFiles<T> {
         self.transport.spawn(job)
     }
 
+    fn certificate(&self) -> Option<CertificateThumbprint> {
+        self.transport.certificate()
+    }
+
     fn now(&self) -> Now {
         self.transport.now()
     }
@@ -151,6 +155,10 @@ impl<T: AsyncTransport> AsyncTransport for WithFiles<T> {
 
     fn spawn(&self, task: Task) -> Result<(), Task> {
         self.transport.spawn(task)
+    }
+
+    fn certificate(&self) -> Option<CertificateThumbprint> {
+        self.transport.certificate()
     }
 
     fn now(&self) -> Now {

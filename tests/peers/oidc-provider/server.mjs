@@ -16,6 +16,10 @@
 //                        and one is for a resource only if that is named each time
 //   opaque_tokens        whether tokens for resources are opaque instead, so that the provider answers about them
 //   registration         whether clients may register themselves and look after that; false unless given
+//   tls                  PEM texts: `certificate` and `key` of the server, `client_ca` for certificates of clients, and `self_signed`, the
+//                        certificate of one. The server then speaks https, and asks for certificates on another port, which its
+//                        metadata name (RFC 8705 section 5)
+//   fapi                 whether the server keeps every client to FAPI 2.0; false unless given
 //
 // Clients, of which `native` and `confidential` may log in on devices too, and `confidential` by backchannel authentication:
 //   native        public, any port of 127.0.0.1, [::1] and localhost
@@ -27,9 +31,13 @@
 //   signed        public; its userinfo is signed
 //   bound         public; its access tokens are bound to a key (DPoP)
 //   pushing       public; its authorization requests have to be pushed
+//   mtls          tls_client_auth as client.example, its tokens bound to the certificate; this and the next there only with `tls`
+//   self-signed   self_signed_tls_client_auth by the certificate `self_signed`, its tokens bound to it
+//   fapi          private_key_jwt by any of `signing_keys`, its tokens bound to a key; there only with them
 
 import crypto from 'node:crypto';
 import http from 'node:http';
+import https from 'node:https';
 import readline from 'node:readline';
 
 // oidc-provider 9 asks for Node 22.1; this is all that it misses on Node 20.
@@ -48,9 +56,31 @@ const first = await new Promise((resolve) => lines.once('line', resolve));
 lines.once('close', () => process.exit(0));
 const options = JSON.parse(first);
 
-const server = http.createServer();
-await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-const issuer = `http://127.0.0.1:${server.address().port}`;
+const { tls } = options;
+const listening = async (server) => {
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `${tls ? 'https' : 'http'}://127.0.0.1:${server.address().port}`;
+};
+const identity = { cert: tls?.certificate, key: tls?.key };
+const server = tls ? https.createServer(identity) : http.createServer();
+const issuer = await listening(server);
+const servers = [server];
+let mtls;
+if (tls) {
+  // A server that refused unknown certificates itself could take none that is self-signed.
+  const asking = { ...identity, ca: tls.client_ca, requestCert: true, rejectUnauthorized: false };
+  servers.push(https.createServer(asking));
+  mtls = await listening(servers[1]);
+}
+const certificateJwk = (pem) => {
+  const certificate = new crypto.X509Certificate(pem);
+  const thumbprint = crypto.createHash('sha256').update(certificate.raw).digest('base64url');
+  return {
+    ...certificate.publicKey.export({ format: 'jwk' }),
+    x5c: [certificate.raw.toString('base64')],
+    'x5t#S256': thumbprint,
+  };
+};
 
 const signingKey = (kid) => {
   const { privateKey } = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -105,6 +135,15 @@ const configuration = {
             require_signed_request_object: true,
             jwks: { keys: options.signing_keys },
           },
+          {
+            ...native,
+            grant_types: code.grant_types,
+            client_id: 'fapi',
+            token_endpoint_auth_method: 'private_key_jwt',
+            jwks: { keys: options.signing_keys },
+            dpop_bound_access_tokens: true,
+            require_pushed_authorization_requests: true,
+          },
         ]
       : []),
     {
@@ -125,6 +164,24 @@ const configuration = {
       token_endpoint_auth_method: 'none',
       dpop_bound_access_tokens: true,
     },
+    ...(tls
+      ? [
+          {
+            ...native,
+            client_id: 'mtls',
+            token_endpoint_auth_method: 'tls_client_auth',
+            tls_client_auth_san_dns: 'client.example',
+            tls_client_certificate_bound_access_tokens: true,
+          },
+          {
+            ...native,
+            client_id: 'self-signed',
+            token_endpoint_auth_method: 'self_signed_tls_client_auth',
+            jwks: { keys: [certificateJwk(tls.self_signed)] },
+            tls_client_certificate_bound_access_tokens: true,
+          },
+        ]
+      : []),
     {
       ...native,
       client_id: 'pushing',
@@ -132,6 +189,28 @@ const configuration = {
       require_pushed_authorization_requests: true,
     },
   ],
+  ...(tls
+    ? {
+        clientAuthMethods: [
+          'client_secret_basic',
+          'client_secret_jwt',
+          'client_secret_post',
+          'none',
+          'private_key_jwt',
+          'self_signed_tls_client_auth',
+          'tls_client_auth',
+        ],
+        discovery: {
+          mtls_endpoint_aliases: {
+            token_endpoint: `${mtls}/token`,
+            revocation_endpoint: `${mtls}/token/revocation`,
+            introspection_endpoint: `${mtls}/token/introspection`,
+            pushed_authorization_request_endpoint: `${mtls}/request`,
+            userinfo_endpoint: `${mtls}/me`,
+          },
+        },
+      }
+    : {}),
   // The only key there is.
   clientDefaults: { authorization_signed_response_alg: 'ES256', introspection_signed_response_alg: 'ES256' },
   cookies: { keys: [crypto.randomBytes(16).toString('hex')] },
@@ -174,6 +253,22 @@ const configuration = {
       nonceSecret: crypto.randomBytes(32),
       requireNonce: () => options.dpop_nonces ?? false,
     },
+    ...(tls
+      ? {
+          mTLS: {
+            enabled: true,
+            certificateBoundAccessTokens: true,
+            selfSignedTlsClientAuth: true,
+            tlsClientAuth: true,
+            getCertificate: (ctx) => ctx.socket.getPeerX509Certificate(),
+            certificateAuthorized: (ctx) => ctx.socket.authorized,
+            certificateSubjectMatches: (ctx, property, expected) =>
+              property === 'tls_client_auth_san_dns' &&
+              ctx.socket.getPeerX509Certificate().checkHost(expected) !== undefined,
+          },
+        }
+      : {}),
+    ...(options.fapi ? { fapi: { enabled: true, profile: '2.0' } } : {}),
     introspection: { enabled: true },
     jwtIntrospection: { enabled: true },
     jwtResponseModes: { enabled: true },
@@ -240,8 +335,10 @@ let provider;
 const serve = (kid) => {
   provider = new Provider(issuer, { ...configuration, jwks: { keys: [signingKey(kid)] } });
   provider.on('server_error', (_, error) => console.error(error));
-  server.removeAllListeners('request');
-  server.on('request', provider.callback());
+  for (const one of servers) {
+    one.removeAllListeners('request');
+    one.on('request', provider.callback());
+  }
 };
 
 const answer = async (allows) => {

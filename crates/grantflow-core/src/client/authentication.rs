@@ -1,6 +1,7 @@
-//! How a client authenticates to the token endpoint ([RFC 6749 section 2.3]).
+//! How a client authenticates to the token endpoint ([RFC 6749 section 2.3], [RFC 8705 section 2]).
 //!
 //! [RFC 6749 section 2.3]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3
+//! [RFC 8705 section 2]: https://www.rfc-editor.org/rfc/rfc8705#section-2
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use super::{Client, Quirks};
+use super::{Client, NO_CERTIFICATE, Quirks};
 use crate::error::InvalidInput;
 use crate::form::Form;
 use crate::{Cx, Error, Secret};
@@ -25,6 +26,12 @@ pub enum Authentication {
     Basic(Secret),
     /// `client_secret_post`: id and secret in the body.
     Post(Secret),
+    /// `tls_client_auth`: the connection shows a certificate of an authority that the server trusts
+    /// ([RFC 8705 section 2.1](https://www.rfc-editor.org/rfc/rfc8705#section-2.1)); the id alone is sent, and over no other connection.
+    TlsClientAuth,
+    /// `self_signed_tls_client_auth`: the same with a certificate that the server was given before
+    /// ([RFC 8705 section 2.2](https://www.rfc-editor.org/rfc/rfc8705#section-2.2)).
+    SelfSignedTlsClientAuth,
     /// A method that needs more than a secret, such as `private_key_jwt`.
     Other(Arc<dyn ClientAuthentication>),
 }
@@ -50,6 +57,8 @@ impl Authentication {
             Self::None => "none",
             Self::Basic(_) => "client_secret_basic",
             Self::Post(_) => "client_secret_post",
+            Self::TlsClientAuth => "tls_client_auth",
+            Self::SelfSignedTlsClientAuth => "self_signed_tls_client_auth",
             Self::Other(other) => other.method(),
         }
     }
@@ -59,8 +68,14 @@ impl Authentication {
     pub fn secret(&self) -> Option<&Secret> {
         match self {
             Self::Basic(secret) | Self::Post(secret) => Some(secret),
-            Self::None | Self::Other(_) => None,
+            Self::None | Self::TlsClientAuth | Self::SelfSignedTlsClientAuth | Self::Other(_) => None,
         }
+    }
+
+    /// Whether the connection shows a certificate for it.
+    #[must_use]
+    pub fn is_by_certificate(&self) -> bool {
+        matches!(self, Self::TlsClientAuth | Self::SelfSignedTlsClientAuth)
     }
 
     /// Adds the proof to a form; what belongs into the `Authorization` header is returned.
@@ -86,6 +101,13 @@ impl Authentication {
             Self::Post(secret) => {
                 form.push("client_id", client.id());
                 form.push("client_secret", secret.expose());
+            }
+            Self::TlsClientAuth | Self::SelfSignedTlsClientAuth => {
+                if cx.certificate().is_none() {
+                    return Err(NO_CERTIFICATE.into());
+                }
+                // RFC 8705 section 2: "the client MUST include the client_id parameter".
+                form.push("client_id", client.id());
             }
             Self::Other(other) => {
                 form.push("client_id", client.id());

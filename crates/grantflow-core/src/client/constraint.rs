@@ -1,4 +1,4 @@
-//! The slot for tokens that are bound to a key ([RFC 9449], DPoP).
+//! The slot for tokens that are bound to a key ([RFC 9449], DPoP) or to a certificate ([RFC 8705]).
 //!
 //! ```text
 //! request ─▶ proof ─▶ Send ─┬─ asks for a proof with a nonce ─▶ proof ─▶ Send ─▶ as it is
@@ -6,28 +6,30 @@
 //! ```
 //!
 //! [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
+//! [RFC 8705]: https://www.rfc-editor.org/rfc/rfc8705
 
 use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
+use super::CertificateBound;
 use crate::error::InvalidInput;
 use crate::{Client, Cx, Error, Secret, TokenType};
 
-/// A key that tokens are bound to: whoever has such a token can use it only with a proof by the key. It lives outside the core, since
-/// it signs.
+/// What tokens are bound to: whoever has such a token can use it only with a proof. That of a key lives outside the core, since it
+/// signs; that of a certificate is the connection ([`CertificateBound`](crate::CertificateBound)).
 ///
 /// A client that has one ([`Client::with_token_constraint`](crate::Client::with_token_constraint)) names the key in its authorization
 /// requests, sends a proof with every request for a token and with each that is pushed, and takes no token of another type unless the
 /// constraint says so.
 pub trait TokenConstraint: fmt::Debug + Send + Sync {
-    /// The proof for one request: the value of its `DPoP` header. It is good once.
+    /// The proof for one request: the value of its `DPoP` header, which is good once; `None` where the connection proves it.
     ///
     /// # Errors
     ///
-    /// [`Error`] if it cannot be made.
-    fn prove(&self, to: &Proven<'_>, cx: &mut Cx<'_>) -> Result<HeaderValue, Error>;
+    /// [`Error`] if it cannot be made, or if the connections of the host prove nothing. The request must not be sent then.
+    fn prove(&self, to: &Proven<'_>, cx: &mut Cx<'_>) -> Result<Option<HeaderValue>, Error>;
 
     /// Hears of every reply to a request that had a proof; `error` is the code of an authorization server's refusal. Whether the reply
     /// asks for another proof, so that the request is worth sending once more: nothing was done then.
@@ -41,6 +43,11 @@ pub trait TokenConstraint: fmt::Debug + Send + Sync {
 
     /// Whether a token of this type is taken.
     fn takes(&self, token_type: TokenType) -> bool;
+
+    /// Whether a request with a token of this type on it has to be proved.
+    fn proves(&self, token_type: TokenType) -> bool {
+        token_type == TokenType::Dpop
+    }
 
     /// What a record keeps of the key, so that it can be refreshed alone; `None` for one that the program keeps itself.
     fn stored(&self) -> Option<Secret>;
@@ -87,7 +94,7 @@ impl<'a> Proven<'a> {
 }
 
 impl Client {
-    /// Binds the tokens of this client to a key (RFC 9449).
+    /// Binds the tokens of this client to a key (RFC 9449) or a certificate (RFC 8705).
     ///
     /// It is a part of the program, not of a record: a client that is read from a store has none, and its bound tokens need the
     /// program's ([`Credentials::with_client`](crate::Credentials::with_client)). The key itself may be in the record.
@@ -97,14 +104,18 @@ impl Client {
         self
     }
 
-    /// The same with the key of a record, if the record has one.
+    /// The same with the key of a record, if the record has one. A certificate needs nothing of the program: the transport shows it.
     pub(crate) fn bound_by(self, stored: Option<&Secret>) -> Result<Self, Error> {
         match (&self.0.token_constraint, stored) {
             (Some(constraint), Some(key)) => {
                 let constraint = constraint.with_stored(key)?;
                 Ok(self.with_token_constraint(constraint))
             }
-            _ => Ok(self),
+            (None, Some(key)) => Ok(match CertificateBound::stored(key) {
+                Some(constraint) => self.with_token_constraint(Arc::new(constraint)),
+                None => self,
+            }),
+            (_, None) => Ok(self),
         }
     }
 

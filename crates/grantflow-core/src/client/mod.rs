@@ -3,6 +3,7 @@
 //! [RFC 6749 section 2]: https://www.rfc-editor.org/rfc/rfc6749#section-2
 
 mod authentication;
+mod certificate;
 mod constraint;
 mod google;
 mod id_token_check;
@@ -18,6 +19,8 @@ use std::sync::Arc;
 
 pub(crate) use authentication::UnknownAuthentication;
 pub use authentication::{Authentication, ClientAuthentication};
+pub(crate) use certificate::{NO_CERTIFICATE, shown_is};
+pub use certificate::{CertificateBound, CertificateThumbprint};
 pub(crate) use constraint::NO_CONSTRAINT;
 pub use constraint::{Proven, TokenConstraint};
 pub use id_token_check::IdTokenCheck;

@@ -12,7 +12,8 @@ use super::unstored::Unstored;
 use super::{AccessToken, KeepFresh};
 use crate::flow::{RetryPolicy, TokenSource};
 use crate::{
-    AsyncStore, Client, Error, Key, Origin, Record, Request, Response, Scopes, Store, Token, Transport,
+    AsyncStore, CertificateThumbprint, Client, Error, Key, Origin, Record, Request, Response, Scopes, Store,
+    Token, Transport,
 };
 
 /// How long a handle that is dropped waits for a refresh in the air: longer than one request may take.
@@ -229,6 +230,21 @@ impl Credentials {
         headers: &mut HeaderMap,
     ) -> Result<(), Error> {
         self.handle.put_on(authorization, target, headers)
+    }
+
+    /// As [`Credentials::put_on_over`](super::Credentials::put_on_over).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn put_on_over(
+        &self,
+        shown: Option<CertificateThumbprint>,
+        authorization: &HeaderValue,
+        target: (&Method, &Uri),
+        headers: &mut HeaderMap,
+    ) -> Result<(), Error> {
+        self.handle.put_on_over(shown, authorization, target, headers)
     }
 
     /// As [`Credentials::is_worth_another_proof`](super::Credentials::is_worth_another_proof).

@@ -25,8 +25,8 @@ use crate::error::TransportError;
 use crate::flow::Access;
 use crate::step::Cancelled;
 use crate::{
-    AsyncHost, AsyncLocked, AsyncStore, AsyncTransportHost, EntropyError, Error, Key, LoadError,
-    NotAuthorized, Now, Request, Response, SignError, Signature, SigningRequest, StoreError,
+    AsyncHost, AsyncLocked, AsyncStore, AsyncTransportHost, CertificateThumbprint, EntropyError, Error, Key,
+    LoadError, NotAuthorized, Now, Request, Response, SignError, Signature, SigningRequest, StoreError,
 };
 
 /// A lock on its way: held when the flow that took it has ended without giving it back.
@@ -230,6 +230,10 @@ impl AsyncHost for FlightHost<'_> {
 
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
         self.host.fill(bytes)
+    }
+
+    fn certificate(&self) -> Option<CertificateThumbprint> {
+        self.host.certificate()
     }
 
     /// The only request of these flows is the refresh.

@@ -15,8 +15,9 @@ use async_trait::async_trait;
 use crate::error::TransportError;
 use crate::transport::{Task, Ticks};
 use crate::{
-    AsyncLocked, AsyncStore, AsyncTransport, Change, EntropyError, Key, LoadError, Locked, Now, Protection,
-    Record, Request, Response, SignError, Signature, SigningRequest, Source, Store, StoreError, Transport,
+    AsyncLocked, AsyncStore, AsyncTransport, CertificateThumbprint, Change, EntropyError, Key, LoadError,
+    Locked, Now, Protection, Record, Request, Response, SignError, Signature, SigningRequest, Source, Store,
+    StoreError, Transport,
 };
 
 /// What blocks, behind a face that does not look like it.
@@ -32,6 +33,10 @@ impl<T: fmt::Debug + ?Sized> fmt::Debug for Parked<T> {
 impl AsyncTransport for Parked<dyn Transport> {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
         self.0.send(request)
+    }
+
+    fn certificate(&self) -> Option<CertificateThumbprint> {
+        self.0.certificate()
     }
 
     async fn sleep(&self, pause: Duration) {

@@ -21,6 +21,8 @@ pub(super) struct Published {
     pub(super) header: HeaderValue,
     /// What that is the value of.
     pub(super) name: HeaderName,
+    /// Whether the token is bound to a client certificate.
+    pub(super) is_certified: bool,
     /// The end of the hot path on the cheap clocks: the earlier one counts.
     stale: Ticks,
     stale_at: Option<Timestamp>,
@@ -113,9 +115,11 @@ impl Published {
             }
         });
         let stale = hot_until(stale_at, moment);
+        let is_certified = matches!(&grant, Grant::Stored(record) if record.certificate().is_some());
         Ok(Self {
             header,
             name,
+            is_certified,
             stale,
             stale_at,
             expires,

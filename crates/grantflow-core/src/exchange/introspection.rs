@@ -2,11 +2,13 @@
 //!
 //! [RFC 7662]: https://www.rfc-editor.org/rfc/rfc7662
 
-use super::members::{Member, Members, as_texts, text};
+use super::members::{Member, Members, as_text, as_texts, text};
 use super::{TokenTypeHint, object, refusal, send, token_reply};
 use crate::error::ReplyProblem;
 use crate::form::Form;
-use crate::{Client, Cx, Error, Extras, Request, Response, Scopes, Secret, Step, Timestamp};
+use crate::{
+    CertificateThumbprint, Client, Cx, Error, Extras, Request, Response, Scopes, Secret, Step, Timestamp,
+};
 
 /// A question about a token, and how to read the reply.
 ///
@@ -67,6 +69,9 @@ pub struct Introspection {
     pub issuer: Option<String>,
     /// `jti`: its name.
     pub token_id: Option<String>,
+    /// `x5t#S256` of `cnf`: the client certificate that the token is bound to, as the one who uses it has to show
+    /// ([RFC 8705 section 3.2](https://www.rfc-editor.org/rfc/rfc8705#section-3.2)). The whole of `cnf` is among the extras.
+    pub certificate: Option<CertificateThumbprint>,
     /// What else the server said.
     pub extras: Extras,
 }
@@ -158,6 +163,7 @@ fn read(members: Members<'_>) -> Result<Introspection, ReplyProblem> {
         audience: audience(members.other("aud")).ok_or(ReplyProblem::Invalid("aud"))?,
         issuer: other("iss")?,
         token_id: other("jti")?,
+        certificate: certificate(members.other("cnf")).ok_or(ReplyProblem::Invalid("cnf"))?,
         extras: Extras::default(),
     };
     for (name, value) in members.others() {
@@ -168,6 +174,19 @@ fn read(members: Members<'_>) -> Result<Introspection, ReplyProblem> {
     let token_type = members.token_type.get("token_type")?;
     introspection.token_type = token_type.map(|text| text.into_owned());
     Ok(introspection)
+}
+
+/// RFC 8705 section 3.2: `x5t#S256` in the object `cnf`, which may hold another confirmation instead. `None` for anything else.
+fn certificate(member: Member<'_>) -> Option<Option<CertificateThumbprint>> {
+    let Some(value) = member else { return Some(None) };
+    if !value.get().starts_with('{') {
+        return None;
+    }
+    let cnf = Members::nested(value.get().as_bytes()).ok()?;
+    match cnf.other("x5t#S256") {
+        None => Some(None),
+        Some(text) => CertificateThumbprint::parse(&as_text(text)?).map(Some),
+    }
 }
 
 /// RFC 7519 section 2: a number of seconds since 1970, with or without a fraction. `None` for anything else.

@@ -9,6 +9,7 @@
 use http::{HeaderValue, Method, StatusCode, header};
 
 use super::members::{Member, Members, as_text, as_texts, scopes, texts};
+use super::mtls_endpoint_aliases::{self, MtlsEndpointAliases};
 use super::{object, refusal, send, well_known};
 use crate::error::{InvalidInput, ReplyProblem};
 use crate::{Body, Cx, Endpoint, Error, Issuer, Request, Response, ServerMetadata, Step};
@@ -227,7 +228,13 @@ fn read(request: &MetadataRequest, members: &Members<'_>) -> Result<ServerMetada
             return Err(invalid);
         }
     }
-    let endpoint = |name| endpoint(members.other(name), issuer).ok_or(ReplyProblem::Invalid(name));
+    let endpoint_in = |members: &Members<'_>, name| {
+        endpoint(members.other(name), issuer).ok_or(ReplyProblem::Invalid(name))
+    };
+    let aliases = members.other(mtls_endpoint_aliases::NAME);
+    let aliases = aliases.map(|value| MtlsEndpointAliases::read(value.get(), endpoint_in).map(Box::new));
+    let aliases = aliases.transpose()?;
+    let endpoint = |name| endpoint_in(members, name);
     Ok(ServerMetadata {
         issuer: issuer.clone(),
         token_endpoint: endpoint("token_endpoint")?.ok_or(ReplyProblem::Missing("token_endpoint"))?,
@@ -240,6 +247,8 @@ fn read(request: &MetadataRequest, members: &Members<'_>) -> Result<ServerMetada
         end_session_endpoint: endpoint("end_session_endpoint")?,
         pushed_authorization_request_endpoint: endpoint("pushed_authorization_request_endpoint")?,
         push_required: says(members, PUSH_REQUIRED)?,
+        mtls_endpoint_aliases: aliases,
+        certificate_bound: says(members, CERTIFICATE_BOUND)?,
         jwks_uri: endpoint("jwks_uri")?,
         // Read as false, it would switch a check off.
         iss_promised: says(members, ISS_PROMISED)?,
@@ -284,4 +293,5 @@ const LONGEST_SHOWN: usize = 512;
 const OPENID: &str = "openid-configuration";
 const CHALLENGE_METHODS: &str = "code_challenge_methods_supported";
 const PUSH_REQUIRED: &str = "require_pushed_authorization_requests";
+const CERTIFICATE_BOUND: &str = "tls_client_certificate_bound_access_tokens";
 const ISS_PROMISED: &str = "authorization_response_iss_parameter_supported";

@@ -18,6 +18,7 @@ mod device_stored;
 mod introspection;
 mod members;
 mod metadata;
+mod mtls_endpoint_aliases;
 mod odd_reply;
 mod pushed_authorization;
 mod refusal;

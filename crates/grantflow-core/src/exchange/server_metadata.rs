@@ -2,6 +2,7 @@
 //!
 //! [RFC 8414 section 2]: https://www.rfc-editor.org/rfc/rfc8414#section-2
 
+use super::mtls_endpoint_aliases::MtlsEndpointAliases;
 use crate::{Client, Endpoint, Error, Issuer, Scopes, Secret};
 
 /// What a server says of itself ([RFC 8414 section 2]), checked.
@@ -20,6 +21,8 @@ pub struct ServerMetadata {
     pub(super) end_session_endpoint: Option<Endpoint>,
     pub(super) pushed_authorization_request_endpoint: Option<Endpoint>,
     pub(super) push_required: bool,
+    pub(super) mtls_endpoint_aliases: Option<Box<MtlsEndpointAliases>>,
+    pub(super) certificate_bound: bool,
     pub(super) jwks_uri: Option<Endpoint>,
     pub(super) registration_endpoint: Option<Endpoint>,
     pub(super) iss_promised: bool,
@@ -220,6 +223,8 @@ impl ServerMetadata {
             end_session_endpoint: None,
             pushed_authorization_request_endpoint: None,
             push_required: false,
+            mtls_endpoint_aliases: None,
+            certificate_bound: false,
             jwks_uri: None,
             iss_promised: false,
             s256_listed: false,

@@ -249,7 +249,9 @@ impl TokenRequest {
         let mut request = form.post_as(self.endpoint(), authorization, quirks)?;
         if let Some(constraint) = self.client.token_constraint() {
             let proof = constraint.prove(&Proven::request(request.method(), request.uri()), cx)?;
-            request.headers_mut().insert(PROOF, proof);
+            if let Some(proof) = proof {
+                request.headers_mut().insert(PROOF, proof);
+            }
         }
         Ok(request)
     }

@@ -122,9 +122,10 @@ impl AccessTokenFlow {
     /// The client that refreshes this record.
     pub(super) fn client_of(&self, record: &Record) -> Result<Client, Error> {
         let client = match &self.client {
-            Some(ours) => ours.on_behalf_of(record.client())?.bound_by(record.token_key())?,
+            Some(ours) => ours.on_behalf_of(record.client())?,
             None => record.client().clone(),
         };
+        let client = client.bound_by(record.token_key())?;
         // Without a proof the server would refuse a refresh token that is bound, and for all who share the record.
         let is_bound = record.token_key().is_some() || record.token().token_type == TokenType::Dpop;
         if is_bound && client.token_constraint().is_none() {

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use super::access::{Unless, access_token};
+use crate::client::shown_is;
 use crate::{
     Challenge, Cx, Error, Key, Next, Origin, Record, Request, Response, Step, TokenType, TransportError,
 };
@@ -16,11 +17,12 @@ use crate::{
 /// Sends `request` with the access token stored under `key`.
 ///
 /// The token goes to the origins of the record only, and is one that whoever has it may use: [`Credentials`](crate::Credentials) prove
-/// those that are bound to a key. A 401 costs one refresh and one replay; a second 401 is the caller's, and so is one that asks for
-/// another login of the user ([RFC 9470](https://www.rfc-editor.org/rfc/rfc9470#section-3)).
+/// those that are bound to a key; one that is bound to a certificate goes over connections that show it, or nowhere. A 401 costs one
+/// refresh and one replay; a second 401 is the caller's, and so is one that asks for another login of the user
+/// ([RFC 9470](https://www.rfc-editor.org/rfc/rfc9470#section-3)).
 pub fn authorized(key: Key, request: Request) -> Step<Response> {
-    access_token(key.clone(), Unless::Expired).and_then(move |access, _| {
-        let first = send(with_token(request.clone(), &access.record)?);
+    access_token(key.clone(), Unless::Expired).and_then(move |access, cx| {
+        let first = send(with_token(request.clone(), &access.record, cx)?);
         Ok(first.and_then(move |reply, _| {
             let record = access.record;
             let refused = record.token().access_token.clone();
@@ -28,7 +30,7 @@ pub fn authorized(key: Key, request: Request) -> Step<Response> {
                 return Ok(Step::Done(reply));
             }
             let fresh = access_token(key, Unless::Is(refused));
-            Ok(fresh.and_then(move |access, _| Ok(send(with_token(request, &access.record)?))))
+            Ok(fresh.and_then(move |access, cx| Ok(send(with_token(request, &access.record, cx)?))))
         }))
     })
 }
@@ -40,12 +42,15 @@ fn send(request: Request) -> Step<Response> {
     )
 }
 
-fn with_token(mut request: Request, record: &Record) -> Result<Request, Error> {
+fn with_token(mut request: Request, record: &Record, cx: &Cx<'_>) -> Result<Request, Error> {
     allowed(record.origins(), request.uri())?;
     if record.token().token_type != TokenType::Bearer {
         return Err(Error::Unsupported(
             "prove a bound token in this flow: use a handle",
         ));
+    }
+    if let Some(bound_to) = record.certificate() {
+        shown_is(bound_to, cx)?;
     }
     let (name, token) = record.header()?;
     request.headers_mut().insert(name, token);

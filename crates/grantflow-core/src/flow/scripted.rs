@@ -12,9 +12,9 @@ use async_trait::async_trait;
 use crate::error::{StoreError, StoreErrorKind, TransportErrorKind};
 use crate::step::Cancelled;
 use crate::{
-    AsyncHost, AsyncLocked, Body, Change, Client, Endpoint, EntropyError, Error, Host, Issuer, Key, Locked,
-    Now, Origin, Provenance, Record, Request, Response, Scopes, Secret, Step, Timestamp, Token,
-    TransportError, drive, run,
+    AsyncHost, AsyncLocked, Body, CertificateThumbprint, Change, Client, Endpoint, EntropyError, Error, Host,
+    Issuer, Key, Locked, Now, Origin, Provenance, Record, Request, Response, Scopes, Secret, Step, Timestamp,
+    Token, TransportError, drive, run,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
@@ -37,6 +37,7 @@ pub(crate) struct Scripted {
     passed: Mutex<Duration>,
     log: Mutex<Vec<String>>,
     sent: Mutex<Vec<Request>>,
+    certificate: Option<CertificateThumbprint>,
 }
 
 fn of<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -44,6 +45,12 @@ fn of<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Scripted {
+    /// Shows this certificate to servers.
+    pub(crate) fn shows(mut self, certificate: CertificateThumbprint) -> Self {
+        self.certificate = Some(certificate);
+        self
+    }
+
     pub(crate) fn stores(self, record: Record) -> Self {
         *of(&self.stored) = Some(record);
         self
@@ -256,6 +263,9 @@ impl Host for Scripted {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
         seven(bytes)
     }
+    fn certificate(&self) -> Option<CertificateThumbprint> {
+        self.certificate
+    }
     fn send(&self, request: Request) -> Result<Response, TransportError> {
         self.reply(request)
     }
@@ -274,6 +284,9 @@ impl AsyncHost for Scripted {
     }
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
         seven(bytes)
+    }
+    fn certificate(&self) -> Option<CertificateThumbprint> {
+        self.certificate
     }
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
         self.reply(request)

@@ -5,6 +5,7 @@
 mod acquire;
 mod backchannel;
 mod bound;
+mod certificate;
 mod checked;
 mod device;
 mod life;

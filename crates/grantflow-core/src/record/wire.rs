@@ -291,6 +291,8 @@ impl<'a> ClientWire<'a> {
             ("none", _) => Authentication::None,
             ("client_secret_basic", Some(secret)) => Authentication::Basic(Secret::new(secret.into_owned())),
             ("client_secret_post", Some(secret)) => Authentication::Post(Secret::new(secret.into_owned())),
+            ("tls_client_auth", _) => Authentication::TlsClientAuth,
+            ("self_signed_tls_client_auth", _) => Authentication::SelfSignedTlsClientAuth,
             (method, _) => UnknownAuthentication::of(method),
         };
         let mut client = Client::new(self.id.into_owned(), endpoint(self.token_endpoint)?)

@@ -255,6 +255,7 @@ fn check_origins(server: &ServerMetadata) -> Result<(), BadReply> {
     let endpoints = [
         ("authorization_endpoint", server.authorization_endpoint()),
         ("token_endpoint", Some(server.token_endpoint())),
+        ("mtls_endpoint_aliases", server.mtls_token_endpoint()),
     ];
     let foreign = endpoints
         .into_iter()

@@ -1,7 +1,9 @@
 //! Introspection: what is believed of what a server says.
 
 use grantflow_core::error::ReplyProblem;
-use grantflow_core::{Error, Introspection, IntrospectionRequest, Secret, Timestamp, TokenTypeHint};
+use grantflow_core::{
+    CertificateThumbprint, Error, Introspection, IntrospectionRequest, Secret, Timestamp, TokenTypeHint,
+};
 
 use super::{JSON, at, client, pairs, problem, refused, reply};
 
@@ -114,4 +116,31 @@ fn t32_members_of_the_wrong_type_are_named_in_the_error() {
 fn a_refusal_is_a_refusal() {
     let result = at(|cx| request().parse(&reply(401, JSON, r#"{"error":"invalid_client"}"#), cx));
     assert_eq!(refused(&result), "invalid_client");
+}
+
+/// RFC 8705 section 3.2, with its example.
+#[test]
+fn the_certificate_of_a_bound_token_is_told_and_nonsense_about_it_is_refused() {
+    let bound = r#"{"active":true,"cnf":{"x5t#S256":"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}}"#;
+    let introspection = parse(bound).unwrap();
+    let expected = CertificateThumbprint::parse("bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2");
+    assert!(expected.is_some() && introspection.certificate == expected);
+    assert!(introspection.extras.names().contains(&"cnf".to_owned()));
+    for other in [
+        r#"{"active":true}"#,
+        r#"{"active":true,"cnf":null}"#,
+        r#"{"active":true,"cnf":{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}"#,
+    ] {
+        assert_eq!(parse(other).unwrap().certificate, None);
+    }
+    for wrong in [
+        r#""x""#,
+        "[]",
+        r#"{"x5t#S256":7}"#,
+        r#"{"x5t#S256":"bwcK0esc"}"#,
+        r#"{"x5t#S256":""}"#,
+    ] {
+        let json = format!(r#"{{"active":true,"cnf":{wrong}}}"#);
+        assert_eq!(problem(&parse(&json)), ReplyProblem::Invalid("cnf"), "{wrong}");
+    }
 }

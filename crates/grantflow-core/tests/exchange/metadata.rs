@@ -419,3 +419,76 @@ fn metadata_that_are_not_there_are_told_with_the_address_that_was_asked() {
         }
     }
 }
+
+#[test]
+fn a_client_with_a_certificate_goes_to_the_aliases_and_no_other_client_does() {
+    let aliases = json!({
+        "token_endpoint": "https://mtls.example.com/token",
+        "revocation_endpoint": "https://mtls.example.com/revoke",
+        "introspection_endpoint": "https://mtls.example.com/introspect",
+        "device_authorization_endpoint": "https://mtls.example.com/device",
+        "pushed_authorization_request_endpoint": "https://mtls.example.com/par",
+        "userinfo_endpoint": "https://mtls.example.com/me",
+        "unheard_of": 7,
+    });
+    let metadata = changed("mtls_endpoint_aliases", aliases.clone()).unwrap();
+    assert!(metadata.has_mtls_endpoint_aliases() && !metadata.over_mtls().has_mtls_endpoint_aliases());
+    assert!(!metadata.binds_to_certificates());
+    let places = |metadata: &ServerMetadata| {
+        let client = metadata.client("c");
+        [
+            client.token_endpoint().as_str().to_owned(),
+            client.revocation_endpoint().unwrap().as_str().to_owned(),
+            client.introspection_endpoint().unwrap().as_str().to_owned(),
+            client
+                .device_authorization_endpoint()
+                .unwrap()
+                .as_str()
+                .to_owned(),
+            client
+                .pushed_authorization_request_endpoint()
+                .unwrap()
+                .as_str()
+                .to_owned(),
+            client.userinfo_endpoint().unwrap().as_str().to_owned(),
+            client.authorization_endpoint().unwrap().as_str().to_owned(),
+            client.issuer().unwrap().as_str().to_owned(),
+        ]
+    };
+    assert_eq!(places(&metadata), places(&parse(&document()).unwrap()));
+    let over_mtls = places(&metadata.over_mtls());
+    for (at, name) in ["token", "revoke", "introspect", "device", "par", "me"]
+        .into_iter()
+        .enumerate()
+    {
+        assert_eq!(over_mtls[at], format!("https://mtls.example.com/{name}"));
+    }
+    // The browser of a user shows no certificate of ours, and the server's name is its name.
+    assert_eq!(over_mtls[6..], places(&metadata)[6..]);
+    // One that is not named is where it always was.
+    let one = changed(
+        "mtls_endpoint_aliases",
+        json!({ "token_endpoint": aliases["token_endpoint"] }),
+    );
+    let one = places(&one.unwrap().over_mtls());
+    assert_eq!(one[0], over_mtls[0]);
+    assert_eq!(one[1..], places(&metadata)[1..]);
+    let promised = changed("tls_client_certificate_bound_access_tokens", json!(true));
+    assert!(promised.unwrap().binds_to_certificates());
+}
+
+#[test]
+fn t29_an_alias_keeps_to_the_rules_of_the_endpoint_that_it_stands_for() {
+    for wrong in [
+        json!("https://mtls.example.com/token"),
+        json!(["https://mtls.example.com/token"]),
+        json!({ "token_endpoint": "http://mtls.example.com/token" }),
+        json!({ "token_endpoint": "http://127.0.0.1/token" }),
+        json!({ "revocation_endpoint": "https://ann@mtls.example.com/revoke" }),
+        json!({ "userinfo_endpoint": 7 }),
+    ] {
+        let refused = changed("mtls_endpoint_aliases", wrong);
+        let expected = ReplyProblem::Invalid("mtls_endpoint_aliases");
+        assert_eq!(problem(&refused), expected);
+    }
+}

@@ -143,11 +143,17 @@ impl UserInfoRequest {
     fn send(self, token: Token, again: bool, cx: &mut Cx<'_>) -> Result<Step<UserInfo>, Error> {
         let mut request = self.to_http()?;
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        if token.token_type == TokenType::Dpop {
-            let constraint = self.client.token_constraint().ok_or(UNPROVEN)?;
+        let constraint = self.client.token_constraint();
+        let constraint = constraint.filter(|constraint| constraint.proves(token.token_type));
+        if token.token_type == TokenType::Dpop && constraint.is_none() {
+            return Err(UNPROVEN.into());
+        }
+        // A certificate is of the connection: nothing is added, and nothing sent over another.
+        if let Some(constraint) = constraint {
             let to = Proven::request(&method, &uri).with_access_token(&token.access_token);
-            let proof = constraint.prove(&to, cx)?;
-            request.headers_mut().insert("dpop", proof);
+            if let Some(proof) = constraint.prove(&to, cx)? {
+                request.headers_mut().insert("dpop", proof);
+            }
         }
         request
             .headers_mut()

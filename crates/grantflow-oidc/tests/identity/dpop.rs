@@ -41,7 +41,7 @@ fn proven(dpop: &dyn TokenConstraint, method: &Method, address: &str, token: Opt
         Some(token) => to.with_access_token(token),
         None => to,
     };
-    let proof = at(|cx| dpop.prove(&to, cx)).unwrap();
+    let proof = at(|cx| dpop.prove(&to, cx)).unwrap().unwrap();
     let proof = proof.to_str().unwrap();
     let header = part(proof, 0);
     let key = VerifyingKey::from_jwk(&header["jwk"].to_string()).unwrap();

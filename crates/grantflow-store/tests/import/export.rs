@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use grantflow_core::{Client, Endpoint, Key, Provenance, Record, Scopes, Token};
+use grantflow_core::{CertificateThumbprint, Client, Endpoint, Key, Provenance, Record, Scopes, Token};
 use grantflow_store::import::{Export, ExportFormat, Import, Problem};
 use serde_json::{Value, json};
 
@@ -214,6 +214,24 @@ fn a_refresh_token_of_another_server_is_not_written_where_google_would_get_it() 
         }
     ));
     assert_eq!(written(FILE, &[record])["client_secret"], Value::Null);
+}
+
+/// The others would send it over any connection.
+#[test]
+fn a_token_that_is_bound_to_a_certificate_is_not_written() {
+    let mut wire = value(native().expose_json().expose().as_bytes());
+    wire["token_key"] = json!(format!("x5t#S256:{}", CertificateThumbprint::of(b"ours")));
+    let bound = Record::from_json(&wire.to_string()).unwrap();
+    assert!(bound.certificate().is_some());
+    for export in [FILE, Export::new(ExportFormat::AuthorizedUser)] {
+        assert!(matches!(
+            problem(export, std::slice::from_ref(&bound)),
+            Problem::Unwritable {
+                lacks: "a bearer token",
+                ..
+            }
+        ));
+    }
 }
 
 #[test]

@@ -16,8 +16,8 @@ use crate::{
 struct Binds;
 
 impl TokenConstraint for Binds {
-    fn prove(&self, _: &Proven<'_>, _: &mut Cx<'_>) -> Result<HeaderValue, Error> {
-        Ok(HeaderValue::from_static("proof"))
+    fn prove(&self, _: &Proven<'_>, _: &mut Cx<'_>) -> Result<Option<HeaderValue>, Error> {
+        Ok(Some(HeaderValue::from_static("proof")))
     }
 
     fn heard(&self, _: &Proven<'_>, _: StatusCode, _: &HeaderMap, error: Option<&str>) -> bool {

@@ -177,7 +177,7 @@ fn lacks(record: &Record, lacks: &'static str) -> Problem {
 
 /// The client's secret, or null for a public client.
 fn client_secret(record: &Record) -> Result<Value, Problem> {
-    if record.token().token_type != TokenType::Bearer {
+    if record.token().token_type != TokenType::Bearer || record.certificate().is_some() {
         return Err(lacks(record, "a bearer token"));
     }
     match record.client().authentication() {

@@ -47,7 +47,7 @@ pub use authorization::{
 pub use body::{Body, Request, Response};
 pub use client::{
     Authentication, CertificateBound, CertificateThumbprint, Client, ClientAuthentication, ClientType,
-    IdTokenCheck, LifetimeUnit, Proven, Quirks, RequestSigner, TokenConstraint,
+    Fapi2Rule, IdTokenCheck, LifetimeUnit, Profile, Proven, Quirks, RequestSigner, TokenConstraint,
 };
 #[cfg(feature = "providers")]
 pub use client::{Placeholder, Provider};

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grantflow_core::error::InvalidInput;
-use grantflow_core::{Authentication, Client, ClientAuthentication, Cx, Endpoint, Error, Secret};
+use grantflow_core::{Authentication, Client, ClientAuthentication, Cx, Endpoint, Error, Fapi2Rule, Secret};
 use grantflow_jwt::{Algorithm, ClaimsSet, Header, SigningKey};
 
 use crate::signed::refused;
@@ -212,6 +212,7 @@ impl Assertion {
     }
 
     fn parameters(&self, client: &Client, cx: &mut Cx<'_>) -> Result<Vec<(&'static str, Secret)>, Error> {
+        client.check_algorithm(self.header.algorithm().name())?;
         let audience = self.audience_for(client)?;
         let id = cx.random_token()?;
         let issued = cx.wall();
@@ -237,6 +238,9 @@ impl Assertion {
             let issuer = client.issuer().ok_or(NO_ISSUER)?;
             return Ok(issuer.as_str());
         };
+        if client.profile().is_some() {
+            return Err(Fapi2Rule::AssertionAudience.into());
+        }
         if client.token_endpoint() == pinned {
             Ok(pinned.as_str())
         } else {

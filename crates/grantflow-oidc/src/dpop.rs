@@ -206,6 +206,10 @@ impl TokenConstraint for Dpop {
         }
     }
 
+    fn algorithm(&self) -> Option<&str> {
+        Some(self.bound.as_deref()?.header.algorithm().name())
+    }
+
     fn stored(&self) -> Option<Secret> {
         self.bound.as_deref()?.kept.clone()
     }

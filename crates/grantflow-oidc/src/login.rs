@@ -14,6 +14,8 @@ use grantflow_core::{
     AuthorizationCode, Client, Error, IdTokenCheck, Record, Secret, Step, Token, TokenRequest,
 };
 
+use grantflow_jwt::Algorithm;
+
 use crate::id_token::{IdTokenVerifier, Occasion, VerifiedIdToken};
 
 /// Trades a code for a token, and for who logged in.
@@ -44,8 +46,10 @@ pub fn exchange(
     verifier: &IdTokenVerifier,
 ) -> Step<(Token, VerifiedIdToken)> {
     let (verifier, occasion) = (verifier.clone(), Occasion::of_code(&code));
+    let allowed = is_allowed(client, &verifier);
     let exchange = TokenRequest::authorization_code(client, code).flow();
-    exchange.and_then(move |token, _| prove(token, occasion, &verifier))
+    let proven = exchange.and_then(move |token, _| prove(token, occasion, &verifier));
+    Step::begin(move |_| allowed.map(|()| proven))
 }
 
 /// Trades a refresh token for a new token; an ID token that comes with it is about the same user as `before`, or there is an
@@ -59,14 +63,22 @@ pub fn refresh(
     verifier: &IdTokenVerifier,
 ) -> Step<(Token, Option<VerifiedIdToken>)> {
     let (verifier, occasion) = (verifier.clone(), Occasion::of_refresh(before));
+    let allowed = is_allowed(client, &verifier);
     let refresh = TokenRequest::refresh(client, refresh_token).flow();
-    refresh.and_then(move |token, _| match token.id_token {
+    let proven = refresh.and_then(move |token, _| match token.id_token {
         None => Ok(Step::Done((token, None))),
         Some(_) => {
             let proven = prove(token, occasion, &verifier)?;
             Ok(proven.and_then(|(token, verified), _| Ok(Step::Done((token, Some(verified))))))
         }
-    })
+    });
+    Step::begin(move |_| allowed.map(|()| proven))
+}
+
+/// Whether the profile of the client takes ID tokens as this verifier does.
+fn is_allowed(client: &Client, verifier: &IdTokenVerifier) -> Result<(), Error> {
+    let mut names = verifier.algorithms().into_iter();
+    names.try_for_each(|name| client.check_algorithm(name))
 }
 
 fn prove(
@@ -81,6 +93,10 @@ fn prove(
 }
 
 impl IdTokenCheck for IdTokenVerifier {
+    fn algorithms(&self) -> Vec<&str> {
+        self.checks().algorithms().map(Algorithm::name).collect()
+    }
+
     fn check(&self, token: Token, code: &AuthorizationCode) -> Step<Token> {
         let (verifier, occasion) = (self.clone(), Occasion::of_code(code));
         Step::begin(move |_| {

@@ -194,10 +194,11 @@ impl<'a> AuthorizationRequest<'a> {
     ///
     /// What [`RequestSigner::sign`](crate::RequestSigner::sign) answers; [`Error::Entropy`] if there are no random bytes; [`Error::InvalidInput`] if the client has no authorization endpoint,
     /// the redirect address is none, the client or its endpoint have a parameter that belongs to the flow, or the server takes pushed
-    /// requests alone.
+    /// requests alone; [`Error::Profile`].
     ///
     /// [RFC 9101 section 5]: https://www.rfc-editor.org/rfc/rfc9101#section-5
     pub fn start(self, cx: &mut Cx<'_>) -> Result<(AuthorizationUrl, PendingAuthorization), Error> {
+        self.client.check_authorization(&self.redirect_uri, false)?;
         if self.client.push_required() {
             return Err(InvalidInput::new("client", "has to push its authorization requests").into());
         }
@@ -224,11 +225,12 @@ impl<'a> AuthorizationRequest<'a> {
     /// # Errors
     ///
     /// What [`RequestSigner::sign`](crate::RequestSigner::sign) answers; [`Error::Entropy`] if there are no random bytes; [`Error::InvalidInput`] if the client has no endpoint for it, the redirect
-    /// address is none, or the client has a parameter that belongs to the flow.
+    /// address is none, or the client has a parameter that belongs to the flow; [`Error::Profile`].
     ///
     /// [RFC 9126]: https://www.rfc-editor.org/rfc/rfc9126
     /// [RFC 9126 section 3]: https://www.rfc-editor.org/rfc/rfc9126#section-3
     pub fn push(self, cx: &mut Cx<'_>) -> Result<(PushedAuthorizationRequest, PendingAuthorization), Error> {
+        self.client.check_authorization(&self.redirect_uri, true)?;
         self.client.authorization_endpoint()?;
         self.client.pushed_authorization_request_endpoint()?;
         let drawn = self.draw(cx)?;

@@ -85,6 +85,7 @@ impl Authentication {
         form: &mut Form,
         cx: &mut Cx<'_>,
     ) -> Result<Option<HeaderValue>, Error> {
+        client.check_profile()?;
         match self {
             // RFC 6749 section 3.2.1: a client that does not authenticate "MUST send its client_id".
             Self::None if client.quirks().basic_without_secret => {

@@ -49,6 +49,11 @@ pub trait TokenConstraint: fmt::Debug + Send + Sync {
         token_type == TokenType::Dpop
     }
 
+    /// The name of the algorithm that proofs are signed with; `None` where nothing is signed.
+    fn algorithm(&self) -> Option<&str> {
+        None
+    }
+
     /// What a record keeps of the key, so that it can be refreshed alone; `None` for one that the program keeps itself.
     fn stored(&self) -> Option<Secret>;
 

@@ -9,6 +9,11 @@ use crate::{AuthorizationCode, Record, Step, Token};
 /// A client that has one ([`Client::with_id_token_check`](crate::Client::with_id_token_check)) is given no token for a code, or on
 /// a device, before the check has passed.
 pub trait IdTokenCheck: fmt::Debug + Send + Sync {
+    /// The names of the algorithms that it takes, for a [profile](crate::Client::with_profile) that forbids some; by default it says none.
+    fn algorithms(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
     /// The flow that checks the ID token of `token` and hands the token out. It ends in an [`Error`](crate::Error) if there is
     /// no ID token, or one that is not to be believed.
     fn check(&self, token: Token, code: &AuthorizationCode) -> Step<Token>;

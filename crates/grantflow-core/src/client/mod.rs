@@ -8,6 +8,7 @@ mod constraint;
 mod google;
 mod id_token_check;
 mod json_object;
+mod profile;
 #[cfg(feature = "providers")]
 mod provider;
 mod quirks;
@@ -19,11 +20,13 @@ use std::sync::Arc;
 
 pub(crate) use authentication::UnknownAuthentication;
 pub use authentication::{Authentication, ClientAuthentication};
-pub(crate) use certificate::{NO_CERTIFICATE, shown_is};
 pub use certificate::{CertificateBound, CertificateThumbprint};
+pub(crate) use certificate::{NO_CERTIFICATE, shown_is};
 pub(crate) use constraint::NO_CONSTRAINT;
 pub use constraint::{Proven, TokenConstraint};
 pub use id_token_check::IdTokenCheck;
+pub(crate) use profile::Discovered;
+pub use profile::{Fapi2Rule, Profile};
 #[cfg(feature = "providers")]
 pub use provider::{Placeholder, Provider};
 pub(crate) use quirks::SharedQuirks;
@@ -79,6 +82,8 @@ struct Registration {
     id_token_check: Option<Arc<dyn IdTokenCheck>>,
     token_constraint: Option<Arc<dyn TokenConstraint>>,
     request_signer: Option<Arc<dyn RequestSigner>>,
+    profile: Option<Profile>,
+    discovered: Option<Discovered>,
 }
 
 impl Client {
@@ -111,12 +116,21 @@ impl Client {
             id_token_check: None,
             token_constraint: None,
             request_signer: None,
+            profile: None,
+            discovered: None,
         }))
     }
 
     /// The facts, to be changed; a client that shares them keeps its own.
     fn facts(&mut self) -> &mut Registration {
         Arc::make_mut(&mut self.0)
+    }
+
+    /// The same, for what a server says of itself: from here on it is the program that says it.
+    fn by_hand(&mut self) -> &mut Registration {
+        let facts = self.facts();
+        facts.discovered = None;
+        facts
     }
 
     /// Sends the secret in the `Authorization` header, form-encoded first ([RFC 6749 section 2.3.1]).
@@ -145,7 +159,7 @@ impl Client {
     /// Names the authorization server; its `iss` is then compared in every redirect that has one.
     #[must_use]
     pub fn with_issuer(mut self, issuer: Issuer) -> Self {
-        self.facts().issuer = Some(issuer);
+        self.by_hand().issuer = Some(issuer);
         self
     }
 
@@ -154,14 +168,14 @@ impl Client {
     /// [RFC 9207 section 3]: https://www.rfc-editor.org/rfc/rfc9207#section-3
     #[must_use]
     pub fn with_iss_promised(mut self, promised: bool) -> Self {
-        self.facts().iss_promised = promised;
+        self.by_hand().iss_promised = promised;
         self
     }
 
     /// Where users consent.
     #[must_use]
     pub fn with_authorization_endpoint(mut self, endpoint: Endpoint) -> Self {
-        self.facts().authorization_endpoint = Some(endpoint);
+        self.by_hand().authorization_endpoint = Some(endpoint);
         self
     }
 
@@ -169,42 +183,42 @@ impl Client {
     /// records.
     #[must_use]
     pub fn with_refresh_endpoint(mut self, endpoint: Endpoint) -> Self {
-        self.facts().refresh_endpoint = Some(endpoint);
+        self.by_hand().refresh_endpoint = Some(endpoint);
         self
     }
 
     /// Where tokens are revoked (RFC 7009).
     #[must_use]
     pub fn with_revocation_endpoint(mut self, endpoint: Endpoint) -> Self {
-        self.facts().revocation_endpoint = Some(endpoint);
+        self.by_hand().revocation_endpoint = Some(endpoint);
         self
     }
 
     /// Where tokens are introspected (RFC 7662).
     #[must_use]
     pub fn with_introspection_endpoint(mut self, endpoint: Endpoint) -> Self {
-        self.facts().introspection_endpoint = Some(endpoint);
+        self.by_hand().introspection_endpoint = Some(endpoint);
         self
     }
 
     /// Where a device asks for a code to show (RFC 8628). It is a part of the program, not of a record.
     #[must_use]
     pub fn with_device_authorization_endpoint(mut self, endpoint: Endpoint) -> Self {
-        self.facts().device_authorization_endpoint = Some(endpoint);
+        self.by_hand().device_authorization_endpoint = Some(endpoint);
         self
     }
 
     /// Where the server is told to ask a user (OpenID Connect CIBA). It is a part of the program, not of a record.
     #[must_use]
     pub fn with_backchannel_authentication_endpoint(mut self, endpoint: Endpoint) -> Self {
-        self.facts().backchannel_authentication_endpoint = Some(endpoint);
+        self.by_hand().backchannel_authentication_endpoint = Some(endpoint);
         self
     }
 
     /// Where it is told who a token speaks for (OpenID Connect Core section 5.3).
     #[must_use]
     pub fn with_userinfo_endpoint(mut self, endpoint: Endpoint) -> Self {
-        self.facts().userinfo_endpoint = Some(endpoint);
+        self.by_hand().userinfo_endpoint = Some(endpoint);
         self
     }
 
@@ -218,7 +232,7 @@ impl Client {
     /// Where authorization requests are pushed (RFC 9126).
     #[must_use]
     pub fn with_pushed_authorization_request_endpoint(mut self, endpoint: Endpoint) -> Self {
-        self.facts().pushed_authorization_request_endpoint = Some(endpoint);
+        self.by_hand().pushed_authorization_request_endpoint = Some(endpoint);
         self
     }
 
@@ -301,7 +315,12 @@ impl Client {
         let mut client = self
             .clone()
             .with_authentication(recorded.authentication().clone());
-        if let (Err(_), Ok(endpoint)) = (self.revocation_endpoint(), recorded.revocation_endpoint()) {
+        // A profile takes what the server says, and not what a record does.
+        if let (None, Err(_), Ok(endpoint)) = (
+            self.profile(),
+            self.revocation_endpoint(),
+            recorded.revocation_endpoint(),
+        ) {
             client = client.with_revocation_endpoint(endpoint.clone());
         }
         Ok(client)
@@ -334,10 +353,11 @@ impl Client {
             .map_or(self.0.token_endpoint.as_str(), Issuer::as_str)
     }
 
-    /// Whether the server promised `iss` in every redirect.
+    /// Whether every redirect has `iss`: the server promised it, or the [profile](Self::with_profile) wants it.
     #[must_use]
     pub fn iss_promised(&self) -> bool {
-        self.0.iss_promised
+        // FAPI 2.0 section 5.3.3.2 (5).
+        self.0.iss_promised || self.profile().is_some()
     }
 
     /// Where users consent.
@@ -432,10 +452,10 @@ impl Client {
         known(endpoint, "pushed_authorization_request_endpoint")
     }
 
-    /// Whether every authorization request has to be pushed.
+    /// Whether every authorization request has to be pushed; under a [profile](Self::with_profile) always.
     #[must_use]
     pub fn push_required(&self) -> bool {
-        self.0.push_required
+        self.0.push_required || self.profile().is_some()
     }
 
     /// The check of ID tokens, where there is one.

@@ -25,7 +25,7 @@ pub use store::{StoreError, StoreErrorKind};
 pub use transport::{TransportError, TransportErrorKind};
 
 use crate::authorization::CallbackError;
-use crate::{EntropyError, SignError, Timestamp};
+use crate::{EntropyError, Fapi2Rule, SignError, Timestamp};
 
 /// Why a flow ended without a value.
 ///
@@ -55,6 +55,8 @@ pub enum Error {
     Denied(Arc<ServerError>),
     /// Only the user can help: nothing is stored, or the grant ended.
     NotAuthorized(NotAuthorized),
+    /// The request would break a rule of the client's [profile](crate::Client::with_profile): which. Nothing was sent.
+    Profile(Fapi2Rule),
     /// A value that the caller gave cannot be used.
     InvalidInput(InvalidInput),
     /// The request goes to an origin that this token is not for.
@@ -164,6 +166,7 @@ impl fmt::Display for Error {
             Self::Callback(error) => error.fmt(f),
             Self::Denied(refusal) => write!(f, "the consent was denied: {}", refusal.code()),
             Self::NotAuthorized(why) => write!(f, "a login is needed: {why}"),
+            Self::Profile(rule) => rule.fmt(f),
             Self::InvalidInput(error) => error.fmt(f),
             Self::OriginNotAllowed(origin) => {
                 write!(

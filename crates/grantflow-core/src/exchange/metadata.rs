@@ -249,6 +249,7 @@ fn read(request: &MetadataRequest, members: &Members<'_>) -> Result<ServerMetada
         push_required: says(members, PUSH_REQUIRED)?,
         mtls_endpoint_aliases: aliases,
         certificate_bound: says(members, CERTIFICATE_BOUND)?,
+        of_its_issuer: Some(name == request.issuer.as_str()),
         jwks_uri: endpoint("jwks_uri")?,
         // Read as false, it would switch a check off.
         iss_promised: says(members, ISS_PROMISED)?,

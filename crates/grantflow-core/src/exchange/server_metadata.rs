@@ -3,6 +3,7 @@
 //! [RFC 8414 section 2]: https://www.rfc-editor.org/rfc/rfc8414#section-2
 
 use super::mtls_endpoint_aliases::MtlsEndpointAliases;
+use crate::client::Discovered;
 use crate::{Client, Endpoint, Error, Issuer, Scopes, Secret};
 
 /// What a server says of itself ([RFC 8414 section 2]), checked.
@@ -23,6 +24,8 @@ pub struct ServerMetadata {
     pub(super) push_required: bool,
     pub(super) mtls_endpoint_aliases: Option<Box<MtlsEndpointAliases>>,
     pub(super) certificate_bound: bool,
+    /// What was asked for: a document about the issuer itself, or about any of its origin; `None` where there was no document.
+    pub(super) of_its_issuer: Option<bool>,
     pub(super) jwks_uri: Option<Endpoint>,
     pub(super) registration_endpoint: Option<Endpoint>,
     pub(super) iss_promised: bool,
@@ -66,7 +69,16 @@ impl ServerMetadata {
         if let Some(endpoint) = &self.pushed_authorization_request_endpoint {
             client = client.with_pushed_authorization_request_endpoint(endpoint.clone());
         }
-        client
+        client.discovered(self.discovered())
+    }
+
+    /// What a [profile](Client::with_profile) wants to know of where all this comes from.
+    fn discovered(&self) -> Option<Discovered> {
+        Some(Discovered {
+            of_its_issuer: self.of_its_issuer?,
+            has_aliases: self.has_mtls_endpoint_aliases(),
+            binds_to_certificates: self.binds_to_certificates(),
+        })
     }
 
     /// A client with a secret, which is sent in the way the server takes: by Basic where it says nothing, since that is what
@@ -225,6 +237,7 @@ impl ServerMetadata {
             push_required: false,
             mtls_endpoint_aliases: None,
             certificate_bound: false,
+            of_its_issuer: None,
             jwks_uri: None,
             iss_promised: false,
             s256_listed: false,

@@ -194,8 +194,10 @@ impl TokenRequest {
     /// # Errors
     ///
     /// [`Error::InvalidInput`] if the code was asked for by another client, or if the secret fits in no header; what
-    /// [`ClientAuthentication::parameters`](crate::ClientAuthentication::parameters) answers.
+    /// [`ClientAuthentication::parameters`](crate::ClientAuthentication::parameters) answers; [`Error::Profile`].
     pub fn to_http(&self, cx: &mut Cx<'_>) -> Result<Request, Error> {
+        self.client.check_profile()?;
+        self.client.check_grant(self.is_analysed() && !self.anonymous)?;
         let quirks = self.client.quirks();
         let mut form = Form::default();
         match &self.grant {
@@ -254,6 +256,14 @@ impl TokenRequest {
             }
         }
         Ok(request)
+    }
+
+    /// FAPI 2.0 section 5.3.2.1, note 2: the code flow and CIBA are; a client's own credentials ask no user.
+    fn is_analysed(&self) -> bool {
+        match &self.grant {
+            Grant::Code(_) | Grant::Refresh(_) | Grant::ClientCredentials => true,
+            Grant::Extension(name, _) => name == CIBA,
+        }
     }
 
     /// Some providers have an endpoint of its own for refreshes (quirk 29).

@@ -97,6 +97,10 @@ impl IdTokenVerification {
         Self::of(algorithms, Issuers::Template(issuers), client_id.into())
     }
 
+    pub(crate) fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
+        self.algorithms.iter().copied()
+    }
+
     fn of(algorithms: impl IntoIterator<Item = Algorithm>, issuers: Issuers, client_id: String) -> Self {
         Self {
             algorithms: algorithms.into_iter().collect(),

@@ -38,6 +38,10 @@ pub struct IdTokenVerifier {
 }
 
 impl IdTokenVerifier {
+    pub(crate) fn checks(&self) -> &IdTokenVerification {
+        &self.verification
+    }
+
     /// These checks, with keys from there.
     #[must_use]
     pub fn new(verification: IdTokenVerification, keys: KeyCache) -> Self {

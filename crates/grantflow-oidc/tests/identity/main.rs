@@ -5,6 +5,7 @@
 mod client_assertion;
 mod device;
 mod dpop;
+mod fapi2;
 mod id_token;
 mod introspection;
 mod keys;

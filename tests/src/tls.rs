@@ -151,7 +151,6 @@ impl TlsProvider {
     }
 
     /// What makes an async transport, and a client for the middleware.
-    #[must_use]
     pub fn reqwest(&self, shows: Option<&Identity>) -> grantflow_reqwest::Builder {
         let builder = ReqwestTransport::builder().ca_file(self.ca_file()).no_proxy();
         match shows {

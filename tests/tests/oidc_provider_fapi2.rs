@@ -71,6 +71,9 @@ fn by_certificate(server: &ServerMetadata, ours: &Identity) -> Client {
     with_id_tokens(client, server)
 }
 
+/// Makes a client of what the server says.
+type Made<'a> = &'a dyn Fn(&ServerMetadata) -> Client;
+
 /// What goes to the authorization endpoint, by name.
 fn names(url: &str) -> Vec<String> {
     let url = url::Url::parse(url).expect("an address");
@@ -82,7 +85,7 @@ fn a_client_with_the_profile_logs_in_calls_and_refreshes() -> Result<(), Error> 
     let Some(provider) = provider() else { return Ok(()) };
     let ours = &provider.ours;
     let [ec, okp] = keys();
-    let clients: [(&dyn Fn(&ServerMetadata) -> Client, _, _); 3] = [
+    let clients: [(Made<'_>, _, _); 3] = [
         (&|server| by_key(server, &ec), None, TokenType::Dpop),
         (&|server| by_key(server, &okp), None, TokenType::Dpop),
         (

@@ -101,8 +101,8 @@ impl Builder {
         self
     }
 
-    /// Makes a client for requests of one's own, as [`client`] does, with these settings: the time to connect, the CA file, the client
-    /// certificate, the proxies. Its [middleware](crate::Middleware) has to be told of the certificate.
+    /// Makes a client for requests of one's own, as [`client`](fn@client) does, with these settings: the time to connect, the CA file, the client
+    /// certificate, the proxies. The middleware of this crate has to be told of the certificate.
     ///
     /// # Errors
     ///

@@ -244,6 +244,20 @@ mod tests {
         let renewed = CertificateBound::to(other).in_place_of(ours);
         let again = renewed.with_stored(&kept).unwrap().stored().unwrap();
         assert!(again.eq_ct(&CertificateBound::to(other).stored().unwrap()));
+        // Old tokens are of no use over the new certificate, and new ones are asked for with it.
+        let (method, uri) = (
+            http::Method::GET,
+            http::Uri::from_static("https://as.example/token"),
+        );
+        let token = Secret::new("AT");
+        let (server, api) = (
+            Proven::request(&method, &uri),
+            Proven::request(&method, &uri).with_access_token(&token),
+        );
+        let renewing = renewed.with_stored(&kept).unwrap();
+        let mut fill = |_: &mut [u8]| Ok(());
+        let mut cx = Cx::new(crate::Now::default(), &mut fill).with_certificate(Some(other));
+        assert!(renewing.prove(&server, &mut cx).is_ok() && renewing.prove(&api, &mut cx).is_err());
         assert!(renewed.with_stored(&Secret::new("ES256:AAAA")).is_err());
         assert!(renewed.with_stored(&Secret::new("x5t#S256:AAAA")).is_err());
     }

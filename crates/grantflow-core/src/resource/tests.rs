@@ -10,8 +10,8 @@ use super::{
 use crate::error::ReplyProblem;
 use crate::flow::scripted::{Scripted, both};
 use crate::{
-    Authentication, Challenge, ClientMetadata, Endpoint, Error, Issuer, Record, Registration, Scopes, Secret,
-    SkipS256Check, Step,
+    Authentication, Challenge, ClientMetadata, Endpoint, Error, Fapi2Rule, Issuer, Profile, Record,
+    Registration, Scopes, Secret, SkipS256Check, Step,
 };
 
 const MCP: &str = "https://mcp.example/mcp";
@@ -587,6 +587,54 @@ fn where_a_resource_is_silent_its_origin_is_asked_if_that_is_wanted() {
     assert!(access.unwrap_err().is_transient(), "trouble is no absence");
     let pinned = legacy.with_issuer(Issuer::new("https://as.example").unwrap());
     assert_eq!(problem(found(silent, &pinned, "").0), ReplyProblem::NoMetadata);
+}
+
+/// FAPI 2.0 section 5.3.3.1 (9) and (11): what is taken of a silent resource's origin is neither asked for by name nor, without a document,
+/// from one.
+#[test]
+fn t07_a_profile_takes_no_server_that_was_not_asked_for_by_its_name() {
+    let silent = || Scripted::default().replies(404, "").replies(404, "");
+    let legacy = resource().with_fallback(OriginAsIssuer);
+    let own = SERVER.replace("as.example", "mcp.example");
+    let named = own.replace(
+        r#""issuer":"https://mcp.example""#,
+        r#""issuer":"https://mcp.example/oauth""#,
+    );
+    let defaults = || silent().replies(404, "").replies_page();
+    for (script, rule) in [
+        (silent().replies(200, &own), Fapi2Rule::ClientAuthentication),
+        (silent().replies(200, &named), Fapi2Rule::MetadataIssuer),
+        (defaults(), Fapi2Rule::Metadata),
+    ] {
+        let access = crate::run(legacy.discover(None), &script).unwrap();
+        let client = access.server().client("c").with_profile(Profile::Fapi2);
+        let broken = client.check_profile();
+        assert!(
+            matches!(broken, Err(Error::Profile(found)) if found == rule),
+            "{broken:?}"
+        );
+    }
+}
+
+/// A certificate, and with it all that it authenticates, goes to the place that the code goes to.
+#[test]
+fn t07_a_server_that_promises_no_iss_has_its_aliases_at_its_own_origin_too() {
+    let unpromised = SERVER.replace(r#","authorization_response_iss_parameter_supported":true"#, "");
+    for (place, passes) in [
+        ("https://as.example/mtls/token", true),
+        ("https://other.example/token", false),
+    ] {
+        let aliases = format!(r#""mtls_endpoint_aliases":{{"token_endpoint":"{place}"}}"#);
+        for (server, passes) in [(&unpromised, passes), (&SERVER.to_owned(), true)] {
+            let server = server.replacen('{', &format!("{{{aliases},"), 1);
+            let script = || Scripted::default().replies(200, RESOURCE).replies(200, &server);
+            let (access, _) = found(script, &resource(), "");
+            assert_eq!(access.is_ok(), passes, "{server}");
+            if !passes {
+                assert_eq!(problem(access), ReplyProblem::Invalid("mtls_endpoint_aliases"));
+            }
+        }
+    }
 }
 
 #[test]

@@ -32,6 +32,9 @@ impl Form {
             };
             let value = attribute(tag, "value").unwrap_or_default();
             match tag.split_whitespace().next() {
+                Some("input") if attribute(tag, "type").as_deref() == Some("submit") => {
+                    form.buttons.push((name, value));
+                }
                 Some("input") => form.inputs.push((name, value)),
                 Some("button") => form.buttons.push((name, value)),
                 _ => {}
@@ -99,6 +102,16 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_denial_presses_no_button_that_allows() {
+        let page = r#"<form method="post"><input type="submit" value="Cancel"><input type="submit" name="allow" value="Yes"></form>"#;
+        let form = Form::first(page).expect("the page has one");
+        assert_eq!(
+            (form.fill("ann", false).as_str(), form.fill("ann", true).as_str()),
+            ("allow=Yes", "")
+        );
+    }
 
     const PAGE: &str = r#"<p>Hello</p><form action="/consent?a=1&amp;b=2" method="post">
         <input type="hidden" name="interaction" value="&quot;x&quot;"><input type="text" name="login">

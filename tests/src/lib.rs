@@ -11,6 +11,7 @@ pub mod chat;
 pub mod child;
 pub mod chromium;
 pub mod clock;
+pub mod django_oauth_toolkit;
 pub mod either;
 pub mod form;
 pub mod kms;

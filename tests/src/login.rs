@@ -2,7 +2,7 @@
 
 use grantflow_core::flow::{discover as discover_server, keep};
 use grantflow_core::{
-    AuthorizationCode, AuthorizationRequest, Client, Error, Issuer, Key, Origin, PendingAuthorization,
+    AuthorizationCode, AuthorizationRequest, Client, Endpoint, Error, Issuer, Key, PendingAuthorization,
     Provenance, Record, Scopes, ServerMetadata, Step, Token, TokenRequest,
 };
 
@@ -12,7 +12,8 @@ use grantflow_core::{
 ///
 /// [`Error`] if the server says nothing that can be used, or not that it is `issuer`.
 pub fn discover(issuer: &str, id: &str) -> Result<Step<Client>, Error> {
-    let (origin, id) = (Origin::new(issuer)?, id.to_owned());
+    let origin = Endpoint::allow_http_for_loopback(issuer)?.origin();
+    let id = id.to_owned();
     let metadata = discover_server(&Issuer::allow_http_for_loopback(issuer)?);
     Ok(metadata.and_then(move |metadata, _| Ok(Step::Done(metadata.client(id).with_origins([origin])))))
 }

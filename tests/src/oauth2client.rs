@@ -1,26 +1,16 @@
 //! PyPI's `oauth2client` 4.1.3, `fasteners` and `google-auth`, as a child process (`tests/peers/oauth2client`).
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::child::Running;
-use crate::skip::{skip, workspace};
+use crate::skip::{python, skip, workspace};
 
 /// A Python process with the libraries; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Python(Running);
-
-/// Where the libraries are installed.
-fn interpreter() -> PathBuf {
-    let venv = workspace().join("tests/peers/oauth2client/venv");
-    if cfg!(windows) {
-        venv.join("Scripts/python.exe")
-    } else {
-        venv.join("bin/python")
-    }
-}
 
 impl Python {
     /// Starts one; `None`, after saying so, where the libraries are not installed.
@@ -31,7 +21,7 @@ impl Python {
     #[track_caller]
     #[must_use]
     pub fn start() -> Option<Self> {
-        let python = interpreter();
+        let python = python("oauth2client");
         if !python.is_file() {
             skip(
                 "oauth2client",

@@ -36,6 +36,17 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
+/// Where the Python of a peer from PyPI is, with what the peer needs; it may not be installed.
+#[must_use]
+pub fn python(peer: &str) -> PathBuf {
+    let venv = workspace().join("tests/peers").join(peer).join("venv");
+    if cfg!(windows) {
+        venv.join("Scripts/python.exe")
+    } else {
+        venv.join("bin/python")
+    }
+}
+
 /// A program of this workspace beside the running test, such as `examples/web_login`; `None`, after saying so, where it was not
 /// built.
 ///

@@ -12,6 +12,7 @@ pub mod child;
 pub mod chromium;
 pub mod clock;
 pub mod django_oauth_toolkit;
+pub mod driven;
 pub mod either;
 pub mod form;
 pub mod kms;

@@ -19,7 +19,7 @@ pub fn skip(suite: &str, reason: &str) {
 }
 
 /// The harness names a test's thread after it; alone in its process, a test runs on the main one and stands in the arguments.
-fn test_name() -> Option<String> {
+pub(crate) fn test_name() -> Option<String> {
     let thread = std::thread::current();
     match thread.name() {
         Some("main") | None => std::env::args().skip(1).find(|arg| !arg.starts_with('-')),

@@ -13,6 +13,8 @@ use grantflow_oidc::{Dpop, IdTokenVerifier, JwtBearer, UserInfoRequest, Verified
 use grantflow_suites::account;
 use grantflow_suites::app::{App, AsyncApp, LATER, NOWHERE, get, member};
 use grantflow_suites::browser::Browser;
+use grantflow_suites::driven::Server::OidcProvider;
+use grantflow_suites::driven::{CODE, DPOP, Over, REFRESH, drives};
 use grantflow_suites::either::Either;
 use grantflow_suites::login;
 use grantflow_suites::provider::Provider;
@@ -297,6 +299,7 @@ async fn t50_a_client_with_the_middleware_proves_each_request_too() -> Result<()
 
 #[test]
 fn a_certified_provider_binds_tokens_with_nonces_and_without() -> Result<(), Error> {
+    drives(OidcProvider, Over::Ureq, &[DPOP, CODE, REFRESH]);
     for nonces in [false, true] {
         let options = json!({ "dpop_nonces": nonces, "access_token_ttl": 60 });
         let Some(provider) = Provider::start(&options) else {

@@ -9,6 +9,8 @@ use grantflow_suites::app::{App, SCOPES};
 use grantflow_suites::browser::Browser;
 use grantflow_suites::chat::Chat;
 use grantflow_suites::chromium::{Chromium, Window};
+use grantflow_suites::driven::Server::OidcProvider;
+use grantflow_suites::driven::{CODE, Over, drives};
 use grantflow_suites::provider::{CONFIDENTIAL_SECRET, Provider};
 use grantflow_suites::skip::artifacts;
 use grantflow_ureq::{Authorize as _, UreqTransport};
@@ -60,6 +62,7 @@ fn end_of(window: &Window, provider: &Provider) -> String {
 
 #[test]
 fn t10_a_person_logs_in_with_chromium_and_the_code_leaves_the_address_line() -> Result<(), LoginError> {
+    drives(OidcProvider, Over::Ureq, &[CODE]);
     let (Some(provider), Some(chromium)) = (Provider::start_default(), Chromium::start()) else {
         return Ok(());
     };
@@ -101,6 +104,7 @@ fn t10_a_person_logs_in_with_chromium_and_the_code_leaves_the_address_line() -> 
 
 #[test]
 fn a_person_who_says_no_in_chromium_sees_so_and_the_login_is_denied() -> Result<(), LoginError> {
+    drives(OidcProvider, Over::Ureq, &[CODE]);
     let (Some(provider), Some(chromium)) = (Provider::start_default(), Chromium::start()) else {
         return Ok(());
     };
@@ -124,6 +128,7 @@ fn a_person_who_says_no_in_chromium_sees_so_and_the_login_is_denied() -> Result<
 
 #[test]
 fn the_redirect_is_received_at_either_loopback_address_and_at_localhost() -> Result<(), LoginError> {
+    drives(OidcProvider, Over::Ureq, &[CODE]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };
@@ -142,6 +147,7 @@ fn the_redirect_is_received_at_either_loopback_address_and_at_localhost() -> Res
 
 #[test]
 fn a_confidential_application_logs_in_through_the_browser_that_the_user_named() -> Result<(), LoginError> {
+    drives(OidcProvider, Over::Ureq, &[CODE]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };

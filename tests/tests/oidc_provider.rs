@@ -9,6 +9,11 @@ use grantflow_core::{
 };
 use grantflow_suites::app::{App, LATER, NOWHERE, SCOPES, get, member, refresh_token};
 use grantflow_suites::browser::Browser;
+use grantflow_suites::driven::Over::Ureq;
+use grantflow_suites::driven::Server::OidcProvider;
+use grantflow_suites::driven::{
+    BASIC, CODE, INTROSPECTION, ISS, METADATA, REFRESH, REUSE, REVOCATION, drives,
+};
 use grantflow_suites::login;
 use grantflow_suites::provider::{CONFIDENTIAL_SECRET, Provider};
 use serde_json::json;
@@ -19,6 +24,7 @@ fn ann() -> Browser {
 
 #[test]
 fn a_login_gives_credentials_that_userinfo_takes_and_the_next_run_finds() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[METADATA, CODE, ISS]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };
@@ -35,6 +41,7 @@ fn a_login_gives_credentials_that_userinfo_takes_and_the_next_run_finds() -> Res
 
 #[test]
 fn an_expired_token_is_refreshed_and_the_rotated_refresh_token_is_kept() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[CODE, REFRESH]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };
@@ -59,6 +66,7 @@ fn an_expired_token_is_refreshed_and_the_rotated_refresh_token_is_kept() -> Resu
 
 #[test]
 fn a_server_that_does_not_rotate_keeps_its_refresh_token_good() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[CODE]);
     let Some(provider) = Provider::start(&json!({ "rotate": false })) else {
         return Ok(());
     };
@@ -77,6 +85,7 @@ fn a_server_that_does_not_rotate_keeps_its_refresh_token_good() -> Result<(), Er
 
 #[test]
 fn a_replayed_refresh_token_ends_its_family_and_the_next_refresh_needs_the_user() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[REFRESH, REUSE]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };
@@ -105,6 +114,7 @@ fn a_replayed_refresh_token_ends_its_family_and_the_next_refresh_needs_the_user(
 
 #[test]
 fn a_new_login_takes_the_place_of_a_refused_one() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[CODE, REVOCATION]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };
@@ -122,6 +132,7 @@ fn a_new_login_takes_the_place_of_a_refused_one() -> Result<(), Error> {
 
 #[test]
 fn revoking_ends_the_grant_at_the_server_and_here() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[REVOCATION]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };
@@ -141,6 +152,7 @@ fn revoking_ends_the_grant_at_the_server_and_here() -> Result<(), Error> {
 
 #[test]
 fn a_grant_that_the_server_ended_needs_the_user_at_the_next_refresh() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[REVOCATION]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };
@@ -156,6 +168,7 @@ fn a_grant_that_the_server_ended_needs_the_user_at_the_next_refresh() -> Result<
 
 #[test]
 fn r25_a_401_costs_one_refresh_and_the_request_is_sent_again() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[REFRESH]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };
@@ -175,6 +188,7 @@ fn r25_a_401_costs_one_refresh_and_the_request_is_sent_again() -> Result<(), Err
 
 #[test]
 fn introspection_tells_an_active_token_from_a_revoked_one() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[INTROSPECTION, REVOCATION]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };
@@ -194,6 +208,7 @@ fn introspection_tells_an_active_token_from_a_revoked_one() -> Result<(), Error>
 
 #[test]
 fn t35_a_secret_that_needs_form_encoding_is_taken_and_its_raw_form_refused() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[BASIC, REFRESH]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };
@@ -217,6 +232,7 @@ fn t35_a_secret_that_needs_form_encoding_is_taken_and_its_raw_form_refused() -> 
 
 #[test]
 fn a_denied_consent_is_an_error_of_its_own_and_stores_nothing() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[CODE]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };
@@ -229,6 +245,7 @@ fn a_denied_consent_is_an_error_of_its_own_and_stores_nothing() -> Result<(), Er
 
 #[test]
 fn t01_t07_a_redirect_with_another_state_or_issuer_gets_no_token() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[CODE, ISS]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };

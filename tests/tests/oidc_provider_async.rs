@@ -4,10 +4,14 @@ use grantflow_core::error::ErrorCode;
 use grantflow_core::{Error, TokenRequest};
 use grantflow_suites::app::{AsyncApp, LATER, get, member, refresh_token};
 use grantflow_suites::browser::Browser;
+use grantflow_suites::driven::Over::Reqwest;
+use grantflow_suites::driven::Server::OidcProvider;
+use grantflow_suites::driven::{BASIC, CODE, ISS, METADATA, REFRESH, REUSE, REVOCATION, drives};
 use grantflow_suites::provider::{CONFIDENTIAL_SECRET, Provider};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_grant_lives_through_login_rotation_replay_and_a_second_login() -> Result<(), Error> {
+    drives(OidcProvider, Reqwest, &[METADATA, CODE, ISS, REFRESH, REUSE]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };
@@ -41,6 +45,7 @@ async fn a_grant_lives_through_login_rotation_replay_and_a_second_login() -> Res
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn revoking_ends_the_grant_of_a_confidential_client() -> Result<(), Error> {
+    drives(OidcProvider, Reqwest, &[CODE, BASIC, REFRESH, REVOCATION]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };
@@ -59,6 +64,7 @@ async fn revoking_ends_the_grant_of_a_confidential_client() -> Result<(), Error>
 
 #[tokio::test]
 async fn a_denied_consent_is_an_error_of_its_own() -> Result<(), Error> {
+    drives(OidcProvider, Reqwest, &[CODE]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };

@@ -10,6 +10,9 @@ use grantflow_core::{
 use grantflow_jwt::Algorithm;
 use grantflow_oidc::{IdTokenVerification, IdTokenVerifier, KeyCache, KeyRequest};
 use grantflow_suites::app::{App, AsyncApp};
+use grantflow_suites::driven::Over::{Reqwest, Ureq};
+use grantflow_suites::driven::Server::OidcProvider;
+use grantflow_suites::driven::{BACKCHANNEL, BASIC, ID_TOKEN, drives};
 use grantflow_suites::provider::{CONFIDENTIAL_SECRET, Provider};
 
 /// The client with its secret, which believes no ID token unseen.
@@ -59,6 +62,7 @@ fn start() -> Option<(String, Arc<Mutex<Provider>>)> {
 
 #[test]
 fn a_user_who_is_asked_allows_and_is_known_again_by_their_id_token() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[BACKCHANNEL, BASIC, ID_TOKEN]);
     let Some((issuer, provider)) = start() else {
         return Ok(());
     };
@@ -80,6 +84,7 @@ fn a_user_who_is_asked_allows_and_is_known_again_by_their_id_token() -> Result<(
 
 #[test]
 fn a_user_who_denies_who_is_unknown_or_who_never_answers_gives_no_token() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[BACKCHANNEL]);
     let Some((issuer, provider)) = start() else {
         return Ok(());
     };
@@ -108,6 +113,7 @@ fn a_user_who_denies_who_is_unknown_or_who_never_answers_gives_no_token() -> Res
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_async_program_asks_a_user_too() -> Result<(), Error> {
+    drives(OidcProvider, Reqwest, &[BACKCHANNEL, BASIC, ID_TOKEN]);
     let Some((issuer, provider)) = start() else {
         return Ok(());
     };

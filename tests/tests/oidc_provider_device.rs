@@ -9,6 +9,9 @@ use grantflow_core::{
 };
 use grantflow_suites::app::{App, AsyncApp, LATER, SCOPES, get, member};
 use grantflow_suites::browser::Browser;
+use grantflow_suites::driven::Over::{Reqwest, Ureq};
+use grantflow_suites::driven::Server::OidcProvider;
+use grantflow_suites::driven::{BASIC, DEVICE, REFRESH, drives};
 use grantflow_suites::provider::{CONFIDENTIAL_SECRET, Provider};
 
 fn request(client: &Client) -> Result<DeviceAuthorizationRequest, Error> {
@@ -49,6 +52,7 @@ fn texts(read: &Mutex<Vec<String>>) -> Vec<String> {
 
 #[test]
 fn a_device_gets_its_token_once_the_user_has_allowed_and_refreshes_it() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[DEVICE, BASIC, REFRESH]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };
@@ -84,6 +88,7 @@ fn a_device_gets_its_token_once_the_user_has_allowed_and_refreshes_it() -> Resul
 
 #[test]
 fn a_device_that_is_denied_is_told_so() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[DEVICE]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };
@@ -99,6 +104,7 @@ fn a_device_that_is_denied_is_told_so() -> Result<(), Error> {
 
 #[test]
 fn a_device_whose_code_has_ended_is_told_so() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[DEVICE]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };
@@ -122,6 +128,7 @@ fn a_device_whose_code_has_ended_is_told_so() -> Result<(), Error> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_async_program_logs_in_on_a_device_and_is_denied_there() -> Result<(), Error> {
+    drives(OidcProvider, Reqwest, &[DEVICE]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };

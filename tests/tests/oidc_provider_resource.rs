@@ -11,6 +11,9 @@ use grantflow_store::MemoryStore;
 use grantflow_suites::app::{LATER, NOWHERE, get, member};
 use grantflow_suites::browser::Browser;
 use grantflow_suites::clock::{Clock, OnClock};
+use grantflow_suites::driven::Over::Ureq;
+use grantflow_suites::driven::Server::OidcProvider;
+use grantflow_suites::driven::{CODE, METADATA, REFRESH, REGISTRATION, RESOURCE, RESOURCE_METADATA, drives};
 use grantflow_suites::provider::Provider;
 use grantflow_suites::resource::Resource;
 use grantflow_ureq::UreqTransport;
@@ -85,6 +88,11 @@ fn post(address: &str) -> Request {
 
 #[test]
 fn a_resource_that_nobody_knew_before_is_called_and_its_tokens_are_for_it_alone() -> Result<(), Error> {
+    drives(
+        OidcProvider,
+        Ureq,
+        &[RESOURCE_METADATA, METADATA, REGISTRATION, CODE, RESOURCE, REFRESH],
+    );
     let Some(program) = Program::new()? else {
         return Ok(());
     };
@@ -115,6 +123,7 @@ fn a_resource_that_nobody_knew_before_is_called_and_its_tokens_are_for_it_alone(
 
 #[test]
 fn a_refusal_of_too_little_is_answered_with_a_login_for_more() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[RESOURCE_METADATA, CODE]);
     let Some(program) = Program::new()? else {
         return Ok(());
     };
@@ -133,6 +142,7 @@ fn a_refusal_of_too_little_is_answered_with_a_login_for_more() -> Result<(), Err
 
 #[test]
 fn what_was_registered_is_read_changed_and_ended() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[REGISTRATION]);
     let Some(program) = Program::new()? else {
         return Ok(());
     };

@@ -15,6 +15,11 @@ use grantflow_oidc::{
 };
 use grantflow_suites::app::{App, NOWHERE, SCOPES, get, member};
 use grantflow_suites::browser::Browser;
+use grantflow_suites::driven::Over::Ureq;
+use grantflow_suites::driven::Server::OidcProvider;
+use grantflow_suites::driven::{
+    ASSERTION, BASIC, CODE, ID_TOKEN, PUSHED, REFRESH, RESPONSE_MODE, USERINFO, drives,
+};
 use grantflow_suites::login;
 use grantflow_suites::provider::{CONFIDENTIAL_SECRET, Provider, SIGNING_SECRET};
 use serde_json::{Value, json};
@@ -83,6 +88,7 @@ fn refresh_token(token: &Token) -> Secret {
 
 #[test]
 fn a_client_logs_in_with_its_key_and_refreshes_and_each_id_token_is_proven() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[ASSERTION, CODE, REFRESH, ID_TOKEN]);
     let Some(provider) = provider() else { return Ok(()) };
     for (key, algorithm) in [(old_key(), Algorithm::Es256), (new_key(), Algorithm::EdDsa)] {
         let app = app(&provider, "signing", &signing(&key, algorithm))?;
@@ -103,6 +109,7 @@ fn a_client_logs_in_with_its_key_and_refreshes_and_each_id_token_is_proven() -> 
 
 #[test]
 fn a_signed_answer_gives_a_code_and_one_that_was_changed_none() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[RESPONSE_MODE, CODE, ID_TOKEN]);
     let Some(provider) = provider() else { return Ok(()) };
     let app = App::discover(provider.issuer(), "native", |client| client)?;
     let verifier = verifier(&app, Algorithm::Es256)?;
@@ -161,6 +168,7 @@ fn a_signed_answer_gives_a_code_and_one_that_was_changed_none() -> Result<(), Er
 
 #[test]
 fn a_pushed_request_logs_in_with_a_key_and_without() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[PUSHED, CODE, ASSERTION, BASIC]);
     let Some(provider) = provider() else { return Ok(()) };
     for id in ["pushing", "signing", "confidential"] {
         let app = App::discover(provider.issuer(), id, |client| match id {
@@ -191,6 +199,7 @@ fn a_pushed_request_logs_in_with_a_key_and_without() -> Result<(), Error> {
 
 #[test]
 fn userinfo_is_told_of_the_same_user_signed_or_not() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[USERINFO]);
     let Some(provider) = provider() else { return Ok(()) };
     for (id, is_signed) in [("native", false), ("signed", true)] {
         let app = App::discover(provider.issuer(), id, |client| client)?;
@@ -219,6 +228,7 @@ fn userinfo_is_told_of_the_same_user_signed_or_not() -> Result<(), Error> {
 
 #[test]
 fn a_client_signs_with_its_secret() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[ASSERTION]);
     let Some(provider) = provider() else { return Ok(()) };
     let method = ClientSecretJwt::new(&Secret::new(SIGNING_SECRET), Algorithm::Hs256)?;
     let app = app(&provider, "secret-jwt", &method.into())?;
@@ -229,6 +239,7 @@ fn a_client_signs_with_its_secret() -> Result<(), Error> {
 
 #[test]
 fn a_key_that_is_not_registered_is_refused_by_the_server() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[ASSERTION]);
     let Some(provider) = provider() else { return Ok(()) };
     let mut foreign = new_key();
     // RFC 8037 has no other: a seed of our own, under the name of the one that is registered.
@@ -245,6 +256,7 @@ fn a_key_that_is_not_registered_is_refused_by_the_server() -> Result<(), Error> 
 
 #[test]
 fn a_token_of_another_client_or_signed_in_another_way_is_refused() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[ID_TOKEN]);
     let Some(provider) = provider() else { return Ok(()) };
     let app = app(&provider, "signing", &signing(&old_key(), Algorithm::Es256))?;
     let refused = log_in(&app, &verifier(&app, Algorithm::Rs256)?);
@@ -265,6 +277,7 @@ fn a_token_of_another_client_or_signed_in_another_way_is_refused() -> Result<(),
 
 #[test]
 fn a_new_key_of_the_server_is_asked_for_and_the_one_that_is_gone_proves_nothing() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[ID_TOKEN]);
     let Some(mut provider) = provider() else {
         return Ok(());
     };
@@ -289,6 +302,7 @@ fn a_new_key_of_the_server_is_asked_for_and_the_one_that_is_gone_proves_nothing(
 
 #[test]
 fn a_client_with_the_check_gets_credentials_only_with_a_proven_id_token() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[ID_TOKEN]);
     let Some(provider) = provider() else { return Ok(()) };
     let plain = App::discover(provider.issuer(), "native", |client| client)?;
     for (algorithm, passes) in [(Algorithm::Es256, true), (Algorithm::Rs256, false)] {

@@ -4,6 +4,7 @@
 //! provision ─▶ build ─▶ nextest or cargo test ─▶ doc tests ─▶ rows, skips, target/report.json
 //! ```
 
+mod driven;
 mod provision;
 mod report;
 pub(crate) mod rows;
@@ -33,7 +34,8 @@ tests. With a FILTER, only tests whose name has it in it, and no doc tests.
 A test that holds a row of a table of threats (T), faults (R), vectors (V) or quirks (Q) begins its name with the row:
 `t17_…`, or `t01_t02_…` for two. A suite that cannot run here says so by appending a line of JSON,
 {\"suite\": …, \"reason\": …, \"test\": …}, to the file that GRANTFLOW_SKIPS names; it is then counted as skipped and its
-test as neither passed nor covering. The end is
+test as neither passed nor covering. A test that drives a real server says which features of the protocol over which transport
+(`drives`, in tests/src/driven.rs). The end is a table of those, and
 
   covered: T a/72 R a/39 V a/28 Q a/67, skipped n
   N passed, N failed, N skipped
@@ -98,10 +100,15 @@ pub(crate) fn main(args: &[String]) -> Result<bool, String> {
 /// Runs the tests and prints all but the closing line.
 pub(crate) fn run(options: &Options) -> Result<Outcome, String> {
     let workspace = Workspace::load()?;
-    let skips = workspace.target.join("skips.jsonl");
-    std::fs::create_dir_all(&workspace.target)
-        .and_then(|()| std::fs::write(&skips, ""))
-        .map_err(|e| format!("cannot write {}: {e}", skips.display()))?;
+    let (skips, driven) = (
+        workspace.target.join("skips.jsonl"),
+        workspace.target.join("driven.jsonl"),
+    );
+    for notes in [&skips, &driven] {
+        std::fs::create_dir_all(&workspace.target)
+            .and_then(|()| std::fs::write(notes, ""))
+            .map_err(|e| format!("cannot write {}: {e}", notes.display()))?;
+    }
     let mut durations = Vec::new();
     let mut skipped = Vec::new();
 
@@ -113,7 +120,9 @@ pub(crate) fn run(options: &Options) -> Result<Outcome, String> {
     let mut cases = Vec::new();
     let built = timed("build", &mut durations, || build(&workspace.root, options).run())?;
     if built {
-        let ran = timed("run", &mut durations, || run_tests(&workspace, options, &skips))?;
+        let ran = timed("run", &mut durations, || {
+            run_tests(&workspace, options, &skips, &driven)
+        })?;
         cases.extend(ran);
         if !options.is_partial() {
             let docs = timed("doc", &mut durations, || {
@@ -131,7 +140,7 @@ pub(crate) fn run(options: &Options) -> Result<Outcome, String> {
         ));
     }
     skipped.extend(report::read_skips(&skips)?);
-    let outcome = Outcome::new(cases, skipped, durations);
+    let outcome = Outcome::new(cases, skipped, durations).with_driven(&driven)?;
     outcome.print();
     let path = workspace.target.join("report.json");
     outcome.write(&path, &options.filters)?;
@@ -149,20 +158,27 @@ pub(crate) fn build_all(root: &Path) -> Cmd {
     build(root, &Options::default())
 }
 
-fn run_tests(workspace: &Workspace, options: &Options, skips: &Path) -> Result<Vec<Case>, String> {
-    let skips = skips.display().to_string();
+fn run_tests(
+    workspace: &Workspace,
+    options: &Options,
+    skips: &Path,
+    driven: &Path,
+) -> Result<Vec<Case>, String> {
+    let (skips, driven) = (skips.display().to_string(), driven.display().to_string());
     let (ran, cases) = if has_cargo_tool("nextest") && !options.cargo_test {
         runner::nextest(workspace, |cmd| {
             cmd.args(options.scope())
                 .args(options.filters.clone())
                 .hidden_env("GRANTFLOW_SKIPS", &*skips)
+                .hidden_env("GRANTFLOW_DRIVEN", &*driven)
         })?
     } else {
         let command = Cmd::cargo(&workspace.root, "test --all-features --no-fail-fast --tests")
             .args(options.scope())
             .arg("--")
             .args(options.filters.clone())
-            .hidden_env("GRANTFLOW_SKIPS", skips);
+            .hidden_env("GRANTFLOW_SKIPS", skips)
+            .hidden_env("GRANTFLOW_DRIVEN", driven);
         runner::libtest("cargo test", &command)?
     };
     Ok(with_silent_failure(

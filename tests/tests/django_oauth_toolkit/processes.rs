@@ -9,12 +9,15 @@ use grantflow_suites::app::{App, LATER};
 use grantflow_suites::browser::Browser;
 use grantflow_suites::child::Running;
 use grantflow_suites::django_oauth_toolkit::Toolkit;
+use grantflow_suites::driven::Server::DjangoOauthToolkit;
+use grantflow_suites::driven::{CODE, Over, REFRESH, drives};
 
 const PROCESSES: usize = 3;
 const THREADS: usize = 4;
 
 #[test]
 fn r09_r10_processes_that_refresh_at_once_never_burn_the_family() -> Result<(), Error> {
+    drives(DjangoOauthToolkit, Over::Ureq, &[CODE, REFRESH]);
     let Some(mut server) = Toolkit::start() else {
         return Ok(());
     };

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::driven::{Driven, End};
 use super::rows::{self, Row};
 use super::runner::{Case, Verdict};
 use crate::workspace::text;
@@ -66,6 +67,7 @@ pub(crate) struct Outcome {
     covered: BTreeMap<char, BTreeSet<Row>>,
     cases: Vec<Case>,
     durations: Vec<(&'static str, f64)>,
+    driven: Driven,
 }
 
 impl Outcome {
@@ -89,6 +91,25 @@ impl Outcome {
             skipped,
             cases,
             durations,
+            driven: Driven::default(),
+        }
+    }
+
+    /// With the table of what tests drove against real servers, as they said in this file.
+    pub(super) fn with_driven(mut self, path: &Path) -> Result<Self, String> {
+        self.driven = Driven::read(path, |test| self.end_of(test))?;
+        Ok(self)
+    }
+
+    /// A test that said what it drives and of which nothing more is known did not come to its end.
+    fn end_of(&self, test: &str) -> End {
+        let passed = |case: &Case| case.name == test && case.verdict == Verdict::Passed;
+        if self.skipped.iter().any(|skip| skip.test.as_deref() == Some(test)) {
+            End::Skipped
+        } else if self.cases.iter().any(passed) {
+            End::Passed
+        } else {
+            End::Failed
         }
     }
 
@@ -127,7 +148,7 @@ impl Outcome {
         for skip in &self.skipped {
             println!("SKIPPED {}: {}", skip.suite, skip.reason);
         }
-        println!("{}", self.covered_line());
+        println!("{}\n{}", self.driven.table(), self.covered_line());
     }
 
     pub(super) fn write(&self, path: &Path, filters: &[String]) -> Result<(), String> {
@@ -164,6 +185,7 @@ impl Outcome {
             "passed": self.passed,
             "failed": self.failed,
             "skipped": skipped.collect::<Vec<_>>(),
+            "driven": self.driven.to_json(),
             "durations": self.durations.iter().copied().collect::<BTreeMap<_, _>>(),
             "filters": filters,
             "tests": tests.collect::<Vec<_>>(),
@@ -204,6 +226,22 @@ mod tests {
             "covered: T 1/72 R 0/39 V 0/28 Q 0/67, skipped 2"
         );
         assert!(outcome.passed_named("t01") && !outcome.passed_named("t02"));
+    }
+
+    #[test]
+    fn a_test_that_drives_something_ends_as_it_ended_and_failed_if_nobody_knows() {
+        let cases = vec![
+            case("t01_a", Verdict::Passed),
+            case("t02_b", Verdict::Passed),
+            case("t03_c", Verdict::Failed),
+        ];
+        let skip = Skip {
+            test: Some("t02_b".into()),
+            ..Skip::new("server", "not installed")
+        };
+        let outcome = Outcome::new(cases, vec![skip], Vec::new());
+        let ends = ["t01_a", "t02_b", "t03_c", "t04_d"].map(|test| outcome.end_of(test));
+        assert_eq!(ends, [End::Passed, End::Skipped, End::Failed, End::Failed]);
     }
 
     #[test]

@@ -37,7 +37,7 @@ The gate every change passes, or only the steps named. Each prints the command i
   loom          every order of the threads of a handle, with at most two preemptions
   canary        the secret-leak test was among the tests that passed
   replay        the corpora of tests/fuzz, and 15 s of mutations of each
-  comparison    the tests behind the README's comparison with other crates, a workspace of their own
+  comparison    the tests behind the README's comparison with other crates, a workspace of their own, and those with rmcp
 
 --full adds what takes long to run or to install, each skipped loudly where its tool is missing:
 
@@ -109,7 +109,9 @@ pub(crate) fn main(args: &[String]) -> Result<bool, String> {
         Ok(canary(outcome.as_ref()))
     });
     gate.commands("replay", || vec![replay(&workspace)]);
-    gate.commands("comparison", || comparison(&workspace));
+    gate.step("comparison", "cargo xtask ci comparison", |skipped| {
+        comparison(&workspace, skipped)
+    });
     full::full(&workspace, &tree, &mut gate);
     gate.print();
     if let Some(outcome) = &outcome {
@@ -183,10 +185,17 @@ fn lint(workspace: &Workspace, package: &Package, args: &[&str]) -> Cmd {
         .args(["--no-deps", "--", "-D", "warnings"])
 }
 
-/// Whether it is true. Not `--locked`: the lock file pins the other crates, and a new dependency of ours joins it by itself.
+/// Whether it is true; and whether rmcp, whose dependencies are mostly the same, gets along with us. Not `--locked`: the lock file pins the other crates, and a new dependency of ours joins it by itself.
 /// Loopback is reached without the environment's proxies, which some of the crates heed even there.
-fn comparison(workspace: &Workspace) -> Vec<Cmd> {
-    vec![manifest(workspace, "test", "tests/comparison").env("NO_PROXY", "127.0.0.1")]
+fn comparison(workspace: &Workspace, skipped: &mut Vec<Skip>) -> Result<bool, String> {
+    let skips = workspace.target.join("comparison-skips.jsonl");
+    std::fs::write(&skips, "").map_err(|e| format!("cannot write {}: {e}", skips.display()))?;
+    let passed = manifest(workspace, "test --workspace", "tests/comparison")
+        .env("NO_PROXY", "127.0.0.1")
+        .hidden_env("GRANTFLOW_SKIPS", skips.display().to_string())
+        .run()?;
+    skipped.extend(test::read_skips(&skips)?);
+    Ok(passed)
 }
 
 fn tests(gate: &mut Gate) -> Option<Outcome> {

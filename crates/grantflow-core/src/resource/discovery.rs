@@ -81,7 +81,8 @@ impl ProtectedResource {
         self
     }
 
-    /// Takes a server, too, that promises no `iss` in redirects and has endpoints elsewhere than at its own name's origin.
+    /// Takes a server, too, that promises no `iss` in redirects and has endpoints elsewhere than at its own name's origin, or that has
+    /// those for devices elsewhere.
     #[must_use]
     pub fn with_origin_check(mut self, _: SkipOriginCheck) -> Self {
         self.skips_origin_check = true;
@@ -127,11 +128,13 @@ impl ProtectedResource {
 pub struct OriginAsIssuer;
 
 /// Switches off the check that a server which promises no `iss` in redirects ([RFC 9207 section 3]) has its authorization endpoint and
-/// its token endpoint at its own name's origin; see [`ProtectedResource::with_origin_check`].
+/// its token endpoint at its own name's origin, and each server its device authorization endpoint and its backchannel authentication
+/// endpoint; see [`ProtectedResource::with_origin_check`].
 ///
 /// The resource chooses the server, so that it may be a hostile one that names the authorization endpoint of an honest server, where
 /// the user is known, beside a token endpoint of its own: the honest server's code and the verifier would be sent there
-/// ([RFC 9700 section 4.4]). A hostile server whose own page sends the user on to the honest one is found out by `iss` alone.
+/// ([RFC 9700 section 4.4]). With the honest server's endpoint for devices it would get the code that the user allows there, and no
+/// `iss` comes with that. A hostile server whose own page sends the user on to the honest one is found out by `iss` alone.
 ///
 /// [RFC 9207 section 3]: https://www.rfc-editor.org/rfc/rfc9207#section-3
 /// [RFC 9700 section 4.4]: https://www.rfc-editor.org/rfc/rfc9700#section-4.4
@@ -249,22 +252,31 @@ impl Discovery {
     }
 }
 
-/// Threat T07: where no redirect has to say whose it is, user and code go to the same place.
+/// Threat T07: where no redirect has to say whose it is, user and code go to the same place. A device has no redirect at all.
 fn check_origins(server: &ServerMetadata) -> Result<(), BadReply> {
     let own = server.issuer().origin();
-    let endpoints = [
+    let of_redirects = [
         ("authorization_endpoint", server.authorization_endpoint()),
         ("token_endpoint", Some(server.token_endpoint())),
         ("mtls_endpoint_aliases", server.mtls_token_endpoint()),
     ];
-    let foreign = endpoints
-        .into_iter()
+    let of_devices = [
+        (
+            "device_authorization_endpoint",
+            server.device_authorization_endpoint(),
+        ),
+        (
+            "backchannel_authentication_endpoint",
+            server.backchannel_authentication_endpoint(),
+        ),
+    ];
+    let of_redirects = of_redirects.into_iter().filter(|_| !server.iss_promised());
+    let foreign = of_redirects
+        .chain(of_devices)
         .find(|(_, endpoint)| endpoint.is_some_and(|endpoint| endpoint.origin() != own));
     match foreign {
-        Some((name, _)) if !server.iss_promised() => {
-            Err(BadReply::new(StatusCode::OK, ReplyProblem::Invalid(name)))
-        }
-        _ => Ok(()),
+        Some((name, _)) => Err(BadReply::new(StatusCode::OK, ReplyProblem::Invalid(name))),
+        None => Ok(()),
     }
 }
 

@@ -311,6 +311,35 @@ fn t07_no_code_of_one_server_is_carried_to_another_that_promises_no_iss() {
     assert!(host.log().is_empty(), "no token endpoint is asked");
 }
 
+/// What a device gets comes in no redirect, so that a promise of `iss` says nothing of it.
+#[test]
+fn t07_no_code_of_a_device_is_carried_to_another_server() {
+    for name in [
+        "device_authorization_endpoint",
+        "backchannel_authentication_endpoint",
+    ] {
+        let document = |origin: &str| server(&format!(r#""{name}":"{origin}/codes""#));
+        let taken = |origin: &str, resource: &ProtectedResource| {
+            let document = document(origin);
+            let script = || Scripted::default().replies(200, RESOURCE).replies(200, &document);
+            found(script, resource, "").0
+        };
+        assert!(taken("https://as.example", &resource()).is_ok());
+        for honest in [
+            "https://honest.example",
+            "https://as.example:8443",
+            "https://x.as.example",
+        ] {
+            assert_eq!(
+                problem(taken(honest, &resource())),
+                ReplyProblem::Invalid(name),
+                "{honest}"
+            );
+            assert!(taken(honest, &resource().with_origin_check(SkipOriginCheck)).is_ok());
+        }
+    }
+}
+
 #[test]
 fn t05_a_server_that_is_silent_about_code_challenges_is_refused_unless_by_name() {
     let silent = SERVER.replace(r#","code_challenge_methods_supported":["S256"]"#, "");

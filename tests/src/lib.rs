@@ -21,6 +21,7 @@ pub mod mcp;
 pub mod metadata;
 pub mod oauth2client;
 pub mod provider;
+pub mod recorder;
 pub mod resource;
 pub mod signing;
 pub mod skip;

@@ -23,7 +23,7 @@ pub trait Authorize {
     /// On 401 the token is refreshed, and a request whose body is in memory is sent again, once; after that the 401 is the
     /// caller's. A stream is not sent again, but its 401 has the token refreshed for the next request. Redirects are reqwest's
     /// own: it takes the header off where the host or the port changes, and leaves what belongs to it, such as the name of a
-    /// project, which is no secret. Why no header can be had comes as
+    /// project, which is no secret, and the proof of a bound token, which is for the first address alone. Why no header can be had comes as
     /// [`reqwest_middleware::Error::Middleware`] that holds the [`Error`].
     ///
     /// # Example

@@ -31,7 +31,8 @@ pub trait Authorize {
     /// It sends through `agent`, with its connections, cookies and middleware, and copies its settings. On 401 the token is
     /// refreshed, and a request without a body is sent again, once; for bodies see [`Middleware::replay_bodies`]. A redirect is
     /// followed as `agent` is set to, without the header; what
-    /// [belongs to it](Credentials::api_headers), such as the name of a project, is no secret and stays. A token for a loopback origin goes by no proxy, whatever `agent` has. Why no header can be had comes as [`ureq::Error::Other`] that holds
+    /// [belongs to it](Credentials::api_headers), such as the name of a project, is no secret and stays, as does the proof of a
+    /// bound token, which is for the first address alone. A token for a loopback origin goes by no proxy, whatever `agent` has. Why no header can be had comes as [`ureq::Error::Other`] that holds
     /// the [`Error`].
     ///
     /// # Errors

@@ -16,6 +16,7 @@
 )]
 
 mod exchanges;
+mod handles;
 mod injection;
 mod mix_up;
 mod named;

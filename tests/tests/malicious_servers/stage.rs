@@ -8,7 +8,7 @@ use grantflow_core::{
 };
 use grantflow_reqwest::ReqwestTransport;
 use grantflow_store::{MemoryStore, OnThread};
-use grantflow_suites::canary::Canary;
+use grantflow_suites::canary::{Canary, Surfaces};
 use grantflow_suites::clock::{Clock, OnClock};
 use grantflow_suites::recorder::{Answer, Recorder};
 use grantflow_ureq::UreqTransport;
@@ -60,6 +60,8 @@ pub(crate) struct Stage {
     pub(crate) evil: Recorder,
     secrets: Vec<(String, Canary)>,
     store: MemoryStore,
+    /// Whether the case is one of the exceptions that SECURITY.md names: redirects of a client that is not ours.
+    pub(crate) proofs_follow: bool,
 }
 
 impl Stage {
@@ -81,6 +83,7 @@ impl Stage {
             evil: Recorder::bind(),
             secrets: Vec::new(),
             store: MemoryStore::new(),
+            proofs_follow: false,
         };
         for (name, secret) in secrets {
             stage.secret(name, secret);
@@ -188,19 +191,22 @@ impl Stage {
     pub(crate) fn leaks(&self) -> Vec<Vec<String>> {
         let secrets: Vec<Canary> = self.secrets.iter().map(|(_, canary)| canary.clone()).collect();
         let mut leaks = self.evil.with_secrets(&secrets);
-        let proofs = self
-            .evil
-            .requests()
-            .into_iter()
-            .filter_map(|request| proof_in(&request));
+        let requests = self.evil.requests();
+        let mut proofs = requests.iter().filter_map(|request| proof_in(request));
         // A proof is made for one address: one that names the honest server has no business here.
         let honest = self.honest.origin();
-        leaks.extend(
-            proofs
-                .filter(|proof| proof.contains(honest))
-                .map(|_| vec!["DPoP proof".to_owned()]),
-        );
+        if !self.proofs_follow && proofs.any(|proof| proof.contains(honest)) {
+            leaks.push(vec!["DPoP proof".to_owned()]);
+        }
         leaks
+    }
+
+    /// Which secrets are in a text.
+    pub(crate) fn secrets_in(&self, text: &str) -> Vec<String> {
+        let secrets: Vec<Canary> = self.secrets.iter().map(|(_, canary)| canary.clone()).collect();
+        let mut seen = Surfaces::default();
+        seen.add("a request", text);
+        seen.hits(&secrets)
     }
 
     /// Which secrets the honest server got.

@@ -191,6 +191,83 @@ mod tests {
         assert_eq!(in_tests("paste").judge(&policy()).len(), 1);
     }
 
+    /// RUSTSEC-2023-0071: by each way in which `rsa` could come to users, judged by the policy as it stands.
+    #[test]
+    fn t49_the_rsa_crate_reaches_no_user_and_tests_may_have_it() {
+        let policy = Policy::parse(include_str!("../../../deny.toml")).expect("deny.toml is one");
+        let kind = |kind: Option<&str>| json!({ "dep_kinds": [{ "kind": kind }], "pkg": "rsa" });
+        let through = |kind: Option<&str>| json!({ "dep_kinds": [{ "kind": kind }], "pkg": "keys" });
+        let planted = |core: Vec<Value>, keys: Vec<Value>, suites: Vec<Value>| {
+            let json = json!({
+                "packages": [
+                    {"id": "core", "name": "grantflow-core", "source": null},
+                    {"id": "suites", "name": "grantflow-suites", "source": null},
+                    {"id": "keys", "name": "keys", "version": "1.0.0", "license": "MIT", "source": "registry+x/crates.io-index"},
+                    {"id": "rsa", "name": "rsa", "version": "0.9.8", "license": "MIT OR Apache-2.0", "source": "registry+x/crates.io-index"},
+                ],
+                "resolve": {"nodes": [
+                    {"id": "core", "deps": core}, {"id": "suites", "deps": suites}, {"id": "keys", "deps": keys},
+                    {"id": "rsa", "deps": []},
+                ]},
+            });
+            let package = |name: &str, manifest: &str| Package {
+                name: name.into(),
+                manifest: manifest.into(),
+                ..Package::default()
+            };
+            let packages = [
+                package("grantflow-core", "crates/grantflow-core/Cargo.toml"),
+                package("grantflow-suites", "tests/Cargo.toml"),
+            ];
+            let found = crates(&json, &packages);
+            found
+                .iter()
+                .flat_map(|krate| krate.judge(&policy))
+                .collect::<Vec<_>>()
+        };
+        for (way, problems) in [
+            ("a dependency", planted(vec![kind(None)], vec![], vec![])),
+            (
+                "one of a build script",
+                planted(vec![kind(Some("build"))], vec![], vec![]),
+            ),
+            (
+                "both",
+                planted(
+                    vec![json!({ "dep_kinds": [{ "kind": "dev" }, { "kind": null }], "pkg": "rsa" })],
+                    vec![],
+                    vec![],
+                ),
+            ),
+            (
+                "through another crate",
+                planted(vec![through(None)], vec![kind(None)], vec![]),
+            ),
+        ] {
+            assert!(
+                problems.len() == 1 && problems[0].starts_with("rsa 0.9.8: is banned"),
+                "{way}: {problems:?}"
+            );
+        }
+        for (way, problems) in [
+            (
+                "tests of a crate",
+                planted(vec![kind(Some("dev"))], vec![], vec![]),
+            ),
+            (
+                "what tests of a crate need",
+                planted(vec![through(Some("dev"))], vec![kind(None)], vec![]),
+            ),
+            (
+                "what another tests with",
+                planted(vec![through(None)], vec![kind(Some("dev"))], vec![]),
+            ),
+            ("the suites", planted(vec![], vec![], vec![kind(None)])),
+        ] {
+            assert_eq!(problems, [] as [String; 0], "{way}");
+        }
+    }
+
     #[test]
     fn what_users_get_is_told_from_what_tests_need() {
         let json = json!({

@@ -53,6 +53,34 @@ fn a_device_shows_a_code_and_stores_what_is_granted_for_it() {
     assert_eq!(desk.server.stats().device_authorizations, 1);
 }
 
+/// RFC 8628 section 5.4: a page that opens by itself asks for a consent to a login that somebody else began.
+#[test]
+#[cfg(unix)]
+fn t53_no_browser_is_opened_and_code_and_host_are_shown_before_the_server_is_polled() {
+    let desk = desk();
+    let opened = desk.path("opened");
+    let browser = format!("touch {}", opened.display());
+    let mut words = desk.login_words(&["--device", "--scope", "profile"]);
+    let login = Running::start(desk.command(&words).env("BROWSER", &browser));
+    let host = desk.issuer().strip_prefix("http://").unwrap();
+    login.says(&format!("It is at {host}."));
+    let code = login.says("-");
+    assert_eq!(desk.server.stats().polls, 0);
+    desk.server.approve_device(code.trim()).unwrap();
+    login.end().ok();
+    assert!(!opened.exists(), "a browser was opened");
+    // That one would be seen.
+    words.retain(|word| *word != "--device");
+    words.extend(["--store", "file:other.json"]);
+    let other = Running::start(desk.command(&words).env("BROWSER", &browser));
+    other.says("To log in");
+    let end = std::time::Instant::now() + PATIENCE;
+    while !opened.exists() && std::time::Instant::now() < end {
+        std::thread::yield_now();
+    }
+    assert!(opened.exists(), "no browser is opened at all");
+}
+
 #[test]
 fn whoever_is_denied_on_another_device_is_told_and_nothing_is_stored() {
     let desk = desk();

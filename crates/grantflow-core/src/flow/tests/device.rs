@@ -418,3 +418,92 @@ fn t45_with_openid_no_token_is_given_before_its_id_token_has_passed() {
     // Who did not ask for one checks none, as with a code.
     assert!(play("a", r#","id_token":"never""#).is_ok());
 }
+
+/// One word for each answer, and the second of each request since the codes came.
+#[test]
+fn t53_twelve_scripts_ask_at_exactly_these_times() {
+    let plays = [
+        // As in the RFC, and a user who answers at once.
+        (600, "5", "granted", &[5][..]),
+        (600, "5", "pending pending pending granted", &[5, 10, 15, 20]),
+        // The server's interval, and the usual one where it names none or nonsense.
+        (600, "30", "pending granted", &[30, 60]),
+        (600, "null", "pending granted", &[5, 10]),
+        (600, "0", "pending granted", &[5, 10]),
+        // Five seconds more for this and all later ones, each time.
+        (
+            600,
+            "5",
+            "slow pending slow pending slow granted",
+            &[5, 15, 25, 40, 55, 75],
+        ),
+        // No reply, or no connection: less often, and no more than to a minute.
+        (
+            600,
+            "5",
+            "lost pending unreached pending granted",
+            &[5, 15, 25, 45, 65],
+        ),
+        (
+            600,
+            "5",
+            "unreached unreached unreached unreached unreached pending",
+            &[5, 15, 35, 75, 135, 195, 255],
+        ),
+        // What a server in trouble asks for, once; a 5xx that asks for nothing is a lost reply.
+        (600, "5", "busy40 pending broken granted", &[5, 45, 50, 60]),
+        // Denied: never again.
+        (600, "5", "pending denied", &[5, 10]),
+        // The end of the code by the client's own count, by the server's word, and once more just before it.
+        (25, "5", "unreached pending pending", &[5, 15, 20]),
+        (600, "5", "pending expired", &[5, 10]),
+    ];
+    for (lifetime, interval, answers, times) in plays {
+        let json = format!(
+            r#"{{"device_code":"D","user_code":"U","verification_uri":"https://as.example/d","expires_in":{lifetime},"interval":{interval}}}"#
+        );
+        let script = || {
+            answers.split(' ').fold(
+                Scripted::default().replies(200, &json),
+                |script, answer| match answer {
+                    "pending" => script.replies(400, PENDING),
+                    "slow" => script.replies(400, SLOW_DOWN),
+                    "lost" => script.loses_the_reply(),
+                    "unreached" => script.cannot_connect(),
+                    "busy40" => script.replies_later(503, "40"),
+                    "broken" => script.replies(500, ""),
+                    "denied" => script.replies(400, r#"{"error":"access_denied"}"#),
+                    "expired" => script.replies(400, r#"{"error":"expired_token"}"#),
+                    _ => script.replies(200, GRANTED),
+                },
+            )
+        };
+        // Where the script does not end the login, the user answers in the end.
+        let ends = ["granted", "denied", "expired"]
+            .iter()
+            .any(|end| answers.ends_with(end))
+            || lifetime < 600;
+        let script = || {
+            if ends {
+                script()
+            } else {
+                script().replies(200, GRANTED)
+            }
+        };
+        let (end, waits) = played(script);
+        let asked: Vec<u64> = waits
+            .iter()
+            .scan(0, |now, wait| {
+                *now += wait;
+                Some(*now / 1000)
+            })
+            .collect();
+        assert_eq!(asked, times, "{answers}");
+        assert_eq!(
+            end.is_ok(),
+            answers.ends_with("granted") || !ends,
+            "{answers}: {end:?}"
+        );
+    }
+    assert_eq!(plays.len(), 12);
+}

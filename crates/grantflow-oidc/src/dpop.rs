@@ -169,7 +169,9 @@ impl TokenConstraint for Dpop {
             .sign(&bound.header, claims.as_bytes())
             .map_err(refused)?;
         let proof = HeaderValue::try_from(proof.into_exposed());
-        let proof = proof.map_err(|_| InvalidInput::new("proof", "does not fit in a header"))?;
+        let mut proof = proof.map_err(|_| InvalidInput::new("proof", "does not fit in a header"))?;
+        // Until it was seen, whoever has it and the token could use it.
+        proof.set_sensitive(true);
         Ok(Some(proof))
     }
 

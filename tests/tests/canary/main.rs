@@ -9,6 +9,7 @@ mod broken;
 mod default_credentials;
 mod flows;
 mod installed;
+mod protocols;
 mod service_account;
 mod values;
 
@@ -48,9 +49,9 @@ fn t59_t60_t71_canary_no_secret_shows_in_logs_values_errors_and_panics() {
         .worker_threads(2)
         .enable_all()
         .build();
-    runtime
-        .expect("there are threads")
-        .block_on(flows::run_async(&mut world));
+    let runtime = runtime.expect("there are threads");
+    runtime.block_on(flows::run_async(&mut world));
+    protocols::uses(&mut world, &runtime);
     installed::application(&world);
     service_account::uses(&mut world);
     default_credentials::uses(&mut world);

@@ -148,6 +148,11 @@ impl TokenConstraint for CertificateBound {
         false
     }
 
+    /// Authorization requests name no certificate.
+    fn thumbprint(&self) -> Option<&str> {
+        None
+    }
+
     /// Section 3 leaves the type as it is: "bearer" in most cases.
     fn takes(&self, token_type: TokenType) -> bool {
         token_type == TokenType::Bearer

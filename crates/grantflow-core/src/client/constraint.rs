@@ -36,7 +36,7 @@ pub trait TokenConstraint: fmt::Debug + Send + Sync {
     fn heard(&self, to: &Proven<'_>, status: StatusCode, headers: &HeaderMap, error: Option<&str>) -> bool;
 
     /// The thumbprint of the key, for an authorization request to name (`dpop_jkt`, [RFC 9449 section 10]): the code that comes of it is
-    /// of no use with another key. `None` where there is no key yet.
+    /// of no use with another key. `None` where there is no key yet, or a certificate instead.
     ///
     /// [RFC 9449 section 10]: https://www.rfc-editor.org/rfc/rfc9449#section-10
     fn thumbprint(&self) -> Option<&str>;

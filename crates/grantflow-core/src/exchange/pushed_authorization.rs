@@ -84,8 +84,10 @@ impl PushedAuthorizationRequest {
         let form = Form::encoded(self.parameters.expose()).and(&proof.renamed(self.client.quirks()));
         let mut request = form.post(endpoint, authorization)?;
         if let Some(constraint) = self.client.token_constraint() {
-            let proof = constraint.prove(&Proven::request(request.method(), request.uri()), cx)?;
-            request.headers_mut().insert(PROOF, proof);
+            let to = Proven::request(request.method(), request.uri());
+            if let Some(proof) = constraint.prove(&to, cx)? {
+                request.headers_mut().insert(PROOF, proof);
+            }
         }
         Ok(request)
     }

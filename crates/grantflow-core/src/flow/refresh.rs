@@ -196,8 +196,11 @@ impl Expect<Result<Response, TransportError>, Access> for ExpectToken {
             Err(error) => return self.refresh.failed(error.into(), cx),
         };
         let granted = self.request.read(&reply, cx);
-        // Nothing was done: the refresh token is as good as before.
-        if self.request.is_worth_another_proof(&reply, &granted) && !self.proven_again {
+        // Nothing was done: the refresh token is as good as before. Later than any try may begin, those who wait for the lock would give
+        // up before the second reply; what the server wants is known then to the next refresh.
+        let elapsed = cx.now().boot.saturating_sub(self.refresh.began);
+        let in_time = elapsed <= self.refresh.flow.policy.begin_within;
+        if self.request.is_worth_another_proof(&reply, &granted) && !self.proven_again && in_time {
             return match self.request.to_http(cx) {
                 Ok(http) => {
                     self.proven_again = true;

@@ -35,6 +35,8 @@ pub(crate) struct Scripted {
     stored: Mutex<Option<Record>>,
     locks: Mutex<VecDeque<StoreErrorKind>>,
     passed: Mutex<Duration>,
+    /// How long each reply takes.
+    takes: Mutex<Duration>,
     log: Mutex<Vec<String>>,
     sent: Mutex<Vec<Request>>,
     certificate: Option<CertificateThumbprint>,
@@ -90,6 +92,12 @@ impl Scripted {
 
     pub(crate) fn loses_the_reply(self) -> Self {
         of(&self.replies).push_back(Err(TransportError::new(TransportErrorKind::Timeout)));
+        self
+    }
+
+    /// Each reply takes this long; none where nothing is said.
+    pub(crate) fn takes(self, time: Duration) -> Self {
+        *of(&self.takes) = time;
         self
     }
 
@@ -155,7 +163,7 @@ impl Scripted {
             .collect()
     }
 
-    /// Waits pass the time, nothing else does.
+    /// Waits pass the time, and replies that take some.
     fn clocks(&self) -> Now {
         let passed = *of(&self.passed);
         Now {
@@ -177,6 +185,7 @@ impl Scripted {
     fn reply(&self, request: Request) -> Result<Response, TransportError> {
         self.note(format!("send {} {}", request.method(), request.uri().path()));
         of(&self.sent).push(request);
+        *of(&self.passed) += *of(&self.takes);
         of(&self.replies)
             .pop_front()
             .expect("the script has a reply for every request")

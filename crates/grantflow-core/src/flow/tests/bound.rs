@@ -1,6 +1,7 @@
 //! Tokens that are bound to a key: who may refresh them, what is kept of the key, and when a request is sent once more.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -110,6 +111,28 @@ fn t50_a_refresh_is_sent_once_more_for_a_nonce_and_not_twice() {
     let (access, host) = both(script, || expired(Some(binding())));
     assert!(matches!(access, Err(Error::Server(_))), "{access:?}");
     assert_eq!(host.bodies().len(), 2);
+}
+
+/// Those who wait for the lock give up after 75 s: what a server asks for too late is for the next refresh.
+#[test]
+fn r12_t50_a_nonce_that_comes_late_holds_no_lock() {
+    for (takes, requests) in [(32_000, 2), (32_001, 1)] {
+        let script = || {
+            Scripted::default()
+                .stores(ends_in(0))
+                .takes(Duration::from_millis(takes))
+                .replies(400, ASKS)
+                .replies(200, BOUND)
+        };
+        let (access, host) = both(script, || expired(Some(binding())));
+        assert_eq!(host.bodies().len(), requests, "{takes}");
+        assert_eq!(access.is_ok(), requests == 2, "{access:?}");
+        let stored = host.stored().unwrap();
+        assert!(
+            stored.refresh_state().refused.is_none(),
+            "the token is as good as before"
+        );
+    }
 }
 
 /// Each poll may be sent once more, whatever became of the one before.

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use grantflow_core::{
     AsyncTransportHost, Body, Change, Client, Credentials, Endpoint, Error, Key, Origin, Provenance, Record,
-    Request, Scopes, Timestamp, Token, drive, flow,
+    Request, Scopes, Timestamp, Token, TokenType, drive, flow,
 };
 
 use crate::chronicle::Call;
 use crate::host::SimHost;
 use crate::ledger::Begun;
-use crate::network::{API, REVOKE, TOKEN};
-use crate::plant::PlantedStore;
+use crate::network::{API, DEVICE, REVOKE, TOKEN};
+use crate::plant::{Plant, PlantedStore};
+use crate::proof;
 use crate::scenario::{Fault, Scenario};
 use crate::server::{Grant, access_of};
 use crate::world::{Cause, SECOND};
@@ -35,6 +36,7 @@ pub(crate) struct Handle {
 pub(crate) struct Caller {
     pub(crate) host: SimHost,
     pub(crate) store: PlantedStore,
+    pub(crate) plant: Option<Plant>,
     pub(crate) handles: Vec<Handle>,
 }
 
@@ -42,6 +44,9 @@ impl Caller {
     /// Makes all calls that are left to this task.
     pub(crate) async fn run(self, task: usize) {
         let pace = self.host.world.state().scenario.pace;
+        if task == 0 {
+            self.resume_devices().await;
+        }
         while self.take_call(task) {
             self.host.idle(pace).await;
             let (handle, call) = self.choose();
@@ -89,7 +94,8 @@ impl Caller {
         let mut state = self.host.world.state();
         let at = state.dice.below(self.handles.len() as u64) as usize;
         let call = match state.dice.below(100) {
-            0..45 => Call::Header,
+            18..45 => Call::Header,
+            0..15 => Call::Header,
             45..60 => Call::AccessToken,
             60..82 => Call::Authorized,
             82..90 => Call::Refresh,
@@ -98,6 +104,7 @@ impl Caller {
             97 if state.has(Fault::Revoke) => Call::Revoke,
             98 if state.has(Fault::Delete) => Call::Delete,
             99 if state.has(Fault::Login) => Call::Login,
+            15..18 if state.has(Fault::DeviceLogin) => Call::Device,
             _ => Call::Header,
         };
         (self.handles[at].clone(), call)
@@ -144,6 +151,8 @@ impl Caller {
                 let deleted = self.cancellable(begun, self.delete(handle.slot)).await;
                 deleted.map(|done| done.map(|()| (None, false)))
             }
+            // A program does not drop what it was given once.
+            Call::Device => Some(self.device_login(handle.slot).await.map(|()| (None, false))),
             Call::Login => {
                 let login = self.cancellable(begun, self.login(handle.slot)).await;
                 login.map(|done| done.map(|()| (None, false)))
@@ -205,14 +214,10 @@ impl Caller {
             let lifetime = state.dice.pick(lifetimes);
             let now = state.now;
             let grant = state.server.login(slot, lifetime, now);
+            let (client, key) = login_client(&state.scenario);
+            state.server.binds(key);
             let wall = Timestamp::from_unix_millis(state.wall(self.host.who.process));
-            record_of(
-                &state.scenario,
-                state.depot.slots[slot].key.clone(),
-                grant,
-                wall,
-                lifetime,
-            )
+            record_of(client, state.depot.slots[slot].key.clone(), grant, wall, lifetime)
         };
         let host = AsyncTransportHost::new(&self.host).with_store(&self.store);
         drive(flow::keep(record, None), &host).await?;
@@ -286,7 +291,12 @@ fn given(token: Result<grantflow_core::AccessToken, Error>) -> Result<(Option<Gr
 }
 
 fn of_header(value: &http::HeaderValue) -> Option<Grant> {
-    access_of(value.to_str().ok()?.strip_prefix("Bearer ")?)
+    let value = value.to_str().ok()?;
+    access_of(
+        value
+            .strip_prefix("Bearer ")
+            .or_else(|| value.strip_prefix("DPoP "))?,
+    )
 }
 
 fn api_request() -> Request {
@@ -305,8 +315,19 @@ pub(crate) fn client(scenario: &Scenario) -> Client {
     }
     Client::new("simulated", endpoint(TOKEN))
         .with_revocation_endpoint(endpoint(REVOKE))
+        .with_device_authorization_endpoint(endpoint(DEVICE))
         .with_origins(Origin::of(&api))
         .with_quirks(quirks)
+}
+
+/// The client of a login, and the key that its tokens are bound to.
+pub(crate) fn login_client(scenario: &Scenario) -> (Client, Option<String>) {
+    let client = client(scenario);
+    if !scenario.bound {
+        return (client, None);
+    }
+    let (client, key) = proof::with_new_key(client);
+    (client, Some(key))
 }
 
 /// The key of a slot.
@@ -317,19 +338,17 @@ pub(crate) fn key_of(client: &Client, slot: usize) -> Key {
 
 /// The record of a login.
 pub(crate) fn record_of(
-    scenario: &Scenario,
+    client: Client,
     key: Key,
     grant: Grant,
     issued_at: Timestamp,
     lifetime: Option<u64>,
 ) -> Record {
     let mut token = Token::bearer(grant.access_token(), issued_at);
+    if client.token_constraint().is_some() {
+        token.token_type = TokenType::Dpop;
+    }
     token.refresh_token = Some(grant.refresh_token().into());
     token.expires_at = lifetime.map(|seconds| issued_at.plus(Duration::from_secs(seconds)));
-    Record::new(
-        key,
-        client(scenario),
-        token,
-        Provenance::new("simulation", issued_at),
-    )
+    Record::new(key, client, token, Provenance::new("simulation", issued_at))
 }

@@ -26,6 +26,12 @@ pub struct Totals {
     pub requests: u64,
     /// New tokens that the server granted.
     pub refreshes: u64,
+    /// Logins on devices that were stored.
+    pub device_logins: u64,
+    /// Those that another life of their process went on with.
+    pub resumed: u64,
+    /// Requests that were sent back for another proof.
+    pub nonces: u64,
     /// Deaths of processes.
     pub crashes: u64,
     /// The longest wait of a caller, in microseconds of virtual time.
@@ -47,6 +53,9 @@ impl Totals {
         self.cancelled += history.cancelled;
         self.requests += history.requests;
         self.refreshes += history.refreshes;
+        self.device_logins += history.device_logins;
+        self.resumed += history.resumed;
+        self.nonces += history.nonces;
         self.crashes += history.crashes;
         self.longest_wait = self.longest_wait.max(history.longest_wait);
         self.losses.add(&history.losses);
@@ -62,6 +71,9 @@ impl Totals {
         self.cancelled += other.cancelled;
         self.requests += other.requests;
         self.refreshes += other.refreshes;
+        self.device_logins += other.device_logins;
+        self.resumed += other.resumed;
+        self.nonces += other.nonces;
         self.crashes += other.crashes;
         self.longest_wait = self.longest_wait.max(other.longest_wait);
         self.losses.add(&other.losses);
@@ -81,6 +93,11 @@ impl fmt::Display for Totals {
             self.refreshes,
             self.crashes,
             self.polls
+        )?;
+        writeln!(
+            f,
+            "{} logins on devices, {} gone on with after a death; {} requests sent back for another proof",
+            self.device_logins, self.resumed, self.nonces
         )?;
         let losses = &self.losses;
         writeln!(

@@ -46,6 +46,7 @@ pub(crate) enum Call {
     Revoke,
     Delete,
     Login,
+    Device,
 }
 
 /// What happened.
@@ -107,6 +108,9 @@ pub(crate) enum What {
     },
     Dies(Effect, Side),
     Restarts,
+    Resumes {
+        slot: usize,
+    },
     Exits,
     StandsStill(Micros),
     RuntimeGone,
@@ -185,6 +189,7 @@ impl fmt::Display for What {
             Self::FamilyEnds { family, why } => write!(f, "server: grant {family} ends: {why}"),
             Self::Dies(effect, side) => write!(f, "dies {side:?} {effect:?}"),
             Self::Exits => f.write_str("ends, all settled"),
+            Self::Resumes { slot } => write!(f, "goes on with the login of record {slot} on a device"),
             Self::Restarts => f.write_str("starts"),
             Self::StandsStill(time) => write!(f, "stands still for {} s", time / SECOND),
             Self::RuntimeGone => f.write_str("the runtime is dropped"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use grantflow_core::{Credentials, Timestamp};
 
-use crate::caller::{Caller, Handle, client, key_of, record_of};
+use crate::caller::{Caller, Handle, client, key_of, login_client, record_of};
 use crate::chronicle::What;
 use crate::depot::{SimStore, Slot};
 use crate::dice::Dice;
@@ -12,6 +12,7 @@ use crate::executor::{Executor, Role};
 use crate::host::SimHost;
 use crate::ledger::{Losses, Violation};
 use crate::plant::{Plant, PlantedStore, PlantedTransport};
+use crate::proof;
 use crate::scenario::{Faults, Scenario};
 use crate::world::{Due, EPOCH_MILLIS, Micros, SECOND, Who, World};
 
@@ -35,6 +36,12 @@ pub struct History {
     pub refreshes: u64,
     /// How many requests there were.
     pub requests: u64,
+    /// How many logins on devices were stored.
+    pub device_logins: u64,
+    /// How many of those that began were gone on with by another life of their process.
+    pub resumed: u64,
+    /// How many requests were sent back for another proof.
+    pub nonces: u64,
     /// How often a process died.
     pub crashes: u64,
     /// The longest wait of a caller, in microseconds of virtual time.
@@ -75,6 +82,9 @@ pub(crate) fn run(seed: u64, allowed: Faults, plant: Option<Plant>, with_text: b
         cancelled: ledger.cancelled,
         refreshes: state.server.commits,
         requests: ledger.asks.len() as u64,
+        device_logins: ledger.device_logins,
+        resumed: ledger.resumed,
+        nonces: ledger.nonces,
         crashes: ledger.crashes,
         longest_wait: ledger.longest_wait,
         losses: ledger.losses,
@@ -137,7 +147,6 @@ impl Run {
     /// Records of logins that lie some time back.
     fn furnish(&mut self) {
         let mut state = self.world.state();
-        let client = client(&state.scenario);
         let slots = if state.scenario.second_key { 2 } else { 1 };
         for slot in 0..slots {
             let lifetimes = state.scenario.lifetimes;
@@ -145,7 +154,10 @@ impl Run {
             let grant = state.server.login(slot, lifetime, 0);
             let age = lifetime.unwrap_or(0) as i64 * state.scenario.first_age as i64;
             let issued_at = Timestamp::from_unix_millis(EPOCH_MILLIS - age);
-            let record = record_of(&state.scenario, key_of(&client, slot), grant, issued_at, lifetime);
+            let (client, key) = login_client(&state.scenario);
+            state.server.binds(key);
+            let of_slot = key_of(&client, slot);
+            let record = record_of(client, of_slot, grant, issued_at, lifetime);
             state.depot.slots.push(Slot::new(record.key().clone(), record));
             state.server.saved(grant, true);
             state.server.aged(grant, age.unsigned_abs() * 1000);
@@ -184,10 +196,16 @@ impl Run {
                 let mut state = self.world.state();
                 let number = state.opened(who, slot);
                 let key = state.depot.slots[slot].key.clone();
+                let client = client(&state.scenario);
+                let bound = state.scenario.bound;
                 drop(state);
                 let transport = PlantedTransport::new(host.clone(), self.plant);
+                let mut credentials = Credentials::new(key, store.clone(), transport);
+                if bound {
+                    credentials = credentials.with_client(proof::without_key(client));
+                }
                 Handle {
-                    credentials: Credentials::new(key, store.clone(), transport),
+                    credentials,
                     number,
                     slot,
                 }
@@ -216,6 +234,7 @@ impl Run {
                 who,
             },
             store: self.store(who),
+            plant: self.plant,
             handles: self.handles[process].clone(),
         }
     }
@@ -275,9 +294,10 @@ impl Run {
             Due::Deliver(ask) => self.world.state().deliver(ask),
             Due::Lands(slot) => self.world.state().lands(slot),
             Due::LeaseEnds { slot, guard } => self.world.state().lease_ends(slot, guard),
-            Due::Resume(process) => {
-                if self.world.state().processes[process].alive {
-                    self.resume(process);
+            Due::Resume(who) => {
+                if self.world.state().is_alive(who) {
+                    self.world.state().processes[who.process].resumes = false;
+                    self.resume(who.process);
                 }
             }
             Due::Restart(process) => {
@@ -287,6 +307,7 @@ impl Run {
                     process.life += 1;
                     process.alive = true;
                     process.tasks_unsafe = false;
+                    process.resumes = false;
                     process.spawn_refused_until = 0;
                 }
                 self.start(process);

@@ -1,4 +1,4 @@
-//! The invariants I1–I8, held against everything that happens.
+//! The invariants I1–I9, held against everything that happens.
 //!
 //! | | what is checked | where |
 //! |---|---|---|
@@ -10,6 +10,7 @@
 //! | I6 | after faults that pass, nobody has to log in, but for losses that nobody can prevent, which are counted | [`asks`], [`end`] |
 //! | I7 | nobody touches another key's record | [`saves`], [`end`] |
 //! | I8 | nothing panics | the executor |
+//! | I9 | the code of a device is asked for no more often than the server wants, and not once its answer is known | `device` |
 
 mod asks;
 mod calls;
@@ -30,7 +31,7 @@ pub(crate) const LOCK_AND_REFRESH: Micros = (75 + 60) * SECOND;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Violation {
-    /// Which one: `I1` to `I8`.
+    /// Which one: `I1` to `I9`.
     pub invariant: &'static str,
     /// What was seen.
     pub what: String,
@@ -86,6 +87,11 @@ pub(crate) struct Ledger {
     pub(crate) cancelled: u64,
     pub(crate) crashes: u64,
     pub(crate) longest_wait: Micros,
+    /// Logins on devices that were stored, and those that a later life of their process went on with.
+    pub(crate) device_logins: u64,
+    pub(crate) resumed: u64,
+    /// Requests that were sent back for another proof.
+    pub(crate) nonces: u64,
     /// Somebody revoked, deleted or logged in: from then on it is no fault that a login is needed.
     pub(crate) ended_by_user: Vec<bool>,
 }
@@ -152,7 +158,7 @@ impl State {
             .families
             .iter_mut()
             .filter(|family| family.slot == slot);
-        families.any(|family| family.open(who).next().is_some())
+        families.any(|family| family.open(who).any(|issue| !issue.by_device))
     }
 
     /// Whoever got a reply and has not stored it yet never will: what held it is gone.
@@ -162,7 +168,11 @@ impl State {
             if slot.is_some_and(|slot| slot != family.slot) {
                 continue;
             }
-            for issue in family.open(who) {
+            // What a device got is not under the lock.
+            for issue in family
+                .open(who)
+                .filter(|issue| slot.is_none() || !issue.by_device)
+            {
                 issue.window = Some(cause);
                 issue.lost_once = true;
                 broken += 1;

@@ -6,7 +6,8 @@
 //!
 //! # In scope
 //!
-//! - the invariants I1–I8, held on every history
+//! - the invariants I1–I9, held on every history
+//! - tokens that are bound to a key, with nonces that change; logins on devices that outlive their process
 //! - replay of any history by its seed
 //! - planted bugs, each of which has to be found
 //!
@@ -18,6 +19,7 @@ mod caller;
 pub mod campaign;
 mod chronicle;
 mod depot;
+mod device;
 mod dice;
 mod executor;
 mod history;
@@ -25,6 +27,7 @@ mod host;
 mod ledger;
 mod network;
 mod plant;
+mod proof;
 mod scenario;
 mod server;
 mod world;

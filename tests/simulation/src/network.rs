@@ -16,6 +16,8 @@ use grantflow_core::{Body, Request, Response, TransportError, TransportErrorKind
 use http::header;
 
 use crate::chronicle::What;
+use crate::device::PollVerdict;
+use crate::proof::Proof;
 use crate::scenario::Fault;
 use crate::server::{Ended, Grant, Rules, Verdict, access_of, refresh_of};
 use crate::world::{Due, MILLI, Micros, SECOND, State, Who};
@@ -23,6 +25,7 @@ use crate::world::{Due, MILLI, Micros, SECOND, State, Who};
 /// Where tokens are refreshed, revoked and used.
 pub(crate) const TOKEN: &str = "https://server.example.com/token";
 pub(crate) const REVOKE: &str = "https://server.example.com/revoke";
+pub(crate) const DEVICE: &str = "https://server.example.com/device_authorization";
 pub(crate) const API: &str = "https://api.example.com/";
 
 /// What a request wants.
@@ -31,6 +34,10 @@ pub(crate) enum Aim {
     Refresh,
     Revoke,
     Api,
+    /// For the codes of a device.
+    Device,
+    /// With the code of a device.
+    Poll,
 }
 
 /// What became of a request, as far as its sender knows.
@@ -56,7 +63,13 @@ pub(crate) enum End {
 pub(crate) struct Ask {
     pub(crate) who: Who,
     pub(crate) aim: Aim,
+    /// Whose family is the number of the record where codes are asked for, and that of the codes in a poll.
     pub(crate) with: Grant,
+    proof: Option<Proof>,
+    /// Whether another proof is wanted, and nothing was done.
+    wants_proof: bool,
+    poll: Option<PollVerdict>,
+    codes: Option<String>,
     /// When its sender looked at the clock.
     pub(crate) asked: Micros,
     pub(crate) end: End,
@@ -92,6 +105,8 @@ impl State {
             Aim::Refresh => "refresh",
             Aim::Revoke => "revoke",
             Aim::Api => "the API",
+            Aim::Device => "for codes of a device",
+            Aim::Poll => "a poll of a device",
         };
         let ask = self.server_asks();
         self.note(who, What::Departs { ask, to, with });
@@ -116,8 +131,17 @@ impl State {
         }
         let ask = self.ask(who, aim, with, way, arrives, back);
         self.ledger.asks[ask].asked = asked;
-        if aim == Aim::Refresh {
-            self.check_departure(ask);
+        self.ledger.asks[ask].proof = Proof::of(request);
+        match aim {
+            Aim::Refresh => self.check_departure(ask),
+            Aim::Poll => {
+                let earlier = self.ledger.asks[..ask].iter().rev();
+                let mut earlier =
+                    earlier.filter(|ask| ask.who == who && ask.aim == Aim::Poll && ask.with == with);
+                let proven_again = earlier.next().is_some_and(|ask| ask.wants_proof);
+                self.check_poll(who, with.family as usize, proven_again);
+            }
+            _ => {}
         }
         ask
     }
@@ -132,6 +156,10 @@ impl State {
             who,
             aim,
             with,
+            proof: None,
+            wants_proof: false,
+            poll: None,
+            codes: None,
             asked: self.now,
             end: End::Open,
             way,
@@ -181,13 +209,22 @@ impl State {
     /// A request is at the server.
     pub(crate) fn arrive(&mut self, ask: usize) {
         let Ask { aim, with, way, .. } = self.ledger.asks[ask];
+        let proof = self.ledger.asks[ask].proof.clone();
         if matches!(way, Way::Throttled { .. } | Way::Broken { acts: false }) {
+            return;
+        }
+        if self.lacks_a_proof(aim, with, proof.as_ref()) {
+            self.ledger.nonces += 1;
+            let ask = &mut self.ledger.asks[ask];
+            ask.wants_proof = true;
+            ask.status = if aim == Aim::Api { 401 } else { 400 };
             return;
         }
         let status = match aim {
             Aim::Api => {
                 let refuses = self.now < self.server.api_refuses_until;
-                if refuses || !self.server.accepts(with, self.now) {
+                let proven = self.api_takes(with, proof.as_ref());
+                if refuses || !proven || !self.server.accepts(with, self.now) {
                     401
                 } else {
                     200
@@ -203,6 +240,22 @@ impl State {
                 200
             }
             Aim::Refresh => self.refresh_arrives(ask, with),
+            Aim::Device => {
+                self.ledger.asks[ask].codes = Some(self.codes(with.family as usize));
+                200
+            }
+            Aim::Poll => {
+                let key = proof.map(|proof| proof.thumbprint().to_owned());
+                let verdict = self.poll_arrives(with.family as usize, key);
+                self.ledger.asks[ask].poll = Some(verdict);
+                let PollVerdict::Granted(grant) = verdict else {
+                    self.ledger.asks[ask].status = 400;
+                    return;
+                };
+                self.ledger.asks[ask].verdict = Some(Verdict::Granted(grant));
+                self.remark(What::Commits { ask, grant });
+                200
+            }
         };
         self.ledger.asks[ask].status = status;
     }
@@ -288,11 +341,26 @@ impl State {
     fn reply_to(&self, ask: usize) -> Response {
         let ask = &self.ledger.asks[ask];
         let body = match (ask.aim, ask.verdict) {
-            (Aim::Refresh, Some(Verdict::Granted(grant))) => self.token_reply(grant),
+            _ if ask.wants_proof => r#"{"error":"use_dpop_nonce"}"#.to_owned(),
+            (Aim::Device, _) => ask.codes.clone().unwrap_or_default(),
+            (Aim::Poll, None) => {
+                let code = ask.poll.map_or("invalid_grant", PollVerdict::code);
+                format!(r#"{{"error":"{code}"}}"#)
+            }
+            (Aim::Refresh | Aim::Poll, Some(Verdict::Granted(grant))) => self.token_reply(grant),
             (Aim::Refresh, _) => r#"{"error":"invalid_grant"}"#.to_owned(),
             _ => "{}".to_owned(),
         };
-        reply(ask.status.max(100), "application/json", body)
+        let mut reply = reply(ask.status.max(100), "application/json", body);
+        if let Some(nonce) = self.nonce() {
+            let nonce = http::HeaderValue::try_from(nonce).expect("it is a letter and digits");
+            reply.headers_mut().insert("dpop-nonce", nonce);
+        }
+        if ask.wants_proof && ask.aim == Aim::Api {
+            let challenge = http::HeaderValue::from_static("DPoP error=\"use_dpop_nonce\"");
+            reply.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        reply
     }
 
     fn token_reply(&self, grant: Grant) -> String {
@@ -301,14 +369,15 @@ impl State {
             let age = self.now.saturating_sub(issue.issued).div_ceil(SECOND);
             Some(issue.lifetime?.saturating_sub(age))
         });
+        let token_type = if self.scenario.bound { "DPoP" } else { "Bearer" };
         let mut body = format!(
-            r#"{{"token_type":"Bearer","access_token":"{}""#,
+            r#"{{"token_type":"{token_type}","access_token":"{}""#,
             grant.access_token()
         );
         if let Some(lifetime) = lifetime {
             body.push_str(&format!(r#","expires_in":{lifetime}"#));
         }
-        if self.scenario.rotates {
+        if self.scenario.rotates || grant.number == 0 {
             body.push_str(&format!(r#","refresh_token":"{}""#, grant.refresh_token()));
         }
         body.push('}');
@@ -323,15 +392,26 @@ impl State {
             return Poll::Pending;
         };
         ask.end = match (ask.aim, ask.way, ask.verdict) {
-            (Aim::Api | Aim::Revoke, ..) => End::Replied,
+            (Aim::Api | Aim::Revoke | Aim::Device, ..) => End::Replied,
+            (_, Way::Good, _) if ask.wants_proof => End::Transient,
             (_, Way::NoConnection | Way::Throttled { .. }, _) => End::Transient,
             (_, Way::Good, Some(Verdict::Granted(grant))) => End::Granted(grant),
             (_, Way::Good, _) => End::Refused,
             _ => End::Ambiguous,
         };
         let (who, asked, with, end) = (ask.who, ask.asked, ask.with, ask.end);
-        if ask.aim == Aim::Api && ask.status == 401 {
+        let heard = ask.poll.filter(|_| ask.way == Way::Good);
+        let wants_proof = ask.wants_proof;
+        // A reply that wants another proof still, after one more, counts as any other 401.
+        let mut earlier = self.ledger.asks[..at].iter();
+        let again =
+            earlier.any(|ask| (ask.who, ask.aim, ask.with) == (who, Aim::Api, with) && ask.wants_proof);
+        let ask = &self.ledger.asks[at];
+        if ask.aim == Aim::Api && ask.status == 401 && (!wants_proof || again) {
             self.ledger.refused_by_api.push((who, with));
+        }
+        if let Some(verdict) = heard {
+            self.heard(who, with.family as usize, verdict);
         }
         let now = self.now;
         if let End::Granted(grant) = end
@@ -385,14 +465,33 @@ fn aim_of(request: &Request) -> (Aim, Option<Grant>) {
         pairs.filter(|(n, _)| *n == name).map(|(_, value)| value).next()
     };
     match request.uri().path() {
+        "/token" if body().contains("device_code=") => (
+            Aim::Poll,
+            member("device_code").and_then(|code| number_after(code, "d")),
+        ),
         "/token" => (Aim::Refresh, member("refresh_token").and_then(refresh_of)),
+        "/device_authorization" => (
+            Aim::Device,
+            member("scope").and_then(|scope| number_after(scope, "slot")),
+        ),
         "/revoke" => (Aim::Revoke, member("token").and_then(refresh_of)),
         _ => {
             let header = request.headers().get(header::AUTHORIZATION);
-            let token = header.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+            let value = header.and_then(|value| value.to_str().ok());
+            let token = value.and_then(|value| {
+                value
+                    .strip_prefix("Bearer ")
+                    .or_else(|| value.strip_prefix("DPoP "))
+            });
             (Aim::Api, token.and_then(access_of))
         }
     }
+}
+
+/// What is no pair of tokens, by its number.
+fn number_after(text: &str, prefix: &str) -> Option<Grant> {
+    let family = text.strip_prefix(prefix)?.parse().ok()?;
+    Some(Grant { family, number: 0 })
 }
 
 fn reply(status: u16, media_type: &'static str, body: String) -> Response {

@@ -30,6 +30,12 @@ pub enum Plant {
     CompareGenerations,
     /// The lock is given back while a write hangs that may still be done.
     ForgetHungWrites,
+    /// The key that a token is bound to is not stored with it.
+    ForgetKey,
+    /// What a server says of the next proof is not heard.
+    IgnoreNonces,
+    /// A device waits for half the time that the server wants.
+    PollTooEarly,
 }
 
 impl Plant {
@@ -43,6 +49,9 @@ impl Plant {
         Self::UnlockBeforeSaved,
         Self::CompareGenerations,
         Self::ForgetHungWrites,
+        Self::ForgetKey,
+        Self::IgnoreNonces,
+        Self::PollTooEarly,
     ];
 
     /// Its name on the command line.
@@ -57,6 +66,9 @@ impl Plant {
             Self::UnlockBeforeSaved => "unlock-before-saved",
             Self::CompareGenerations => "compare-generations",
             Self::ForgetHungWrites => "forget-hung-writes",
+            Self::ForgetKey => "forget-key",
+            Self::IgnoreNonces => "ignore-nonces",
+            Self::PollTooEarly => "poll-too-early",
         }
     }
 

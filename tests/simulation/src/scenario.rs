@@ -76,6 +76,10 @@ faults! {
     Exit = "exit",
     /// Somebody logs in anew.
     Login = "login",
+    /// Somebody logs in at another device.
+    DeviceLogin = "device-login",
+    /// The server wants another nonce in proofs.
+    NonceChanges = "nonce-changes",
 }
 
 /// A set of faults.
@@ -167,6 +171,10 @@ pub(crate) struct Scenario {
     pub(crate) handles: usize,
     /// Whether there is a second record, which no fault of the first may touch.
     pub(crate) second_key: bool,
+    /// Whether tokens are bound to a key, which their records keep.
+    pub(crate) bound: bool,
+    /// Whether the server wants a nonce in each proof.
+    pub(crate) nonces: bool,
     /// Whether the server gives a new refresh token with each access token.
     pub(crate) rotates: bool,
     /// How long a spent refresh token still works.
@@ -209,6 +217,7 @@ impl Scenario {
             }
         }
         let rotates = !dice.chance(150);
+        let bound = dice.chance(250);
         let grace = if dice.chance(400) {
             dice.pick(&[5, 10, 60]) * SECOND
         } else {
@@ -228,6 +237,8 @@ impl Scenario {
             calls: dice.between(1, 6) as u32,
             handles: if dice.chance(200) { 2 } else { 1 },
             second_key: dice.chance(250),
+            bound,
+            nonces: bound && dice.chance(600),
             rotates,
             grace,
             grace_known: grace > 0 && dice.chance(600),
@@ -253,11 +264,16 @@ impl fmt::Display for Scenario {
         let store = self.store.name();
         write!(
             f,
-            "{} processes x {} tasks x {} calls, {store}, {}, grace {} s{}, expires_in {:?}, faults: {}",
+            "{} processes x {} tasks x {} calls, {store}, {}, {}grace {} s{}, expires_in {:?}, faults: {}",
             self.processes,
             self.tasks,
             self.calls,
             if self.rotates { "rotation" } else { "no rotation" },
+            match (self.bound, self.nonces) {
+                (true, true) => "bound to keys with nonces, ",
+                (true, false) => "bound to keys, ",
+                _ => "",
+            },
             self.grace / SECOND,
             if self.grace_known { " (known)" } else { "" },
             self.lifetimes,

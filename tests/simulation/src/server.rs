@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::device::Device;
 use crate::world::{Cause, Micros, SECOND, Who};
 
 /// A pair of tokens: the family, and which refresh it is from. Zero is the login.
@@ -73,6 +74,8 @@ pub(crate) struct Issue {
     pub(crate) lost_once: bool,
     /// Why it was not stored.
     pub(crate) window: Option<Cause>,
+    /// Granted for the code of a device: the program has to store it, not a handle.
+    pub(crate) by_device: bool,
 }
 
 impl Issue {
@@ -87,6 +90,8 @@ impl Issue {
 #[derive(Clone, Debug)]
 pub(crate) struct Family {
     pub(crate) slot: usize,
+    /// The thumbprint of the key that it is bound to.
+    pub(crate) key: Option<String>,
     pub(crate) issues: Vec<Issue>,
     /// Why it is of no use any more.
     pub(crate) ended: Option<Ended>,
@@ -126,6 +131,9 @@ pub(crate) struct Server {
     pub(crate) down_until: Micros,
     pub(crate) api_refuses_until: Micros,
     pub(crate) commits: u64,
+    pub(crate) devices: Vec<Device>,
+    /// Counts up; the one that counts is the last.
+    pub(crate) nonce: u64,
 }
 
 impl Server {
@@ -139,12 +147,20 @@ impl Server {
         };
         self.families.push(Family {
             slot,
+            key: None,
             issues: vec![first],
             ended: None,
         });
         Grant {
             family: self.families.len() as u32 - 1,
             number: 0,
+        }
+    }
+
+    /// The newest grant is bound to this key.
+    pub(crate) fn binds(&mut self, key: Option<String>) {
+        if let Some(family) = self.families.last_mut() {
+            family.key = key;
         }
     }
 

@@ -9,7 +9,7 @@
 //! All is one state behind one mutex that nobody contends for: a history runs on one thread.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
@@ -49,6 +49,8 @@ pub(crate) struct Process {
     pub(crate) wall_offset_millis: i64,
     pub(crate) boot: Micros,
     pub(crate) spawn_refused_until: Micros,
+    /// Whether its runtime is gone, and will be there again.
+    pub(crate) resumes: bool,
     /// Whether tasks of this life were lost, or had to run in their callers.
     pub(crate) tasks_unsafe: bool,
     /// How often its clock was set.
@@ -106,8 +108,8 @@ pub(crate) enum Due {
     Deliver(usize),
     /// A process starts anew.
     Restart(usize),
-    /// The runtime of a process is there again.
-    Resume(usize),
+    /// The runtime of this life of a process is there again.
+    Resume(Who),
     /// A write that hung is done.
     Lands(usize),
     /// The lease of a guard ends.
@@ -155,6 +157,8 @@ pub(crate) struct State {
     pub(crate) server: Server,
     pub(crate) depot: Depot,
     pub(crate) ledger: Ledger,
+    /// What processes have on their disks of logins on devices, by process and slot.
+    pub(crate) kept: BTreeMap<(usize, usize), String>,
     /// What the executor has to take over after the poll.
     pub(crate) spawned: Vec<(Who, grantflow_core::transport::Task)>,
     pub(crate) doomed: Vec<Doom>,
@@ -182,6 +186,7 @@ impl World {
             server: Server::default(),
             depot: Depot::default(),
             ledger: Ledger::default(),
+            kept: BTreeMap::new(),
             spawned: Vec::new(),
             doomed: Vec::new(),
             flight: None,
@@ -276,6 +281,7 @@ impl State {
             },
             boot: self.dice.between(10, 100_000) * SECOND,
             spawn_refused_until: 0,
+            resumes: false,
             tasks_unsafe: false,
             jumps: 0,
             callers: 0,
@@ -358,7 +364,10 @@ impl State {
                 self.doomed.push(Doom::Process(who.process, Cause::RuntimeDrop));
                 let again = self.now + self.dice.between(1, 5000) * MILLI;
                 self.processes[who.process].spawn_refused_until = again;
-                self.at(again, Due::Resume(who.process));
+                // Two faults in one step of a task end one runtime.
+                if !std::mem::replace(&mut self.processes[who.process].resumes, true) {
+                    self.at(again, Due::Resume(who));
+                }
                 // This task is dropped with the others, right after this poll.
                 return Struck::Dead;
             }

@@ -19,6 +19,8 @@ fn r01_r09_no_history_breaks_an_invariant() {
         totals.crashes > 0 && totals.cancelled > 0 && totals.refreshes > 500,
         "{totals}"
     );
+    let devices = totals.device_logins > 0 && totals.resumed > 0;
+    assert!(devices && totals.nonces > 100, "{totals}");
     println!("{totals}");
 }
 
@@ -91,4 +93,22 @@ fn a_save_that_compares_generations_only_is_found() {
 #[test]
 fn a_lock_that_is_given_back_while_a_write_hangs_is_found() {
     finds(Plant::ForgetHungWrites, &["I2", "I3"]);
+}
+
+/// Only tokens that are bound to a key find it.
+#[test]
+fn t50_a_key_that_is_not_stored_with_its_token_is_found() {
+    finds(Plant::ForgetKey, &["I5", "I6"]);
+}
+
+/// Only servers that want nonces find it.
+#[test]
+fn t50_a_nonce_that_is_not_heard_is_found() {
+    finds(Plant::IgnoreNonces, &["I3", "I5", "I6"]);
+}
+
+/// Only logins on devices find it.
+#[test]
+fn t53_a_device_that_does_not_wait_is_found() {
+    finds(Plant::PollTooEarly, &["I9"]);
 }

@@ -62,7 +62,13 @@ impl State {
         holder.asks += 1;
         // Who keeps the lock until a save is done may have to refresh more than once under it.
         let kept = self.scenario.faults.has_any(Faults::OF_SAVES);
-        if holder.asks > MOST_TRIES && !kept {
+        // Each may be sent once more with another nonce.
+        let most = if self.scenario.nonces {
+            2 * MOST_TRIES
+        } else {
+            MOST_TRIES
+        };
+        if holder.asks > most && !kept {
             let asks = holder.asks;
             self.violated("I3", format!("asks {asks} times under one lock"));
         }

@@ -5,6 +5,7 @@ use grantflow_core::{Error, Token};
 use super::LOCK_AND_REFRESH;
 use crate::chronicle::{Call, What};
 use crate::depot::LONGEST_SAVE;
+use crate::device::LIFETIME;
 use crate::scenario::{Fault, StoreKind};
 use crate::server::{Family, Grant};
 use crate::world::{MILLI, Micros, SECOND, State};
@@ -54,7 +55,7 @@ impl State {
             });
             self.ledger.demands.len() - 1
         });
-        if matches!(call, Call::Revoke | Call::Delete | Call::Login) {
+        if matches!(call, Call::Revoke | Call::Delete | Call::Login | Call::Device) {
             self.ledger.ended_by_user[slot] = true;
         }
         self.ledger.handles[handle].asked_to_revoke |= call == Call::Revoke;
@@ -108,7 +109,7 @@ impl State {
         let of_slot = families.filter(|family| family.slot == log.slot);
         let waits = of_slot
             .flat_map(|family| family.open(log.who))
-            .any(|issue| issue.delivered_at < begun.at);
+            .any(|issue| issue.delivered_at < begun.at && !issue.by_device);
         if alone && waits {
             self.violated(
                 "I1",
@@ -136,7 +137,9 @@ impl State {
         let who = self.ledger.handles[begun.handle].who;
         let still = self.processes[who.process].stood_still - begun.stood_still;
         let waited = (self.now - begun.at).saturating_sub(still);
-        self.ledger.longest_wait = self.ledger.longest_wait.max(waited);
+        if begun.call != Call::Device {
+            self.ledger.longest_wait = self.ledger.longest_wait.max(waited);
+        }
         // One flight that was under way already, and one of its own; each sends at most the two requests of `authorized` beside.
         let flights = if self.processes[who.process].tasks_unsafe {
             4
@@ -149,6 +152,8 @@ impl State {
             0
         };
         let bound = match begun.call {
+            // The code's time, and saves that fail for a while.
+            Call::Device => LIFETIME + 1000 * SECOND + self.store_time(),
             // A little more than was asked for.
             Call::Settle => LONGEST_SETTLE + self.store_time(),
             _ => flights * (LOCK_AND_REFRESH + self.store_time()) + requests,

@@ -167,6 +167,22 @@ impl PlantedLocked<'_> {
     }
 }
 
+/// The same record, and nothing of the key that its token is bound to.
+fn without_key(change: Change) -> Change {
+    let Change::Put(record) = change else {
+        return change;
+    };
+    let text = record.expose_json();
+    let mut json: serde_json::Value = serde_json::from_str(text.expose()).expect("a record is JSON");
+    let known = json
+        .as_object_mut()
+        .and_then(|members| members.remove("token_key"));
+    match known.and_then(|_| Record::from_json(&json.to_string()).ok()) {
+        Some(keyless) => Change::Put(Box::new(keyless)),
+        None => Change::Put(record),
+    }
+}
+
 #[async_trait]
 impl AsyncLocked for PlantedLocked<'_> {
     fn record(&self) -> Option<&Record> {
@@ -175,6 +191,11 @@ impl AsyncLocked for PlantedLocked<'_> {
 
     async fn save(&mut self, change: Change) -> Result<(), StoreError> {
         let brings_a_token = self.brings_a_token(&change);
+        let change = if self.store.has(Plant::ForgetKey) && brings_a_token {
+            without_key(change)
+        } else {
+            change
+        };
         if self.store.has(Plant::PublishBeforeSave) && brings_a_token {
             self.unsaved = Some(change);
             return Ok(());

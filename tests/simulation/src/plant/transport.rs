@@ -1,4 +1,4 @@
-//! A transport that repeats on its own what was lost.
+//! A transport that repeats on its own what was lost, that does not say all it hears, or that does not wait.
 
 use std::time::Duration;
 
@@ -28,6 +28,11 @@ impl PlantedTransport {
 #[async_trait]
 impl AsyncTransport for PlantedTransport {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
+        if self.plant == Some(Plant::IgnoreNonces) {
+            let mut reply = self.host.send(request).await?;
+            reply.headers_mut().remove("dpop-nonce");
+            return Ok(reply);
+        }
         if self.plant != Some(Plant::RetryOutsideLock) || request.uri().path() != "/token" {
             return self.host.send(request).await;
         }
@@ -48,7 +53,8 @@ impl AsyncTransport for PlantedTransport {
     }
 
     async fn sleep(&self, pause: Duration) {
-        self.host.sleep(pause).await;
+        let half = self.plant == Some(Plant::PollTooEarly);
+        self.host.sleep(if half { pause / 2 } else { pause }).await;
     }
 
     fn spawn(&self, task: Task) -> Result<(), Task> {

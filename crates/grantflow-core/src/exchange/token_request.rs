@@ -343,13 +343,15 @@ impl TokenRequest {
     /// A reply that asks for another proof gets one, once.
     fn send(self, again: bool, cx: &mut Cx<'_>) -> Result<Step<Token>, Error> {
         let request = self.to_http(cx)?;
+        let asked_at = cx.wall();
         let read = move |reply: Result<Response, TransportError>, cx: &mut Cx<'_>| {
             let reply = reply?;
             let read = self.parse(&reply, cx);
             if self.is_worth_another_proof(&reply, &read) && again {
                 return self.send(false, cx);
             }
-            let token = read?;
+            // The lifetime counts from when the server may have granted it, not from when the reply was read.
+            let token = read?.asked_at(asked_at);
             Ok(match (&self.grant, self.client.id_token_check()) {
                 (Grant::Code(code), Some(check)) if code.scopes().contains("openid") => {
                     check.check(token, code)

@@ -109,8 +109,9 @@ impl Polling {
             return Err(NotAuthorized::NotInTime.into());
         }
         let request = self.request.to_http(cx)?;
+        let asked_at = cx.wall();
         let next = move |reply: Result<Response, TransportError>, cx: &mut Cx<'_>| match reply {
-            Ok(reply) => self.read(&reply, cx),
+            Ok(reply) => self.read(&reply, asked_at, cx),
             // "On encountering a connection timeout, clients MUST unilaterally reduce their polling frequency before retrying."
             Err(_) => Self {
                 proven_again: false,
@@ -121,7 +122,7 @@ impl Polling {
         Ok(Step::Send(request, Next::new(next)))
     }
 
-    fn read(mut self, reply: &Response, cx: &mut Cx<'_>) -> Result<Step<Token>, Error> {
+    fn read(mut self, reply: &Response, asked_at: Timestamp, cx: &mut Cx<'_>) -> Result<Step<Token>, Error> {
         let read = self.request.parse(reply, cx);
         // RFC 9449 section 8: the same request, with the nonce that the server wants; it did not count.
         if self.request.is_worth_another_proof(reply, &read) && !self.proven_again {
@@ -130,7 +131,8 @@ impl Polling {
         }
         self.proven_again = false;
         let error = match read {
-            Ok(token) => return Ok(proven(&self.client, &self.scopes, token)),
+            // The lifetime counts from when the server may have granted it, as that of a refresh.
+            Ok(token) => return Ok(proven(&self.client, &self.scopes, token.asked_at(asked_at))),
             Err(error) => error,
         };
         let retry_at = error.retry_at();

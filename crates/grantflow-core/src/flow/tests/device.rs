@@ -1,8 +1,9 @@
 //! Polling for the token of a device: when, how often, and when no more.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::super::scripted::{Scripted, both, client};
+use super::super::scripted::{NOW, Scripted, both, client};
 use super::checked::Says;
 use crate::{
     Client, DeviceAuthorizationRequest, DeviceGrant, Endpoint, Error, NotAuthorized, Scopes, Secret, Step,
@@ -417,6 +418,34 @@ fn t45_with_openid_no_token_is_given_before_its_id_token_has_passed() {
     }
     // Who did not ask for one checks none, as with a code.
     assert!(play("a", r#","id_token":"never""#).is_ok());
+}
+
+/// One that lives for less than its reply takes has ended when it comes.
+#[test]
+fn r23_the_life_of_a_token_counts_from_when_it_was_asked_for() {
+    let poll = || code(CODE).takes(Duration::from_secs(20)).replies(200, GRANTED);
+    let (token, _) = both(poll, || login(&device(), "a"));
+    // The codes took as long, and the poll began five seconds after them.
+    let asked = NOW.plus(Duration::from_secs(25));
+    let token = token.unwrap();
+    assert_eq!(
+        (token.issued_at, token.expires_at),
+        (asked, Some(asked.plus(Duration::from_secs(3600))))
+    );
+
+    let exchange = || {
+        Scripted::default()
+            .takes(Duration::from_secs(20))
+            .replies(200, GRANTED)
+    };
+    let (token, _) = both(exchange, || {
+        TokenRequest::refresh(&client(), Secret::new("RT")).flow()
+    });
+    let token = token.unwrap();
+    assert_eq!(
+        (token.issued_at, token.expires_at),
+        (NOW, Some(NOW.plus(Duration::from_secs(3600))))
+    );
 }
 
 /// One word for each answer, and the second of each request since the codes came.

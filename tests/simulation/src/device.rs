@@ -10,8 +10,8 @@
 //! Invariant I9 is about it: a code is asked for no more often than the server wants, and no more once its answer is known.
 
 use grantflow_core::{
-    AsyncStore as _, AsyncTransportHost, DeviceAuthorizationRequest, DeviceGrant, Error, Provenance, Record,
-    Scopes, Step, Token, drive, flow,
+    AsyncTransportHost, DeviceAuthorizationRequest, DeviceGrant, Error, Provenance, Record, Scopes, Step,
+    Token, drive, flow,
 };
 
 use crate::caller::{Caller, client};
@@ -25,8 +25,6 @@ use crate::world::{Cause, MILLI, Micros, SECOND, State, Who};
 pub(crate) const LIFETIME: Micros = 600 * SECOND;
 /// How often the server wants to be asked, until it says otherwise.
 const INTERVAL: Micros = 5 * SECOND;
-/// How long a program does nothing when its record cannot be stored, at most.
-const PAUSE: Micros = 5 * SECOND;
 
 /// Codes, as the server knows them.
 #[derive(Clone, Debug)]
@@ -159,7 +157,8 @@ impl State {
     }
 }
 
-/// The tokens of a device that its process may lose: the task is dropped after the reply, and before they are stored.
+/// The tokens of a device that its process may lose: its task is dropped after the reply and before they
+/// are stored, or they cannot be.
 struct Unkept<'a> {
     caller: &'a Caller,
     device: usize,
@@ -168,7 +167,7 @@ struct Unkept<'a> {
 impl Drop for Unkept<'_> {
     fn drop(&mut self) {
         let mut state = self.caller.host.world.state();
-        let cause = state.dropping.unwrap_or(Cause::Cancel);
+        let cause = state.dropping.unwrap_or(Cause::GaveUp);
         let who = self.caller.host.who;
         let grant = state
             .server
@@ -224,14 +223,13 @@ impl Caller {
         let polled = drive(poll, &AsyncTransportHost::new(&transport)).await;
         self.host.live().await;
         let ended = match polled {
-            Ok(token) => {
-                self.keep(slot, client, token).await;
-                self.host.world.state().ledger.device_logins += 1;
-                Ok(())
-            }
+            Ok(token) => self.keep(slot, client, token).await,
             Err(error) => Err(error),
         };
-        self.host.world.state().kept.remove(&place);
+        let mut state = self.host.world.state();
+        state.kept.remove(&place);
+        state.ledger.device_logins += u64::from(ended.is_ok());
+        drop(state);
         ended
     }
 
@@ -255,33 +253,15 @@ impl Caller {
         }
     }
 
-    /// The grant is given once: a program tries until it is stored.
-    async fn keep(&self, slot: usize, client: grantflow_core::Client, token: Token) {
+    /// Stores it once, as the logins of `grantflow-loopback` do: a save that failed may be done late, and then be followed by a refresh.
+    async fn keep(&self, slot: usize, client: grantflow_core::Client, token: Token) -> Result<(), Error> {
         let key = self.host.world.state().depot.slots[slot].key.clone();
-        let obtained_at = token.issued_at;
-        let record = Record::new(
-            key.clone(),
-            client,
-            token,
-            Provenance::new("device_code", obtained_at),
-        );
+        let provenance = Provenance::new("device_code", token.issued_at);
+        let record = Record::new(key, client, token, provenance);
         let host = AsyncTransportHost::new(&self.host).with_store(&self.store);
-        while drive(flow::keep(record.clone(), None), &host).await.is_err() {
-            // A save that failed may be done all the same, and its token replaced since: it is not put back.
-            let stored = loop {
-                match self.store.read(key.clone()).await {
-                    Ok(stored) => break stored,
-                    Err(_) => self.host.world.sleep(PAUSE).await,
-                }
-            };
-            let of_this = |stored: &Record| stored.provenance().obtained_at == obtained_at;
-            if stored.as_ref().is_some_and(of_this) {
-                break;
-            }
-            self.host.world.sleep(PAUSE).await;
-            self.host.live().await;
-        }
+        let kept = drive(flow::keep(record, None), &host).await;
         self.host.live().await;
+        kept.map(drop)
     }
 
     fn device_client(&self) -> grantflow_core::Client {

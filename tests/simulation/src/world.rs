@@ -83,7 +83,7 @@ impl Cause {
             Self::RuntimeDrop => "the runtime was dropped before it was saved",
             Self::Abort => "the task was aborted before it was saved",
             Self::Cancel => "the caller that had to refresh itself was dropped before it was saved",
-            Self::GaveUp => "the caller that had to refresh itself could not save it",
+            Self::GaveUp => "the caller that had it could not save it",
             Self::Exit => "the program ended before it was saved",
         }
     }

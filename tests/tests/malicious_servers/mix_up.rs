@@ -89,7 +89,8 @@ fn t07_the_redirect_of_another_server_is_no_answer_whatever_it_calls_itself() {
 /// RFC 9700 section 4.4.2: "use the issuer identifier" of the request that is answered.
 #[test]
 fn t07_a_code_is_traded_at_the_server_that_it_was_asked_of_and_by_its_client() {
-    let changed: [(&str, fn(&Stage, Client) -> Client); 3] = [
+    type Change = fn(&Stage, Client) -> Client;
+    let changed: [(&str, Change); 3] = [
         ("the hostile server's client", |stage, _| stage.evil_client()),
         ("a token endpoint at the hostile server", |stage, client| {
             let issuer = client.issuer().cloned().expect("it has a name");

@@ -258,7 +258,8 @@ fn honest_record(stage: &Stage) -> Record {
 
 #[test]
 fn t39_a_registration_is_looked_after_at_its_own_server() {
-    let foreign: [(&str, fn(&Stage) -> Value); 4] = [
+    type Uri = fn(&Stage) -> Value;
+    let foreign: [(&str, Uri); 4] = [
         ("another server", |stage| json!(stage.at_evil("/manage").as_str())),
         ("another server, by userinfo", |stage| {
             let host = stage.honest.origin().replace("http://", "");

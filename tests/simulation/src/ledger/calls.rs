@@ -152,8 +152,8 @@ impl State {
             0
         };
         let bound = match begun.call {
-            // The code's time, and saves that fail for a while.
-            Call::Device => LIFETIME + 1000 * SECOND + self.store_time(),
+            // The code's time, and what it takes to store the token.
+            Call::Device => LIFETIME + LOCK_AND_REFRESH + self.store_time(),
             // A little more than was asked for.
             Call::Settle => LONGEST_SETTLE + self.store_time(),
             _ => flights * (LOCK_AND_REFRESH + self.store_time()) + requests,

@@ -36,7 +36,7 @@ The gate every change passes, or only the steps named. Each prints the command i
   stampede      8 and 20 real processes that find one ended token, on every store, and holders of its lock killed
   loom          every order of the threads of a handle, with at most two preemptions
   canary        the secret-leak test was among the tests that passed
-  replay        the corpora of tests/fuzz, and 15 s of mutations of each
+  replay        the corpora of tests/fuzz, and 5 s of mutations of each
   comparison    the tests behind the README's comparison with other crates, a workspace of their own, and those with rmcp
 
 --full adds what takes long to run or to install, each skipped loudly where its tool is missing:
@@ -173,7 +173,7 @@ fn manifest(workspace: &Workspace, command: &str, place: &str) -> Cmd {
 /// Without a fuzzing engine, so that it needs nothing installed; `--full` has the engine.
 fn replay(workspace: &Workspace) -> Cmd {
     let target = workspace.target.join("fuzz").display().to_string();
-    let run = "run --release --manifest-path tests/fuzz/Cargo.toml --bin replay -- --seconds 15";
+    let run = "run --release --manifest-path tests/fuzz/Cargo.toml --bin replay -- --seconds 5";
     Cmd::cargo(&workspace.root, run).env("CARGO_TARGET_DIR", target)
 }
 

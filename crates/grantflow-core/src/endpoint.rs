@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use http::Uri;
 
@@ -367,6 +367,16 @@ fn is_name(host: &str) -> bool {
     (1..=255).contains(&host.len()) && host.bytes().all(of_a_name)
 }
 
+/// A name (with the underscore that some have), an IPv4 address, or an IPv6 address in brackets.
+fn is_host(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[') {
+        let address = address.strip_suffix(']').map(str::parse::<Ipv6Addr>);
+        return matches!(address, Some(Ok(_)));
+    }
+    let of_a_host = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    host.bytes().all(of_a_host)
+}
+
 fn checked_uri(address: &str, http: Http) -> Result<Uri, Error> {
     let bad = |problem| Err(Error::from(InvalidInput::new("address", problem)));
     for byte in address.bytes() {
@@ -384,6 +394,10 @@ fn checked_uri(address: &str, http: Http) -> Result<Uri, Error> {
     let Some(host) = uri.host().filter(|host| !host.is_empty()) else {
         return bad("has no host");
     };
+    // `http` takes more than a host may have, and other readers stop elsewhere.
+    if !is_host(host) {
+        return bad("has a host that is neither a name nor an address");
+    }
     if uri
         .authority()
         .is_some_and(|authority| authority.as_str().contains('@'))
@@ -490,6 +504,13 @@ mod tests {
             "https://example.com:/",
             "https://example.com\\@evil.example/",
             "https://[::1",
+            "https://as.exampl[]issuer1/",
+            "https://[as.example]/",
+            "https://[::1]x/",
+            "https://as%2eexample/",
+            "https://as.example;x/",
+            "https://as.example,evil.example/",
+            "https://*.example/",
             "HTTP://127.0.0.1 /",
         ];
         for address in bad {

@@ -287,12 +287,14 @@ pub(crate) fn named_interval(reply: &Response) -> Option<Duration> {
 /// `None` where it is absent, null, zero or no number (quirk 52): to poll at once and for ever is what no server wants.
 pub(super) fn interval(member: Member<'_>) -> Option<Duration> {
     let interval = token_reply::seconds(member?)?;
-    (!interval.is_zero()).then(|| interval.max(SHORTEST_INTERVAL))
+    (!interval.is_zero()).then(|| interval.clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL))
 }
 
 const COMPLETE: &str = "verification_uri_complete";
 /// RFC 8628 section 3.5: "If no value is provided, clients MUST use 5 as the default".
 pub(super) const USUAL_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+/// A server that says more counts in something else than seconds, and its code would end before the first request (threat T53).
+const LONGEST_INTERVAL: Duration = Duration::from_secs(300);
 /// That of the example of RFC 8628 section 3.2, which wants the member always.
 pub(super) const USUAL_LIFETIME: Duration = Duration::from_secs(1800);

@@ -1,0 +1,46 @@
+//! Replies, clocks and entropy for the targets that call the core.
+
+use std::time::Duration;
+
+use grantflow_core::{Body, Client, Cx, Endpoint, EntropyError, Issuer, Now, Response, Timestamp};
+
+/// Long after 1970, so that nothing is too early.
+pub(crate) const BEGIN: i64 = 1_800_000_000;
+
+/// The clocks, so many milliseconds after the beginning.
+pub(crate) fn at(elapsed: Duration) -> Now {
+    let mut now = Now::default();
+    now.wall = Timestamp::from_unix_seconds(BEGIN).plus(elapsed);
+    now.boot = Duration::from_secs(1000).saturating_add(elapsed);
+    now
+}
+
+/// Entropy that is the same each time.
+pub(crate) fn sevens(bytes: &mut [u8]) -> Result<(), EntropyError> {
+    bytes.fill(7);
+    Ok(())
+}
+
+/// Asks with the clocks at the beginning.
+pub(crate) fn with<T>(ask: impl FnOnce(&mut Cx<'_>) -> T) -> T {
+    ask(&mut Cx::new(at(Duration::ZERO), &mut sevens))
+}
+
+/// A server that has everything.
+pub(crate) fn client() -> Client {
+    let endpoint = |path: &str| Endpoint::new(format!("https://as.example/{path}")).expect("an endpoint");
+    Client::new("client", endpoint("token"))
+        .with_issuer(Issuer::new("https://as.example").expect("an issuer"))
+        .with_authorization_endpoint(endpoint("authorize"))
+        .with_device_authorization_endpoint(endpoint("device"))
+        .with_revocation_endpoint(endpoint("revoke"))
+}
+
+/// A reply with this status and type.
+pub(crate) fn reply(status: u16, media_type: &'static str, body: &[u8]) -> Response {
+    let mut reply = Response::new(Body::from(body.to_vec()));
+    *reply.status_mut() = http::StatusCode::from_u16(status).expect("a status");
+    let value = http::HeaderValue::from_static(media_type);
+    reply.headers_mut().insert(http::header::CONTENT_TYPE, value);
+    reply
+}

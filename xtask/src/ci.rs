@@ -185,7 +185,8 @@ fn lint(workspace: &Workspace, package: &Package, args: &[&str]) -> Cmd {
         .args(["--no-deps", "--", "-D", "warnings"])
 }
 
-/// Whether it is true; and whether rmcp, whose dependencies are mostly the same, gets along with us. Not `--locked`: the lock file pins the other crates, and a new dependency of ours joins it by itself.
+/// Whether it is true; and whether rmcp, whose dependencies are mostly the same, gets along with us. Not `--locked`: the lock file pins
+/// the other crates, and a new dependency of ours joins it by itself.
 /// Loopback is reached without the environment's proxies, which some of the crates heed even there.
 fn comparison(workspace: &Workspace, skipped: &mut Vec<Skip>) -> Result<bool, String> {
     let skips = workspace.target.join("comparison-skips.jsonl");

@@ -74,7 +74,8 @@ impl RequestSigner for RequestObject {
     /// # Errors
     ///
     /// [`Error::InvalidInput`] if the client has no issuer, which the request is for, or one of the parameters has the name of a claim
-    /// of tokens or a value that is not what its name says; [`Error::Entropy`]; [`Error::NotSigned`].
+    /// of tokens or a value that is not what its name says; [`Error::Entropy`]; [`Error::NotSigned`]; [`Error::Profile`] if the
+    /// client's profile forbids the algorithm.
     fn sign(
         &self,
         client: &Client,
@@ -82,6 +83,7 @@ impl RequestSigner for RequestObject {
         lifetime: Duration,
         cx: &mut Cx<'_>,
     ) -> Result<Secret, Error> {
+        client.check_algorithm(self.header.algorithm().name())?;
         let audience = client.issuer().ok_or(NO_ISSUER)?.as_str();
         let id = cx.random_token()?;
         let now = cx.wall();

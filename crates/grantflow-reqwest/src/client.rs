@@ -121,7 +121,8 @@ impl Builder {
     /// # Errors
     ///
     /// [`Error::Transport`] of kind [`Tls`](TransportErrorKind::Tls) if the CA file cannot be read or holds no certificate, if
-    /// the client certificate cannot be read or used, or if the system has none; [`Error::InvalidInput`] if the environment names a proxy that cannot be used.
+    /// the client certificate cannot be read or used, or if the system has none; [`Error::InvalidInput`] if the environment names a proxy
+    /// that cannot be used.
     pub fn build(self) -> Result<ReqwestTransport, Error> {
         let certificate = self.read_certificate()?;
         let thumbprint = certificate.as_ref().map(|certificate| certificate.thumbprint);

@@ -1,7 +1,8 @@
 //! An OAuth 2.0 authorization server on loopback for tests and demos, with faults on demand.
 //!
 //! Real clients log in to it over real HTTP: login and consent pages, authorization codes with mandatory PKCE,
-//! refresh tokens that rotate, codes for devices, assertions, token exchange, ID tokens, revocation, introspection, metadata, and a protected API. What makes it a test
+//! refresh tokens that rotate, codes for devices, assertions, token exchange, ID tokens, revocation, introspection, metadata, and a
+//! protected API. What makes it a test
 //! server is the rest: it loses replies after it has acted on them, it is slow, it talks nonsense when told to, its
 //! clock can be pushed, and it counts everything.
 //!
@@ -13,7 +14,8 @@
 //! - [`Stats`] and [`LoggedRequest`]s to assert on.
 //! - [`Browser`]: the person who logs in and consents.
 //!
-//! Endpoints are `/authorize`, `/device_authorization` with its page `/device`, `/token`, `/revoke`, `/introspect`, `/userinfo`, `/logout`, `/jwks`, `/api/me`, `/api/echo` and the two
+//! Endpoints are `/authorize`, `/device_authorization` with its page `/device`, `/token`, `/revoke`, `/introspect`, `/userinfo`,
+//! `/logout`, `/jwks`, `/api/me`, `/api/echo` and the two
 //! metadata documents under `/.well-known/`. [`TestClient::defaults`] lists the clients that are registered from
 //! the start.
 //!

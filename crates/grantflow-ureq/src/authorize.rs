@@ -9,7 +9,8 @@
 //!               └── replayable ─┴─ refreshed by its rejected token; else the 401
 //! ```
 //!
-//! A token that is bound to a client certificate goes only where the agent shows that. One that is bound to a key goes with a proof; an API that asks for another proof gets one, if the request can be sent again.
+//! A token that is bound to a client certificate goes only where the agent shows that. One that is bound to a key goes with a proof; an
+//! API that asks for another proof gets one, if the request can be sent again.
 
 use std::io::Read;
 
@@ -32,7 +33,8 @@ pub trait Authorize {
     /// refreshed, and a request without a body is sent again, once; for bodies see [`Middleware::replay_bodies`]. A redirect is
     /// followed as `agent` is set to, without the header; what
     /// [belongs to it](Credentials::api_headers), such as the name of a project, is no secret and stays, as does the proof of a
-    /// bound token, which is for the first address alone. A token for a loopback origin goes by no proxy, whatever `agent` has. Why no header can be had comes as [`ureq::Error::Other`] that holds
+    /// bound token, which is for the first address alone. A token for a loopback origin goes by no proxy, whatever `agent` has. Why no
+    /// header can be had comes as [`ureq::Error::Other`] that holds
     /// the [`Error`].
     ///
     /// # Errors

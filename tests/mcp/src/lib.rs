@@ -9,7 +9,7 @@
 //! beside another process.
 
 use async_trait::async_trait;
-use grantflow::{Credentials, Error};
+use grantflow::{Credentials, Error, TokenType};
 use oauth2::AccessToken;
 use oauth2::basic::BasicTokenType;
 use rmcp::transport::auth::{
@@ -62,6 +62,10 @@ impl CredentialStore for GrantflowCredentials {
             Err(error) => return Err(failed(&error)),
         };
         let record = self.0.record().await.map_err(|error| failed(&error))?;
+        if record.token().token_type != TokenType::Bearer || record.token_key().is_some() {
+            let why = "the token is bound, and rmcp sends no proof: log in for a bearer token";
+            return Err(AuthError::CredentialStoreError(why.to_owned()));
+        }
         // Without a lifetime, so that rmcp takes the token as it is: how long it lives is looked after here.
         let reply = OAuthTokenResponse::new(
             AccessToken::new(token.expose().to_owned()),

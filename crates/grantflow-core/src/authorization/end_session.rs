@@ -98,7 +98,8 @@ impl<'a> EndSessionRequest<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidInput`] if the client has no endpoint for it, or one with a parameter of this request in its query.
+    /// [`Error::InvalidInput`] if the client has no endpoint for it, or one with a parameter of this request in its query;
+    /// [`Error::Profile`].
     pub fn start(self) -> Result<EndSessionUrl, Error> {
         Ok(EndSessionUrl(self.query(0)?.finish()))
     }
@@ -127,6 +128,7 @@ impl<'a> EndSessionRequest<'a> {
 
     /// What every such address has, with room for more.
     fn query(&self, more: usize) -> Result<QueryWriter, Error> {
+        self.client.check_profile()?;
         let endpoint = self.client.end_session_endpoint()?;
         let id_token = self.id_token_hint.as_ref().map_or("", Secret::expose);
         let hints = self

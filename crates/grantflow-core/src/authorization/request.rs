@@ -192,7 +192,8 @@ impl<'a> AuthorizationRequest<'a> {
     ///
     /// # Errors
     ///
-    /// What [`RequestSigner::sign`](crate::RequestSigner::sign) answers; [`Error::Entropy`] if there are no random bytes; [`Error::InvalidInput`] if the client has no authorization endpoint,
+    /// What [`RequestSigner::sign`](crate::RequestSigner::sign) answers; [`Error::Entropy`] if there are no random bytes;
+    /// [`Error::InvalidInput`] if the client has no authorization endpoint,
     /// the redirect address is none, the client or its endpoint have a parameter that belongs to the flow, or the server takes pushed
     /// requests alone; [`Error::Profile`].
     ///
@@ -224,7 +225,8 @@ impl<'a> AuthorizationRequest<'a> {
     ///
     /// # Errors
     ///
-    /// What [`RequestSigner::sign`](crate::RequestSigner::sign) answers; [`Error::Entropy`] if there are no random bytes; [`Error::InvalidInput`] if the client has no endpoint for it, the redirect
+    /// What [`RequestSigner::sign`](crate::RequestSigner::sign) answers; [`Error::Entropy`] if there are no random bytes;
+    /// [`Error::InvalidInput`] if the client has no endpoint for it, the redirect
     /// address is none, or the client has a parameter that belongs to the flow; [`Error::Profile`].
     ///
     /// [RFC 9126]: https://www.rfc-editor.org/rfc/rfc9126

@@ -34,7 +34,8 @@ impl PendingAuthorization {
     /// ```
     ///
     /// `nonce`, `issuer`, `iss_promised`, `scopes`, `resources` and `response_mode` (then `query`) may be absent, and so are
-    /// `acr_values` and `max_age` (seconds) unless the login has to be by such a way or not older, `dpop_jkt` unless the code is bound to a key and `code_parameter` unless the provider calls the code otherwise; members of other names are ignored.
+    /// `acr_values` and `max_age` (seconds) unless the login has to be by such a way or not older, `dpop_jkt` unless the code is bound to
+    /// a key and `code_parameter` unless the provider calls the code otherwise; members of other names are ignored.
     #[must_use]
     pub fn expose_json(&self) -> Secret {
         let wire = Wire {

@@ -13,7 +13,8 @@ use crate::{Client, Error, Timestamp};
 
 /// The address to open in the user's browser.
 ///
-/// It holds the state, in the clear or in a request object, or refers to a request that does, so `Debug` prints it without its query and there is no `Display`.
+/// It holds the state, in the clear or in a request object, or refers to a request that does, so `Debug` prints it without its query and
+/// there is no `Display`.
 #[derive(Clone)]
 pub struct AuthorizationUrl {
     text: String,

@@ -58,7 +58,7 @@ impl Client {
     /// Where users log out (OpenID Connect RP-Initiated Logout section 2).
     #[must_use]
     pub fn with_end_session_endpoint(mut self, endpoint: Endpoint) -> Self {
-        self.facts().end_session_endpoint = Some(endpoint);
+        self.by_hand().end_session_endpoint = Some(endpoint);
         self
     }
 

@@ -1,4 +1,5 @@
-//! The slot for the check of ID tokens ([OpenID Connect Core section 3.1.3.5](https://openid.net/specs/openid-connect-core-1_0.html#TokenResponseValidation)).
+//! The slot for the check of ID tokens ([OpenID Connect Core section
+//! 3.1.3.5](https://openid.net/specs/openid-connect-core-1_0.html#TokenResponseValidation)).
 
 use std::fmt;
 

@@ -166,8 +166,8 @@ impl Client {
         self.0.profile
     }
 
-    /// Whether what is known of the client breaks no rule of its profile. Every request asks this first; a program may ask before, so as
-    /// to learn of it when it starts. Without a profile there are no rules.
+    /// Whether what is known of the client breaks no rule of its profile. Every request that authenticates the client, and every
+    /// authorization request, asks this first; a program may ask before, so as to learn of it when it starts. Without a profile there are no rules.
     ///
     /// # Errors
     ///
@@ -227,6 +227,7 @@ impl Client {
             facts.device_authorization_endpoint.as_ref(),
             facts.backchannel_authentication_endpoint.as_ref(),
             facts.userinfo_endpoint.as_ref(),
+            facts.end_session_endpoint.as_ref(),
             facts.pushed_authorization_request_endpoint.as_ref(),
         ];
         let endpoints = endpoints.into_iter().flatten().map(Endpoint::as_str);

@@ -9,9 +9,10 @@
 use std::mem::take;
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::members::{Members, as_text, as_texts};
+use super::members::{Member, Members, as_text, as_texts, text};
 use super::{expect_json, has_media_type, odd_reply, read, refusal};
 use crate::error::ReplyProblem;
 use crate::form;
@@ -32,13 +33,32 @@ pub(crate) fn parse(reply: &Response, quirks: &Quirks, cx: &Cx<'_>) -> Result<To
     }
 }
 
-/// The refresh token alone, of a reply that grants something, whatever is wrong with the other members.
+/// The refresh token alone, of a reply that grants something, whatever is wrong with the rest: its label, its other members, how often
+/// they are there.
 pub(crate) fn successor(reply: &Response, quirks: &Quirks, cx: &Cx<'_>) -> Option<Secret> {
-    let token = with_members(reply, quirks, cx, |mut members| {
-        let token = take(&mut members.refresh_token).get("refresh_token");
-        Ok(token.ok().flatten().map(Secret::new))
-    });
-    token.ok().flatten()
+    /// Of these each may be there once.
+    #[derive(Deserialize)]
+    struct Successor<'a> {
+        #[serde(borrow, default)]
+        refresh_token: Member<'a>,
+        #[serde(borrow, default)]
+        error: Member<'a>,
+    }
+    if !reply.status().is_success() {
+        return None;
+    }
+    let body = reply.body().as_bytes();
+    let form = is_form(reply, quirks).then(|| form::as_json(body));
+    let json = form.as_ref().map_or(body, |form| form.as_bytes());
+    let standard = quirks
+        .changes_replies()
+        .then(|| odd_reply::as_standard(json, quirks, cx))
+        .flatten();
+    let json = standard.as_ref().map_or(json, |standard| standard.as_bytes());
+    let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json);
+    let Successor { refresh_token, error } = serde_json::from_slice(json).ok()?;
+    let token = text(refresh_token.filter(|_| error.is_none()), "refresh_token");
+    token.ok().flatten().map(Secret::new)
 }
 
 /// Reads the members of a reply that grants something, in the standard's form if it comes in another.
@@ -49,7 +69,7 @@ fn with_members<T>(
     then: impl FnOnce(Members<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
     refusal::check(reply, cx)?;
-    let is_form = quirks.form_token_replies && FORMS.iter().any(|form| has_media_type(reply, form));
+    let is_form = is_form(reply, quirks);
     if !is_form && !quirks.any_media_type {
         expect_json(reply, cx)?;
     }
@@ -65,6 +85,10 @@ fn with_members<T>(
     let mut members = Members::default();
     read(&mut members, json, reply, cx)?;
     then(members)
+}
+
+fn is_form(reply: &Response, quirks: &Quirks) -> bool {
+    quirks.form_token_replies && FORMS.iter().any(|form| has_media_type(reply, form))
 }
 
 /// Fills in what the server granted.

@@ -197,8 +197,8 @@ impl AccessTokenFlow {
         })
     }
 
-    /// The same, to go on with what was granted unless something as new is stored: then that is the end. Without another try the
-    /// conflict comes along, and the lock does not.
+    /// The same, to go on with what was granted unless something as new is stored: then that is the end. Without another try, or another
+    /// lock, the reason comes along, and the lock does not.
     pub(super) fn overtaken(
         mut self,
         granted: Record,
@@ -211,7 +211,11 @@ impl AccessTokenFlow {
         self.conflicts_left = left;
         let (key, patience) = (self.key.clone(), self.patience);
         let next = move |stored: Result<Option<Record>, StoreError>, _: &mut Cx<'_>| {
-            let stored = stored?.ok_or(NotAuthorized::NothingStored)?;
+            let stored = match stored {
+                Ok(stored) => stored.ok_or(NotAuthorized::NothingStored)?,
+                // What was granted is not lost with a store that cannot be had just now.
+                Err(error) => return then(self, granted, Some(error)),
+            };
             if stored.refresh.revoked_at.is_some() {
                 return Err(NotAuthorized::Revoked.into());
             }

@@ -33,7 +33,7 @@ pub(crate) struct Scripted {
     replies: Mutex<VecDeque<Result<Response, TransportError>>>,
     saves: Mutex<VecDeque<Saving>>,
     stored: Mutex<Option<Record>>,
-    locks: Mutex<VecDeque<StoreErrorKind>>,
+    locks: Mutex<VecDeque<Option<StoreErrorKind>>>,
     passed: Mutex<Duration>,
     /// How long each reply takes.
     takes: Mutex<Duration>,
@@ -129,7 +129,12 @@ impl Scripted {
     }
 
     pub(crate) fn fails_to_lock(self, kind: StoreErrorKind) -> Self {
-        of(&self.locks).push_back(kind);
+        of(&self.locks).push_back(Some(kind));
+        self
+    }
+
+    pub(crate) fn locks(self) -> Self {
+        of(&self.locks).push_back(None);
         self
     }
 
@@ -219,7 +224,7 @@ impl Scripted {
 
     fn take(&self, patience: Duration) -> Result<ScriptedLock<'_>, StoreError> {
         self.note(if patience.is_zero() { "try lock" } else { "lock" });
-        match of(&self.locks).pop_front() {
+        match of(&self.locks).pop_front().flatten() {
             Some(kind) => Err(StoreError::new(kind)),
             None => Ok(ScriptedLock {
                 host: self,

@@ -23,7 +23,8 @@ use crate::signed::refused;
 ///
 /// # let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----";
 /// # let key = SigningKey::from_pem(pem)?;
-/// # let claims = ClaimsSet::from_json(r#"{"iss":"https://server.example.com","sub":"248289761001","aud":"s6BhdRkqt3","nonce":"n-0S6_WzA2Mj","exp":1700003600,"iat":1700000000}"#)?;
+/// # let claims =
+/// ClaimsSet::from_json(r#"{"iss":"https://server.example.com","sub":"248289761001","aud":"s6BhdRkqt3","nonce":"n-0S6_WzA2Mj","exp":1700003600,"iat":1700000000}"#)?;
 /// # let token = Secret::new(key.sign(&key.header(Algorithm::EdDsa)?, claims.as_bytes())?.into_exposed());
 /// # let keys = KeySet::from(key.verifying_key()?);
 /// let issuer = Issuer::new("https://server.example.com")?;

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use grantflow_core::error::ErrorCode;
 use grantflow_core::{
     Authentication, AuthorizationRequest, BackchannelAuthenticationRequest, Body, CallbackError,
-    CertificateBound, CertificateThumbprint, Client, DeviceAuthorizationRequest, Endpoint, Error, Fapi2Rule,
-    IntrospectionRequest, Issuer, MetadataRequest, Profile, Quirks, RevocationRequest, Secret,
-    ServerMetadata, TokenRequest, TokenTypeHint, UserHint,
+    CertificateBound, CertificateThumbprint, Client, DeviceAuthorizationRequest, EndSessionRequest, Endpoint,
+    Error, Fapi2Rule, IntrospectionRequest, Issuer, MetadataRequest, Profile, Quirks, RevocationRequest,
+    Secret, ServerMetadata, TokenRequest, TokenTypeHint, UserHint,
 };
 use grantflow_jwt::Algorithm;
-use grantflow_oidc::{AudienceIsTokenEndpoint, ClientSecretJwt, Dpop, IdTokenVerifier, PrivateKeyJwt};
+use grantflow_oidc::{
+    AudienceIsTokenEndpoint, ClientSecretJwt, Dpop, IdTokenVerifier, PrivateKeyJwt, RequestObject,
+};
 use serde_json::{Value, json};
 
 use super::support::{ISSUER, at, ed25519, p256, rsa};
@@ -373,6 +375,28 @@ fn each_rule_that_a_request_breaks_is_named_by_its_section() {
 }
 
 /// Section 5.3.3.2 (5), whatever the metadata promise; section (2) without being asked for it.
+#[test]
+fn a_request_object_is_signed_by_no_algorithm_that_is_forbidden() {
+    let object = |key, algorithm| Arc::new(RequestObject::new(key, algorithm).unwrap());
+    let signing = |object| push(&good().with_request_signer(object), NATIVE);
+    assert_eq!(
+        broken(signing(object(rsa(), Algorithm::Rs256))),
+        Some(Fapi2Rule::Algorithm)
+    );
+    assert_eq!(broken(signing(object(rsa(), Algorithm::Ps256))), None);
+}
+
+#[test]
+fn a_logout_goes_to_a_place_that_the_metadata_name() {
+    let named = named_by(with("end_session_endpoint", json!(format!("{ISSUER}/logout"))));
+    assert_eq!(broken(EndSessionRequest::new(&named).start()), None);
+    let by_hand = good().with_end_session_endpoint(Endpoint::new("https://evil.example/logout").unwrap());
+    assert_eq!(
+        broken(EndSessionRequest::new(&by_hand).start()),
+        Some(Fapi2Rule::Metadata)
+    );
+}
+
 #[test]
 fn t07_every_redirect_has_to_name_the_issuer_and_every_request_is_pushed() {
     let client = good();

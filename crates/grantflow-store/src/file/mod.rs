@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The save of a record that says that a refresh is under way also makes `<file>.saving-1` and reserves space in it, so that a
-//! full disk is an error before the request leaves. Up to the rename the file is wholly the old one, from it on wholly the new one. The lock file is never removed.
+//! full disk is an error before the request leaves. Up to the rename the file is wholly the old one, from it on wholly the new one. The
+//! lock file is never removed.
 
 #![cfg_attr(
     not(all(feature = "multistore", feature = "encrypted", feature = "keyring")),
@@ -44,7 +45,8 @@ use self::seen::Seen;
 /// One record in one file.
 ///
 /// The file is JSON in the clear, for its owner alone: mode `0600`, checked at every use, as are the lock file and the owner
-/// and mode of the directory. Anything that lets others read or replace it is [`StoreErrorKind::Insecure`](grantflow_core::StoreErrorKind::Insecure): a symbolic or
+/// and mode of the directory. Anything that lets others read or replace it is
+/// [`StoreErrorKind::Insecure`](grantflow_core::StoreErrorKind::Insecure): a symbolic or
 /// second hard link, a foreign owner, bits for group or others, a directory that others may write to, sticky or not.
 /// The directory's group may write to it, and the directories above it are not looked at.
 /// On systems without Unix modes the file is as private as its directory.

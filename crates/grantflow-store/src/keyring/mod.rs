@@ -46,7 +46,8 @@ use crate::form::{self, Form};
 ///
 /// There is one record under the names. Under another key than its own `read` answers `None`, and a lock can be had, but
 /// [`Change::Put`](grantflow_core::Change::Put) is [`OtherRecord`](StoreErrorKind::OtherRecord). A record that cannot be read
-/// stays, and what is none is [`Foreign`](StoreErrorKind::Foreign) and left alone; the save of a new login copies the former to an item of the user `<user>.corrupt-<milliseconds since 1970>` first.
+/// stays, and what is none is [`Foreign`](StoreErrorKind::Foreign) and left alone; the save of a new login copies the former to an item
+/// of the user `<user>.corrupt-<milliseconds since 1970>` first.
 ///
 /// The lock is a file in a directory of the caller's choice, which all programs that use the item must share. It is made
 /// (`0700`) if its parent exists, and must be private, as for a [`FileStore`](crate::FileStore).

@@ -2,7 +2,8 @@
 
 use super::facts;
 
-/// Those that differ from `typed` by two letters at most, or begin with it, themselves or a word of their title; at most four, the nearest first. One in other letters is what was
+/// Those that differ from `typed` by two letters at most, or begin with it, themselves or a word of their title; at most four, the
+/// nearest first. One in other letters is what was
 /// meant.
 pub(super) fn names(typed: &str) -> Vec<String> {
     let typed = typed.to_ascii_lowercase();

@@ -206,6 +206,27 @@ fn r01_a_new_refresh_token_is_kept_over_a_note_that_came_meanwhile() {
     }
 }
 
+/// A store that is away for a moment, as where a lease moves to another machine: the handle goes on storing what it was given.
+#[test]
+fn r29_what_was_granted_is_not_lost_with_a_lock_that_cannot_be_had_again() {
+    let mut note = ends_in(0);
+    note.refresh.attempt_started_at = Some(NOW);
+    let granted = r#"{"access_token":"AT2","token_type":"Bearer","expires_in":3600,"refresh_token":"RT2"}"#;
+    let script = || {
+        Scripted::default()
+            .stores(ends_in(0))
+            .locks()
+            .replies(200, granted)
+            .saves()
+            .overtaken_by(note.clone())
+            .fails_to_lock(StoreErrorKind::Unavailable)
+    };
+    let (access, _) = both(script, expired);
+    let access = access.unwrap();
+    assert_eq!(tokens(&access.record), ("AT2", Some("RT2")));
+    assert!(access.unsaved.is_some());
+}
+
 #[test]
 fn r01_a_lock_that_is_lost_again_and_again_ends_without_a_token_that_is_not_good() {
     let mut note = ends_in(0);
@@ -234,6 +255,9 @@ fn r01_what_is_wrong_with_a_reply_takes_nothing_from_its_refresh_token() {
         good.replace("access_token", "token"),
         good.replace('}', r#","scope":1}"#),
         good.replace('}', r#","id_token":[]}"#),
+        good.replace('}', r#","scope":"a","scope":"a"}"#),
+        good.replace('}', r#","more":{"a":1,"a":2}}"#),
+        good.replace('}', &format!(r#","more":{}{}}}"#, "[".repeat(40), "]".repeat(40))),
     ];
     for odd in odd {
         let script = || Scripted::default().stores(ends_in(0)).replies(200, &odd);

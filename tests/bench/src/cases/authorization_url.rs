@@ -58,7 +58,7 @@ pub(super) fn group() -> Group {
         bars: vec![Bar {
             case: "ours: AuthorizationRequest::start, OS randomness",
             limit: "oauth2, randomness of its own",
-            times: 1.0,
+            times: 0.5,
             allocations: Some(0.5),
             instructions: None,
         }],

@@ -15,7 +15,7 @@ use super::{Bar, Case, Group};
 use crate::clock::Clock;
 
 pub(super) const RSA: &str = include_str!("../../../../crates/grantflow-jwt/tests/keys/rsa.pkcs8.pem");
-const P256: &str = include_str!("../../../../crates/grantflow-jwt/tests/keys/p256.pkcs8.pem");
+pub(super) const P256: &str = include_str!("../../../../crates/grantflow-jwt/tests/keys/p256.pkcs8.pem");
 const ED25519: &str = include_str!("../../../../crates/grantflow-jwt/tests/keys/ed25519.pkcs8.pem");
 
 pub(super) fn group() -> Group {

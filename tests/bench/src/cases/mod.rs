@@ -3,6 +3,8 @@
 mod account;
 mod authorization_url;
 mod cached_token;
+mod discovery;
+mod dpop;
 mod jwt;
 mod refresh;
 pub mod token_reply;
@@ -66,13 +68,15 @@ impl Group {
 }
 
 /// The words for the groups, in the order of `docs/performance.md`.
-pub const GROUPS: [&str; 6] = [
+pub const GROUPS: [&str; 8] = [
     "cached-token",
     "token-reply",
     "authorization-url",
     "refresh",
     "jwt",
     "account",
+    "dpop",
+    "discovery",
 ];
 
 /// The group of this name.
@@ -84,6 +88,8 @@ pub fn group(name: &str) -> Option<Group> {
         "refresh" => refresh::group(),
         "jwt" => jwt::group(),
         "account" => account::group(),
+        "dpop" => dpop::group(),
+        "discovery" => discovery::group(),
         _ => return None,
     })
 }

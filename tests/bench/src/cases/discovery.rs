@@ -28,7 +28,8 @@ pub(super) fn group() -> Group {
             Case::new(LIMIT, |n| {
                 for _ in 0..n {
                     for document in [METADATA, KEYS] {
-                        let value: serde_json::Value = serde_json::from_str(black_box(document)).expect("JSON");
+                        let value: serde_json::Value =
+                            serde_json::from_str(black_box(document)).expect("JSON");
                         drop(black_box(value));
                     }
                 }

@@ -27,7 +27,8 @@ pub(super) fn group() -> Group {
     let signed = proof.to_str().expect("it is ASCII").rsplit_once('.');
     let message = signed.expect("three parts").0.as_bytes().to_vec();
     let random = SystemRandom::new();
-    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8(P256), &random).expect("a key");
+    let pair =
+        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8(P256), &random).expect("a key");
     Group {
         name: "dpop",
         title: "A DPoP proof for a request with a token",

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use grantflow_core::{
-    AsyncTransportHost, Body, Client, Credentials, Error, Key, Origin, Record, Request, Response, Secret,
+    AsyncTransportHost, Body, Client, Credentials, Error, Key, Record, Request, Response, Secret,
     ServerMetadata, Step, TransportHost, blocking, drive, run,
 };
 use grantflow_reqwest::ReqwestTransport;
@@ -65,7 +65,7 @@ impl App {
         let server = run(login::metadata(issuer)?, &TransportHost::new(&transport))?;
         let dir = tempfile::tempdir().expect("a temporary directory can be made");
         Ok(Self {
-            client: made(&server).with_origins([Origin::new(issuer)?]),
+            client: made(&server).with_origins([server.issuer().origin()]),
             file: dir.path().join("credentials.json"),
             transport,
             clock,
@@ -176,7 +176,7 @@ impl AsyncApp {
         let server = drive(login::metadata(issuer)?, &AsyncTransportHost::new(&transport)).await?;
         let dir = tempfile::tempdir().expect("a temporary directory can be made");
         Ok(Self {
-            client: made(&server).with_origins([Origin::new(issuer)?]),
+            client: made(&server).with_origins([server.issuer().origin()]),
             file: dir.path().join("credentials.json"),
             transport,
             clock,

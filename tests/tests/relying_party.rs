@@ -450,7 +450,13 @@ fn a_pushed_request_logs_in_and_its_address_says_nothing() -> Result<(), Error> 
             HS => None,
             _ => Some(verifier),
         };
-        let plain = app.run(login::start(app.client(), NOWHERE, "openid"));
+        let client = app.client().clone();
+        let plain = app.run(Step::begin(move |cx| {
+            let (url, _) = AuthorizationRequest::new(&client, NOWHERE)
+                .scopes("openid")?
+                .start(cx)?;
+            Ok(Step::Done(url))
+        }));
         assert!(matches!(plain, Err(Error::InvalidInput(_))), "{id}: {plain:?}");
         let client = app.client().clone();
         let (url, pending) = app.run(Step::begin(move |cx| {

@@ -77,6 +77,11 @@ impl Endpoint {
     pub fn origin(&self) -> Origin {
         Origin::of_checked(&self.0)
     }
+
+    /// Whether connections to it have TLS.
+    pub(crate) fn is_https(&self) -> bool {
+        self.origin().https
+    }
 }
 
 /// Prints the address without its query: values of a query may be secret.

@@ -11,10 +11,10 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use super::{Client, NO_CERTIFICATE, Quirks};
+use super::{Client, Quirks, shown};
 use crate::error::InvalidInput;
 use crate::form::Form;
-use crate::{Cx, Error, Secret};
+use crate::{Cx, Endpoint, Error, Secret};
 
 /// A way to authenticate, by its name of the registry of token endpoint authentication methods.
 #[derive(Clone, Debug)]
@@ -78,10 +78,11 @@ impl Authentication {
         matches!(self, Self::TlsClientAuth | Self::SelfSignedTlsClientAuth)
     }
 
-    /// Adds the proof to a form; what belongs into the `Authorization` header is returned.
+    /// Adds the proof to a form for this endpoint; what belongs into the `Authorization` header is returned.
     pub(crate) fn apply(
         &self,
         client: &Client,
+        endpoint: &Endpoint,
         form: &mut Form,
         cx: &mut Cx<'_>,
     ) -> Result<Option<HeaderValue>, Error> {
@@ -104,9 +105,7 @@ impl Authentication {
                 form.push("client_secret", secret.expose());
             }
             Self::TlsClientAuth | Self::SelfSignedTlsClientAuth => {
-                if cx.certificate().is_none() {
-                    return Err(NO_CERTIFICATE.into());
-                }
+                shown(endpoint.is_https(), cx)?;
                 // RFC 8705 section 2: "the client MUST include the client_id parameter".
                 form.push("client_id", client.id());
             }

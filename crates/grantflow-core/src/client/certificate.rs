@@ -16,7 +16,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, URL_SAFE_NO_PAD};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::uri::Scheme;
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use sha2::{Digest as _, Sha256};
 
 use super::{Proven, TokenConstraint};
@@ -135,13 +136,15 @@ impl CertificateBound {
 impl TokenConstraint for CertificateBound {
     /// # Errors
     ///
-    /// [`Error::InvalidInput`] if the connections that the request would go over show another certificate, or none.
+    /// [`Error::InvalidInput`] if the connections that the request would go over show another certificate, or none: without TLS none is
+    /// shown.
     fn prove(&self, to: &Proven<'_>, cx: &mut Cx<'_>) -> Result<Option<HeaderValue>, Error> {
         let wanted = match to.access_token {
             Some(_) => self.token,
             None => self.own,
         };
-        shown_is(wanted, cx).map(|()| None)
+        shown_is(wanted, to.uri, cx)?;
+        Ok(None)
     }
 
     fn heard(&self, _: &Proven<'_>, _: StatusCode, _: &HeaderMap, _: Option<&str>) -> bool {
@@ -181,13 +184,20 @@ impl TokenConstraint for CertificateBound {
     }
 }
 
-/// Whether connections show this one.
-pub(crate) fn shown_is(wanted: CertificateThumbprint, cx: &Cx<'_>) -> Result<(), Error> {
-    match cx.certificate() {
-        Some(shown) if shown == wanted => Ok(()),
-        Some(_) => Err(OTHER_CERTIFICATE.into()),
-        None => Err(NO_CERTIFICATE.into()),
+/// Whether connections to this address show this one.
+pub(crate) fn shown_is(wanted: CertificateThumbprint, to: &Uri, cx: &Cx<'_>) -> Result<(), InvalidInput> {
+    match shown(to.scheme() == Some(&Scheme::HTTPS), cx)? {
+        shown if shown == wanted => Ok(()),
+        _ => Err(OTHER_CERTIFICATE),
     }
+}
+
+/// What connections show.
+pub(crate) fn shown(is_https: bool, cx: &Cx<'_>) -> Result<CertificateThumbprint, InvalidInput> {
+    if !is_https {
+        return Err(WITHOUT_TLS);
+    }
+    cx.certificate().ok_or(NO_CERTIFICATE)
 }
 
 /// The example of RFC 8705 section 3.1 has bits behind its last byte that mean nothing, and so may others.
@@ -206,13 +216,17 @@ impl Record {
 const STORED: &str = "x5t#S256:";
 
 /// Refused before anything is sent.
-pub(crate) const NO_CERTIFICATE: InvalidInput = InvalidInput::new(
+const NO_CERTIFICATE: InvalidInput = InvalidInput::new(
     "transport",
-    "shows no client certificate, and the client or its token needs one",
+    "shows no client certificate, and the client or its token needs one; say it by client_certificate, over_certificate or Cx::with_certificate",
+);
+const WITHOUT_TLS: InvalidInput = InvalidInput::new(
+    "address",
+    "is not https, and no other connection shows the certificate that the client or its token needs",
 );
 const OTHER_CERTIFICATE: InvalidInput = InvalidInput::new(
     "client certificate",
-    "is another than the one that the token is bound to",
+    "is another than the one that the token is bound to; for a renewed one say in_place_of",
 );
 const NOT_A_CERTIFICATE: InvalidInput =
     InvalidInput::new("client certificate", "is not what the token is bound to");

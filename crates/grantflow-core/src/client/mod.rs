@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub(crate) use authentication::UnknownAuthentication;
 pub use authentication::{Authentication, ClientAuthentication};
 pub use certificate::{CertificateBound, CertificateThumbprint};
-pub(crate) use certificate::{NO_CERTIFICATE, shown_is};
+pub(crate) use certificate::{shown, shown_is};
 pub(crate) use constraint::NO_CONSTRAINT;
 pub use constraint::{Proven, TokenConstraint};
 pub use id_token_check::IdTokenCheck;

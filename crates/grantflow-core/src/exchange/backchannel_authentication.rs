@@ -152,13 +152,18 @@ impl BackchannelAuthenticationRequest {
     /// [`Error::InvalidInput`] if the client has no backchannel authentication endpoint, if `openid` is not among the scopes, or the
     /// client's secret fits in no header; what
     /// [`ClientAuthentication::parameters`](crate::ClientAuthentication::parameters) answers.
+    /// [`Error::InvalidInput`] too if the client authenticates by a certificate, and `cx` has none or the endpoint no TLS;
+    /// [`Error::Profile`].
     pub fn to_http(&self, cx: &mut Cx<'_>) -> Result<Request, Error> {
         let endpoint = self.client.backchannel_authentication_endpoint()?;
         if !self.scopes.contains("openid") {
             return Err(InvalidInput::new("scope", "lacks openid, which such a login has to have").into());
         }
         let mut form = Form::default();
-        let authorization = self.client.authentication().apply(&self.client, &mut form, cx)?;
+        let authorization = self
+            .client
+            .authentication()
+            .apply(&self.client, endpoint, &mut form, cx)?;
         form.push("scope", &scope_text(&self.client, &self.scopes));
         let (name, value) = self.hint.parameter();
         form.push(name, value);

@@ -82,12 +82,17 @@ impl DeviceAuthorizationRequest {
     ///
     /// [`Error::InvalidInput`] if the client has no device authorization endpoint, or its secret fits in no header; what
     /// [`ClientAuthentication::parameters`](crate::ClientAuthentication::parameters) answers.
+    /// [`Error::InvalidInput`] too if the client authenticates by a certificate, and `cx` has none or the endpoint no TLS;
+    /// [`Error::Profile`].
     pub fn to_http(&self, cx: &mut Cx<'_>) -> Result<Request, Error> {
         self.client.check_profile()?;
         self.client.check_grant(false)?;
         let endpoint = self.client.device_authorization_endpoint()?;
         let mut form = Form::default();
-        let authorization = self.client.authentication().apply(&self.client, &mut form, cx)?;
+        let authorization = self
+            .client
+            .authentication()
+            .apply(&self.client, endpoint, &mut form, cx)?;
         if !self.scopes.is_empty() {
             form.push("scope", &scope_text(&self.client, &self.scopes));
         }

@@ -95,12 +95,18 @@ impl IntrospectionRequest {
     ///
     /// [`Error::InvalidInput`] if the client has no introspection endpoint, or its secret fits in no header; what
     /// [`ClientAuthentication::parameters`](crate::ClientAuthentication::parameters) answers.
+    /// [`Error::InvalidInput`] too if the client authenticates by a certificate, and `cx` has none or the endpoint no TLS;
+    /// [`Error::Profile`].
     pub fn to_http(&self, cx: &mut Cx<'_>) -> Result<Request, Error> {
+        let endpoint = self.client.introspection_endpoint()?;
         let mut form = Form::default();
         form.push("token", self.token.expose());
         form.push("token_type_hint", self.hint.as_str());
-        let authorization = self.client.authentication().apply(&self.client, &mut form, cx)?;
-        form.post(self.client.introspection_endpoint()?, authorization)
+        let authorization = self
+            .client
+            .authentication()
+            .apply(&self.client, endpoint, &mut form, cx)?;
+        form.post(endpoint, authorization)
     }
 
     /// Reads the reply ([RFC 7662 section 2.2]); a token that is not active is an answer and no error.

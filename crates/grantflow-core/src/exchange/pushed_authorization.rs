@@ -68,14 +68,18 @@ impl PushedAuthorizationRequest {
     ///
     /// [`Error::InvalidInput`] if the client has no endpoint for it, or its secret fits in no header; what
     /// [`ClientAuthentication::parameters`](crate::ClientAuthentication::parameters) and
-    /// [`TokenConstraint::prove`](crate::TokenConstraint::prove) answer.
+    /// [`TokenConstraint::prove`](crate::TokenConstraint::prove) answer. [`Error::InvalidInput`] too if the client authenticates by a
+    /// certificate, and `cx` has none or the endpoint no TLS; [`Error::Profile`].
     ///
     /// [RFC 9126 section 2.1]: https://www.rfc-editor.org/rfc/rfc9126#section-2.1
     /// [RFC 9449 section 10.1]: https://www.rfc-editor.org/rfc/rfc9449#section-10.1
     pub fn to_http(&self, cx: &mut Cx<'_>) -> Result<Request, Error> {
         let endpoint = self.client.pushed_authorization_request_endpoint()?;
         let mut proof = Form::default();
-        let authorization = self.client.authentication().apply(&self.client, &mut proof, cx)?;
+        let authorization = self
+            .client
+            .authentication()
+            .apply(&self.client, endpoint, &mut proof, cx)?;
         if !proof.has("client_id") {
             // As a parameter of the authorization request it is required, however the client authenticates.
             proof.push("client_id", self.client.id());

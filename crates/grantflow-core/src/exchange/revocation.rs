@@ -49,16 +49,18 @@ impl RevocationRequest {
     ///
     /// [`Error::InvalidInput`] if the client has no revocation endpoint, or its secret fits in no header; what
     /// [`ClientAuthentication::parameters`](crate::ClientAuthentication::parameters) answers.
+    /// [`Error::InvalidInput`] too if the client authenticates by a certificate, and `cx` has none or the endpoint no TLS;
+    /// [`Error::Profile`].
     pub fn to_http(&self, cx: &mut Cx<'_>) -> Result<Request, Error> {
+        let endpoint = self.client.revocation_endpoint()?;
         let mut form = Form::default();
         form.push("token", self.token.expose());
         form.push("token_type_hint", self.hint.as_str());
-        let authorization = self.client.authentication().apply(&self.client, &mut form, cx)?;
-        form.post_as(
-            self.client.revocation_endpoint()?,
-            authorization,
-            self.client.quirks(),
-        )
+        let authorization = self
+            .client
+            .authentication()
+            .apply(&self.client, endpoint, &mut form, cx)?;
+        form.post_as(endpoint, authorization, self.client.quirks())
     }
 
     /// Reads the reply: a success means that the token is of no use any more, also one the server never knew.

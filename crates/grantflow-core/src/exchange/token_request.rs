@@ -246,7 +246,9 @@ impl TokenRequest {
         let authorization = if self.anonymous {
             None
         } else {
-            self.client.authentication().apply(&self.client, &mut form, cx)?
+            self.client
+                .authentication()
+                .apply(&self.client, self.endpoint(), &mut form, cx)?
         };
         let mut request = form.post_as(self.endpoint(), authorization, quirks)?;
         if let Some(constraint) = self.client.token_constraint() {

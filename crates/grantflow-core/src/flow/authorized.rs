@@ -50,7 +50,7 @@ fn with_token(mut request: Request, record: &Record, cx: &Cx<'_>) -> Result<Requ
         ));
     }
     if let Some(bound_to) = record.certificate() {
-        shown_is(bound_to, cx)?;
+        shown_is(bound_to, request.uri(), cx)?;
     }
     let (name, token) = record.header()?;
     request.headers_mut().insert(name, token);

@@ -6,8 +6,10 @@ use super::super::scripted::{GRANTED, NOW, Scripted, both, client, ends_in, key}
 use super::super::{Access, AccessTokenFlow, Unless, authorized};
 use super::request;
 use crate::{
-    Authentication, CertificateBound, CertificateThumbprint, Client, Error, Provenance, Record, Secret, Step,
-    Token, TokenRequest,
+    Authentication, AuthorizationRequest, BackchannelAuthenticationRequest, CertificateBound,
+    CertificateThumbprint, Client, Cx, DeviceAuthorizationRequest, Endpoint, Error, IntrospectionRequest,
+    Now, Origin, Provenance, Record, RevocationRequest, Scopes, Secret, Step, Token, TokenRequest,
+    TokenTypeHint, UserHint,
 };
 
 fn ours() -> CertificateThumbprint {
@@ -123,6 +125,61 @@ fn t51_a_bound_token_goes_over_connections_with_its_certificate_only() {
         let sent = host.log().iter().filter(|line| line.starts_with("send")).count();
         assert_eq!(sent, usize::from(passes), "{shown:?}");
     }
+}
+
+/// Only TLS shows a certificate: what is plain http to this machine proves nothing and hides nothing, whatever the transport has.
+#[test]
+fn t51_what_is_bound_to_a_certificate_or_proved_by_one_goes_to_no_address_without_tls() {
+    let plain = |path: &str| Endpoint::allow_http_for_loopback(format!("http://127.0.0.1:9{path}")).unwrap();
+    let api = Origin::new("http://127.0.0.1:9").unwrap();
+    let allowed = || record(3600).with_origins([api.clone()]);
+    let script = || {
+        Scripted::default()
+            .shows(ours())
+            .stores(allowed())
+            .replies(200, "{}")
+    };
+    let (reply, host) = both(script, || authorized(key(), request("http://127.0.0.1:9/x")));
+    assert!(matches!(reply, Err(Error::InvalidInput(_))), "{reply:?}");
+    assert!(!host.log().iter().any(|line| line.starts_with("send")));
+
+    // A public client's refresh, and each place where a certificate says who a client is.
+    let public =
+        Client::new("cid", plain("/token")).with_token_constraint(Arc::new(CertificateBound::to(ours())));
+    let named = client()
+        .with_authentication(Authentication::TlsClientAuth)
+        .with_revocation_endpoint(plain("/revoke"))
+        .with_introspection_endpoint(plain("/introspect"))
+        .with_device_authorization_endpoint(plain("/device"))
+        .with_backchannel_authentication_endpoint(plain("/ask"))
+        .with_authorization_endpoint(plain("/authorize"))
+        .with_pushed_authorization_request_endpoint(plain("/push"));
+    let at_plain = Client::new("cid", plain("/token")).with_authentication(Authentication::TlsClientAuth);
+    let token = Secret::new("T");
+    let scopes = || Scopes::parse("openid").unwrap();
+    let mut fill = |_: &mut [u8]| Ok(());
+    let mut cx = Cx::new(Now::default(), &mut fill).with_certificate(Some(ours()));
+    let cx = &mut cx;
+    let pushed = AuthorizationRequest::new(&named, "https://app.example/back").push(cx);
+    let refused = [
+        TokenRequest::refresh(&public, token.clone()).to_http(cx),
+        TokenRequest::refresh(&at_plain, token.clone()).to_http(cx),
+        RevocationRequest::new(&named, &token, TokenTypeHint::AccessToken).to_http(cx),
+        IntrospectionRequest::new(&named, &token, TokenTypeHint::AccessToken).to_http(cx),
+        DeviceAuthorizationRequest::new(&named).to_http(cx),
+        BackchannelAuthenticationRequest::new(&named, UserHint::LoginHint("ann".into()))
+            .scopes(scopes())
+            .to_http(cx),
+        pushed.unwrap().0.to_http(cx),
+    ];
+    for (at, refused) in refused.into_iter().enumerate() {
+        let is_address =
+            matches!(&refused, Err(Error::InvalidInput(why)) if why.to_string().contains("https"));
+        assert!(is_address, "{at}: {refused:?}");
+    }
+    // A client with a secret shows nothing, and may go there.
+    let plain_secret = Client::new("cid", plain("/token")).with_secret_basic("s");
+    assert!(TokenRequest::refresh(&plain_secret, token).to_http(cx).is_ok());
 }
 
 /// With no constraint too: a client that authenticates by its certificate has nothing else to say who it is.

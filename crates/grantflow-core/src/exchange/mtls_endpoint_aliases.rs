@@ -44,15 +44,15 @@ impl MtlsEndpointAliases {
             registration: endpoint("registration_endpoint")?,
         })
     }
-
-    pub(super) fn token(&self) -> Option<&Endpoint> {
-        self.token.as_ref()
-    }
 }
 
 impl ServerMetadata {
     /// The same server as a client with a certificate speaks to it: where it has [places of their own][RFC 8705 section 5] for them,
     /// these take the place of the others. A client that shows no certificate has no business there.
+    ///
+    /// With another token endpoint it is another client: records and logins that began at the conventional one are refused for it
+    /// ([`Credentials::with_client`](crate::Credentials::with_client)). [`Record::with_client`](crate::Record::with_client) gives such a
+    /// record its new client, if its tokens are still of use to that.
     ///
     /// [RFC 8705 section 5]: https://www.rfc-editor.org/rfc/rfc8705#section-5
     ///
@@ -116,11 +116,6 @@ impl ServerMetadata {
     #[must_use]
     pub fn binds_to_certificates(&self) -> bool {
         self.certificate_bound
-    }
-
-    /// The token endpoint for clients with certificates, where it is another.
-    pub(crate) fn mtls_token_endpoint(&self) -> Option<&Endpoint> {
-        self.mtls_endpoint_aliases.as_ref()?.token()
     }
 }
 

@@ -252,13 +252,25 @@ impl Discovery {
     }
 }
 
-/// Threat T07: where no redirect has to say whose it is, user and code go to the same place. A device has no redirect at all.
+/// Threat T07: where no redirect has to say whose it is, user and code go to the same place. A device has no redirect at all. It holds of
+/// the places for clients with certificates too, whether or not they are taken.
 fn check_origins(server: &ServerMetadata) -> Result<(), BadReply> {
+    let found = match foreign(server) {
+        None => foreign(&server.over_mtls()).map(|_| "mtls_endpoint_aliases"),
+        found => found,
+    };
+    match found {
+        Some(name) => Err(BadReply::new(StatusCode::OK, ReplyProblem::Invalid(name))),
+        None => Ok(()),
+    }
+}
+
+/// An endpoint that has to be at the origin of its server's name, and is not.
+fn foreign(server: &ServerMetadata) -> Option<&'static str> {
     let own = server.issuer().origin();
     let of_redirects = [
         ("authorization_endpoint", server.authorization_endpoint()),
         ("token_endpoint", Some(server.token_endpoint())),
-        ("mtls_endpoint_aliases", server.mtls_token_endpoint()),
     ];
     let of_devices = [
         (
@@ -271,13 +283,10 @@ fn check_origins(server: &ServerMetadata) -> Result<(), BadReply> {
         ),
     ];
     let of_redirects = of_redirects.into_iter().filter(|_| !server.iss_promised());
-    let foreign = of_redirects
+    of_redirects
         .chain(of_devices)
-        .find(|(_, endpoint)| endpoint.is_some_and(|endpoint| endpoint.origin() != own));
-    match foreign {
-        Some((name, _)) => Err(BadReply::new(StatusCode::OK, ReplyProblem::Invalid(name))),
-        None => Ok(()),
-    }
+        .find(|(_, endpoint)| endpoint.is_some_and(|endpoint| endpoint.origin() != own))
+        .map(|(name, _)| name)
 }
 
 fn with_s256(request: MetadataRequest, skips: bool) -> MetadataRequest {

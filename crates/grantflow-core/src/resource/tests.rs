@@ -666,6 +666,31 @@ fn t07_a_server_that_promises_no_iss_has_its_aliases_at_its_own_origin_too() {
     }
 }
 
+/// No promise helps: a device has no redirect that could say whose it is.
+#[test]
+fn t07_a_server_has_its_aliases_for_devices_at_its_own_origin_whatever_it_promises() {
+    for name in [
+        "device_authorization_endpoint",
+        "backchannel_authentication_endpoint",
+    ] {
+        for (place, passes) in [
+            ("https://as.example/mtls/ask", true),
+            ("https://other.example/ask", false),
+        ] {
+            let aliases = format!(r#"{{"mtls_endpoint_aliases":{{"{name}":"{place}"}},"#);
+            let server = SERVER.replacen('{', &aliases, 1);
+            let script = || Scripted::default().replies(200, RESOURCE).replies(200, &server);
+            let (access, _) = found(script, &resource(), "");
+            assert_eq!(access.is_ok(), passes, "{server}");
+            if !passes {
+                assert_eq!(problem(access), ReplyProblem::Invalid("mtls_endpoint_aliases"));
+            }
+            let (access, _) = found(script, &resource().with_origin_check(SkipOriginCheck), "");
+            assert!(access.is_ok(), "{server}");
+        }
+    }
+}
+
 #[test]
 fn t07_a_silent_resource_has_the_server_that_was_asked_for_and_no_other_of_its_origin() {
     let silent = || Scripted::default().replies(404, "").replies(404, "");

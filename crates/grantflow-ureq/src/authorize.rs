@@ -30,7 +30,9 @@ pub trait Authorize {
     /// An agent like any other, that adds the `Authorization` header to requests for the allowed origins and to no others.
     ///
     /// It sends through `agent`, with its connections, cookies and middleware, and copies its settings. On 401 the token is
-    /// refreshed, and a request without a body is sent again, once; for bodies see [`Middleware::replay_bodies`]. A redirect is
+    /// refreshed, and a request without a body is sent again, once; for bodies see [`Middleware::replay_bodies`]. A 401 that
+    /// asks for another login of the user ([RFC 9470](https://www.rfc-editor.org/rfc/rfc9470#section-3)) costs neither, unless the
+    /// request has settings of its own and errors for statuses, which hide what is asked for. A redirect is
     /// followed as `agent` is set to, without the header; what
     /// [belongs to it](Credentials::api_headers), such as the name of a project, is no secret and stays, as does the proof of a
     /// bound token, which is for the first address alone. A token for a loopback origin goes by no proxy, whatever `agent` has. Why no
@@ -173,7 +175,7 @@ impl Middleware {
             .map_err(other)?;
         let direct = self.inner.config().proxy().is_some() && never_by_proxy(request.uri());
         let is_known = request.headers().get("authorization") == Some(header);
-        if is_known && !direct && !is_bound(header) {
+        if is_known && !direct {
             return self.inner.run(request);
         }
         let mut config = self.inner.configure_request(request);
@@ -183,10 +185,6 @@ impl Middleware {
         if !is_known {
             // Redirects drop the header that they know, and this one they do not.
             config = config.max_redirects(0).max_redirects_will_error(false);
-        }
-        if is_bound(header) {
-            // An error would hide what the API asks for; it is made of the reply in the end.
-            config = config.http_status_as_error(false);
         }
         self.inner.run(config.build())
     }
@@ -281,11 +279,11 @@ impl ureq::middleware::Middleware for Middleware {
             Err(error) => return Err(other(error)),
         }
         let header = self.credentials.header().map_err(other)?;
+        let (request, is_changed) = self.without_status_as_error(request, &header);
         let reply = self.authorized(request, &header)?;
         let status = reply.status();
-        // What was switched off to see what the API asks for.
         let is_error = status.is_client_error() || status.is_server_error();
-        if is_bound(&header) && is_error && self.inner.config().http_status_as_error() {
+        if is_changed && is_error {
             return Err(ureq::Error::StatusCode(status.as_u16()));
         }
         Ok(reply)
@@ -293,6 +291,29 @@ impl ureq::middleware::Middleware for Middleware {
 }
 
 impl Middleware {
+    /// Has refusals come as replies where the agent makes errors of them: those would hide what the API asks for, a login
+    /// ([RFC 9470](https://www.rfc-editor.org/rfc/rfc9470#section-3)) or another proof. Whether the caller is owed such an error then.
+    ///
+    /// What a request with settings of its own wants can be set, not read: it keeps them, unless there is a proof to ask for.
+    fn without_status_as_error<'a>(
+        &self,
+        request: Request<SendBody<'a>>,
+        header: &HeaderValue,
+    ) -> (Request<SendBody<'a>>, bool) {
+        let is_strict = self.inner.config().http_status_as_error();
+        if !is_strict && !is_bound(header) {
+            return (request, false);
+        }
+        let known = request.extensions().len();
+        let request = self.inner.configure_request(request).build();
+        let has_own = request.extensions().len() == known;
+        if has_own && !is_bound(header) {
+            return (request, false);
+        }
+        let config = self.inner.configure_request(request);
+        (config.http_status_as_error(false).build(), is_strict)
+    }
+
     fn authorized(
         &self,
         request: Request<SendBody<'_>>,

@@ -231,6 +231,56 @@ fn r25_a_second_401_is_given_back() {
     new.assert();
 }
 
+/// RFC 9470 section 3: the token is as good as before, so a refresh would be spent for nothing.
+#[test]
+fn r25_a_401_that_asks_for_a_login_costs_no_refresh_however_the_agent_takes_errors() {
+    for strict in [true, false] {
+        let mut world = World::new();
+        let (old, token) = (
+            world
+                .api("GET", "old", 401, 1)
+                .with_header(
+                    "www-authenticate",
+                    r#"Bearer error="insufficient_user_authentication", max_age="5""#,
+                )
+                .create(),
+            world.grants(0),
+        );
+        let config = Agent::config_builder().proxy(None).http_status_as_error(strict);
+        let agent = world.credentials.authorize(&config.build().into()).unwrap();
+        let reply = agent.get(world.url()).call();
+        let is_as_wanted = match &reply {
+            Err(ureq::Error::StatusCode(401)) => strict,
+            Ok(reply) => !strict && reply.status() == 401,
+            Err(_) => false,
+        };
+        assert!(is_as_wanted, "{reply:?}");
+        old.assert();
+        token.assert();
+    }
+}
+
+/// What cannot be sent again neither: the token that is asked for next is the same.
+#[test]
+fn a_post_that_is_asked_for_a_login_costs_no_refresh() {
+    let mut world = World::new();
+    let challenge = r#"Bearer error="insufficient_user_authentication""#;
+    let (old, token) = (
+        world
+            .api("POST", "old", 401, 2)
+            .with_header("www-authenticate", challenge)
+            .create(),
+        world.grants(0),
+    );
+    let agent = world.credentials.authorize(&bare()).unwrap();
+    for _ in 0..2 {
+        let refused = agent.post(world.url()).send("body").unwrap_err();
+        assert!(matches!(refused, ureq::Error::StatusCode(401)), "{refused}");
+    }
+    old.assert();
+    token.assert();
+}
+
 #[test]
 fn r25_many_threads_with_a_refused_token_refresh_once() {
     let mut world = World::new();
@@ -327,7 +377,7 @@ fn a_get_with_a_body_keeps_it_and_is_not_sent_again() {
 fn settings_of_the_agent_and_of_a_request_still_hold() {
     let mut world = World::new();
     let api = world
-        .api("GET", "old", 404, 2)
+        .api("GET", "old", 404, 4)
         .match_header("user-agent", "mine/1.0")
         .create();
     let config = Agent::config_builder()
@@ -343,6 +393,17 @@ fn settings_of_the_agent_and_of_a_request_still_hold() {
         .build()
         .call();
     assert!(matches!(strict.unwrap_err(), ureq::Error::StatusCode(404)));
+    let agent = world.credentials.authorize(&bare()).unwrap();
+    let lenient = agent
+        .get(world.url())
+        .header("user-agent", "mine/1.0")
+        .config()
+        .http_status_as_error(false)
+        .build()
+        .call();
+    assert_eq!(lenient.unwrap().status(), 404);
+    let usual = agent.get(world.url()).header("user-agent", "mine/1.0").call();
+    assert!(matches!(usual.unwrap_err(), ureq::Error::StatusCode(404)));
     api.assert();
 }
 

@@ -6,6 +6,7 @@
 //! - exchanges: one HTTP request and how to read its reply
 //! - flows: a [`Step`] says what it wants next; [`run`] and [`drive`] perform it
 //! - the life of a token, and the traits of stores and transports
+//! - what a client keeps to: [`TokenConstraint`], [`CertificateBound`], [`RequestSigner`], [`Profile`]
 //!
 //! # Out of scope
 //!

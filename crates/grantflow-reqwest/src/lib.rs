@@ -5,6 +5,7 @@
 //! - [`ReqwestTransport`]: sends the requests of a flow, follows no redirect, caps a body at 1 MiB, says truthfully what left
 //! - `Authorize` (feature `middleware`): credentials on a client of `reqwest-middleware`
 //! - [`client`]: a ready [`reqwest::Client`], since reqwest without a crypto provider of its own panics in `Client::new`
+//! - client certificates ([RFC 8705](https://www.rfc-editor.org/rfc/rfc8705)): [`Builder::client_certificate`]
 //!
 //! # Out of scope
 //!

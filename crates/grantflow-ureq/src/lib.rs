@@ -4,6 +4,7 @@
 //!
 //! - [`UreqTransport`]: sends the requests of a flow, follows no redirect, caps a body at 1 MiB, says truthfully what left
 //! - [`Authorize`]: credentials on a [`ureq::Agent`], with one refresh and one replay on 401; [`Middleware`] as a value
+//! - client certificates ([RFC 8705](https://www.rfc-editor.org/rfc/rfc8705)): [`Builder::client_certificate`]
 //!
 //! # Out of scope
 //!

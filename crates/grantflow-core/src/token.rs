@@ -37,6 +37,8 @@ pub struct Token {
     pub id_token: Option<Secret>,
     /// What else the server sent.
     pub extras: Extras,
+    /// The key of the authorization that the token is of, where that kept one: the client may have another.
+    pub(crate) token_key: Option<Secret>,
 }
 
 /// How an access token is used ([RFC 6749 section 7.1](https://www.rfc-editor.org/rfc/rfc6749#section-7.1)).
@@ -101,6 +103,7 @@ impl Token {
             scopes: None,
             id_token: None,
             extras: Extras::default(),
+            token_key: None,
         }
     }
 
@@ -126,6 +129,14 @@ impl Token {
             .map_err(|_| InvalidInput::new("access token", "has a character that no header may have"))?;
         value.set_sensitive(true);
         Ok(value)
+    }
+
+    /// The key that the token is bound to, where its login was begun with one that was made for it, as the
+    /// [constraint](crate::TokenConstraint) keeps it. The process that ends a login may be another than the one that began it, and its
+    /// client then has another key. Of a token in a record [`Record::token_key`](crate::Record::token_key) knows.
+    #[must_use]
+    pub fn token_key(&self) -> Option<&Secret> {
+        self.token_key.as_ref()
     }
 
     /// How long the access token lives on; `None` where that is not known.

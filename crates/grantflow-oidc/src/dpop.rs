@@ -28,6 +28,7 @@ use crate::signed::refused;
 /// ([`Client::with_token_constraint`](grantflow_core::Client::with_token_constraint)). Clones share the nonces.
 ///
 /// [`generate`](Self::generate) makes one for a login; its key is then kept in the record, with the token that it is worth as much as.
+/// Before that a [pending authorization](grantflow_core::PendingAuthorization) keeps it, so that any process may end the login.
 /// [`new`](Self::new) takes a key that the program keeps, which is in no record. Either way whoever reads the record gives the handle
 /// the client again; [`of_records`](Self::of_records) will do where the records have the keys.
 ///

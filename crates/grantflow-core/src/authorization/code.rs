@@ -28,6 +28,7 @@ pub struct AuthorizationCode {
     pub(super) acr_values: Vec<String>,
     pub(super) authenticated_since: Option<Timestamp>,
     pub(super) dpop_jkt: Option<String>,
+    pub(super) token_key: Option<Secret>,
     pub(super) parameters: Vec<(String, Secret)>,
 }
 
@@ -90,16 +91,18 @@ impl AuthorizationCode {
         &self.resources
     }
 
+    /// The key that the code is bound to, where the authorization kept it.
+    pub(crate) fn token_key(&self) -> Option<&Secret> {
+        self.token_key.as_ref()
+    }
+
     /// Whether `client` is the one the authorization was begun for: a code goes to no other server (RFC 9700 section 4.4.2).
     ///
     /// # Errors
     ///
     /// [`Error::InvalidInput`] if it is another.
     pub(crate) fn check_client(&self, client: &Client) -> Result<(), Error> {
-        let key = client
-            .token_constraint()
-            .and_then(|constraint| constraint.thumbprint());
-        if self.dpop_jkt.is_some() && self.dpop_jkt.as_deref() != key {
+        if self.dpop_jkt.is_some() && self.dpop_jkt.as_deref() != client.dpop_jkt() {
             let problem = "has another key than the one this authorization is bound to";
             return Err(InvalidInput::new("client", problem).into());
         }

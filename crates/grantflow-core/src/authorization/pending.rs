@@ -33,7 +33,8 @@ use crate::{Cx, Endpoint, Error, Issuer, Scopes, Secret, Timestamp};
 /// }
 /// ```
 ///
-/// Where the pause outlives the process, [`expose_json`](Self::expose_json) and [`from_json`](Self::from_json) keep it.
+/// Where the pause outlives the process, [`expose_json`](Self::expose_json) and [`from_json`](Self::from_json) keep it. A key that was
+/// made for the login goes with it: whichever process takes the redirect needs a constraint of that kind, and not that key.
 /// A stored one is single use only if the application deletes it, as one change with reading it and before the code is exchanged:
 /// a second redirect must find nothing.
 #[derive(Debug)]
@@ -55,6 +56,8 @@ pub struct PendingAuthorization {
     pub(super) response_mode: ResponseMode,
     /// The key that the code is bound to (RFC 9449 section 10).
     pub(super) dpop_jkt: Option<String>,
+    /// That key, where it was made for this login and nobody else keeps it.
+    pub(super) token_key: Option<Secret>,
     /// What the provider calls the code (quirk 43).
     pub(super) code_parameter: Option<String>,
     pub(super) created_at: Timestamp,
@@ -140,6 +143,7 @@ impl PendingAuthorization {
             acr_values: self.acr_values,
             authenticated_since: self.max_age.map(|age| self.created_at.minus(age)),
             dpop_jkt: self.dpop_jkt,
+            token_key: self.token_key,
         })
     }
 

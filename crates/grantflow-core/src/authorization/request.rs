@@ -300,7 +300,8 @@ impl<'a> AuthorizationRequest<'a> {
             acr_values: self.acr_values,
             max_age,
             response_mode,
-            dpop_jkt: thumbprint(client).map(str::to_owned),
+            dpop_jkt: client.dpop_jkt().map(str::to_owned),
+            token_key: client.login_key(),
             code_parameter: client.quirks().code_parameter.clone(),
             created_at: cx.wall(),
             expires_at: cx.wall().plus(self.lifetime),
@@ -334,7 +335,7 @@ impl<'a> AuthorizationRequest<'a> {
         if let Some(nonce) = &drawn.nonce {
             query.push_with("nonce", |text| text.push_str(nonce.expose()));
         }
-        if let Some(thumbprint) = thumbprint(self.client) {
+        if let Some(thumbprint) = self.client.dpop_jkt() {
             query.push("dpop_jkt", thumbprint);
         }
         let mode = self.mode();
@@ -447,11 +448,6 @@ pub(crate) fn check_redirect_uri(uri: &str) -> Result<(), Error> {
         return bad("is not an absolute address");
     }
     Ok(())
-}
-
-/// RFC 9449 section 10: the key that the code is bound to.
-fn thumbprint(client: &Client) -> Option<&str> {
-    client.token_constraint()?.thumbprint()
 }
 
 fn check_parameter(name: &str) -> Result<(), Error> {

@@ -34,8 +34,9 @@ impl PendingAuthorization {
     /// ```
     ///
     /// `nonce`, `issuer`, `iss_promised`, `scopes`, `resources` and `response_mode` (then `query`) may be absent, and so are
-    /// `acr_values` and `max_age` (seconds) unless the login has to be by such a way or not older, `dpop_jkt` unless the code is bound to
-    /// a key and `code_parameter` unless the provider calls the code otherwise; members of other names are ignored.
+    /// `acr_values` and `max_age` (seconds) unless the login has to be by such a way or not older, `dpop_jkt` unless the code is bound
+    /// to a key, `token_key` unless that key was made for this login, and `code_parameter` unless the provider calls the code otherwise;
+    /// members of other names are ignored.
     #[must_use]
     pub fn expose_json(&self) -> Secret {
         let wire = Wire {
@@ -54,6 +55,7 @@ impl PendingAuthorization {
             max_age: self.max_age.map(|age| age.as_secs()),
             response_mode: self.response_mode,
             dpop_jkt: self.dpop_jkt.as_deref().map(Cow::from),
+            token_key: self.token_key.as_ref().map(|key| key.expose().into()),
             code_parameter: self.code_parameter.as_deref().map(Cow::from),
             created_at: self.created_at.to_string().into(),
             expires_at: self.expires_at.to_string().into(),
@@ -112,6 +114,8 @@ struct Wire<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     dpop_jkt: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    token_key: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     code_parameter: Option<Cow<'a, str>>,
     created_at: Cow<'a, str>,
     expires_at: Cow<'a, str>,
@@ -140,6 +144,7 @@ impl Wire<'_> {
             max_age: self.max_age.map(Duration::from_secs),
             response_mode: self.response_mode,
             dpop_jkt: self.dpop_jkt.map(Cow::into_owned),
+            token_key: self.token_key.map(secret),
             code_parameter: self.code_parameter.map(Cow::into_owned),
             created_at: self.created_at.parse().ok()?,
             expires_at: self.expires_at.parse().ok()?,

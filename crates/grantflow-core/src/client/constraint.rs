@@ -124,6 +124,17 @@ impl Client {
         }
     }
 
+    /// The thumbprint of the key that its codes are bound to (RFC 9449 section 10).
+    pub(crate) fn dpop_jkt(&self) -> Option<&str> {
+        self.token_constraint()?.thumbprint()
+    }
+
+    /// The same key, where the program does not keep it: who exchanges the code may be another process.
+    pub(crate) fn login_key(&self) -> Option<Secret> {
+        self.dpop_jkt()?;
+        self.token_constraint()?.stored()
+    }
+
     /// What tokens of this client are bound to, where they are.
     #[must_use]
     pub fn token_constraint(&self) -> Option<&Arc<dyn TokenConstraint>> {

@@ -60,17 +60,22 @@ enum Grant {
 impl TokenRequest {
     /// Trades the code of a checked redirect for a token ([RFC 6749 section 4.1.3], [RFC 7636 section 4.5]).
     ///
-    /// The code brings its verifier, its redirect address and its resources; it works once.
+    /// The code brings its verifier, its redirect address and its resources; it works once. It brings the key of the login too, where that
+    /// was made for it, for the client's [constraint](Client::with_token_constraint) to prove with: any process with one of that kind can
+    /// end a login.
     ///
     /// [RFC 6749 section 4.1.3]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3
     /// [RFC 7636 section 4.5]: https://www.rfc-editor.org/rfc/rfc7636#section-4.5
     #[must_use]
     pub fn authorization_code(client: &Client, code: AuthorizationCode) -> Self {
         let (scopes, resources) = (code.scopes().clone(), code.resources().to_vec());
+        // A key that cannot be read leaves the client's own, which the code is then not for.
+        let bound = client.clone().bound_by(code.token_key());
+        let client = bound.unwrap_or_else(|_| client.clone());
         Self {
             scopes,
             resources,
-            ..Self::new(client, Grant::Code(Box::new(code)))
+            ..Self::new(&client, Grant::Code(Box::new(code)))
         }
     }
 
@@ -311,6 +316,7 @@ impl TokenRequest {
         let quirks = self.client.quirks();
         let mut token = token_reply::parse(reply, quirks, cx)?;
         if let Grant::Code(code) = &self.grant {
+            token.token_key = code.token_key().cloned();
             for name in &quirks.kept_callback_parameters {
                 let sent = token.extras.names().contains(name);
                 if let Some(value) = code.parameter(name).filter(|_| !sent) {

@@ -78,10 +78,11 @@ impl RefreshState {
 impl Record {
     /// The first record of a grant.
     #[must_use]
-    pub fn new(key: Key, client: Client, token: Token, provenance: Provenance) -> Self {
+    pub fn new(key: Key, client: Client, mut token: Token, provenance: Provenance) -> Self {
         let origins = client.origins().to_vec();
-        let constraint = client.token_constraint();
-        let token_key = constraint.and_then(|constraint| constraint.stored());
+        // The key of the login, which another process may have begun with another key than this client has.
+        let token_key = token.token_key.take();
+        let token_key = token_key.or_else(|| client.token_constraint()?.stored());
         let grant = Grant {
             token_key,
             key,

@@ -361,6 +361,8 @@ impl<'a> TokenWire<'a> {
                 .map(|scopes| Scopes::granted(scopes.iter().map(AsRef::as_ref))),
             id_token: secret(self.id_token),
             extras: Extras::from_map(&self.extras),
+            // The record has it.
+            token_key: None,
         })
     }
 }

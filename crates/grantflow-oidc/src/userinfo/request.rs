@@ -143,13 +143,17 @@ impl UserInfoRequest {
     fn send(self, token: Token, again: bool, cx: &mut Cx<'_>) -> Result<Step<UserInfo>, Error> {
         let mut request = self.to_http()?;
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        let constraint = self.client.token_constraint();
+        // The key of the login, which another process may have begun with another key than this client has.
+        let constraint = match (self.client.token_constraint(), token.token_key()) {
+            (Some(constraint), Some(key)) => Some(constraint.with_stored(key)?),
+            (constraint, _) => constraint.cloned(),
+        };
         let constraint = constraint.filter(|constraint| constraint.proves(token.token_type));
         if token.token_type == TokenType::Dpop && constraint.is_none() {
             return Err(UNPROVEN.into());
         }
         // A certificate is of the connection: nothing is added, and nothing sent over another.
-        if let Some(constraint) = constraint {
+        if let Some(constraint) = &constraint {
             let to = Proven::request(&method, &uri).with_access_token(&token.access_token);
             if let Some(proof) = constraint.prove(&to, cx)? {
                 request.headers_mut().insert("dpop", proof);
@@ -161,7 +165,7 @@ impl UserInfoRequest {
         let next = move |reply: Result<Response, TransportError>, cx: &mut Cx<'_>| {
             let reply = reply?;
             if token.token_type == TokenType::Dpop
-                && let Some(constraint) = self.client.token_constraint()
+                && let Some(constraint) = &constraint
             {
                 let to = Proven::request(&method, &uri).with_access_token(&token.access_token);
                 if constraint.heard(&to, reply.status(), reply.headers(), None) && again {

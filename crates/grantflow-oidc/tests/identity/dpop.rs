@@ -415,6 +415,66 @@ fn t50_an_authorization_request_names_the_key_and_its_code_is_exchanged_with_no_
 }
 
 #[test]
+fn t50_a_login_with_a_key_of_its_own_is_ended_by_any_process_that_can_prove() {
+    let began = Dpop::generate(Algorithm::Es256).unwrap();
+    let client = logging_in().with_token_constraint(Arc::new(began.clone()));
+    let (url, pending) = at(|cx| login(&client).start(cx)).unwrap();
+    let state = url.as_str().split("&state=").nth(1).unwrap();
+    let redirect = format!("?code=c&state={}", state.split('&').next().unwrap());
+    let kept = pending.expose_json();
+    assert!(!format!("{pending:?}").contains(began.stored().unwrap().expose()));
+    let accept = |json: &str| {
+        let pending = PendingAuthorization::from_json(json).unwrap();
+        at(|cx| pending.accept(&redirect, cx)).unwrap()
+    };
+    for ends in [
+        began.clone(),
+        Dpop::generate(Algorithm::Es256).unwrap(),
+        Dpop::generate(Algorithm::EdDsa).unwrap(),
+        Dpop::of_records(),
+        dpop(),
+    ] {
+        let client = logging_in().with_token_constraint(Arc::new(ends));
+        let json = [("content-type", "application/json"), ("dpop-nonce", "one")];
+        let script = Script::default().replies(400, &json, ASKS).json(BOUND);
+        let exchange = TokenRequest::authorization_code(&client, accept(kept.expose()));
+        let token = script.run(exchange.flow()).unwrap();
+        for number in [0, 1] {
+            let header = part(&script.header(number, "dpop").unwrap(), 0);
+            let key = VerifyingKey::from_jwk(&header["jwk"].to_string()).unwrap();
+            assert_eq!(key.thumbprint().as_deref(), began.thumbprint());
+        }
+        // The record has the key of the token, not that of the process.
+        let key = Key::new(&client, Scopes::none());
+        let record = Record::new(key, client, token, Provenance::new("test", now()));
+        assert!(record.token_key().unwrap().eq_ct(&began.stored().unwrap()));
+    }
+    // A process that cannot prove exchanges nothing, and neither does one whose key is gone or another.
+    let wire: Value = serde_json::from_str(kept.expose()).unwrap();
+    let with = |key: Option<&str>| {
+        let mut wire = wire.clone();
+        wire["token_key"] = json!(key);
+        wire.to_string()
+    };
+    let other = Dpop::generate(Algorithm::Es256).unwrap().stored().unwrap();
+    let bearer = Client::new("s6BhdRkqt3", client.token_endpoint().clone());
+    let able = logging_in().with_token_constraint(Arc::new(Dpop::of_records()));
+    for (client, json) in [
+        (&bearer, kept.expose().to_owned()),
+        (&able, with(None)),
+        (&able, with(Some("ES256:AAAA"))),
+        (&able, with(Some(other.expose()))),
+    ] {
+        let exchange = TokenRequest::authorization_code(client, accept(&json));
+        let refused = at(|cx| exchange.to_http(cx));
+        assert!(matches!(refused, Err(Error::InvalidInput(_))), "{refused:?}");
+    }
+    // A key that the program keeps is in no written form.
+    let (_, pending) = at(|cx| login(&logging_in()).start(cx)).unwrap();
+    assert!(!pending.expose_json().expose().contains("token_key"));
+}
+
+#[test]
 fn a_pushed_request_is_proven_and_once_more_where_a_nonce_is_asked_for() {
     let client = logging_in().with_push_required(true);
     let refusal = r#"{"error":"use_dpop_nonce"}"#;

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use grantflow_core::error::ReplyProblem;
-use grantflow_core::{Client, Endpoint, Error, Secret, Token, TokenType};
-use grantflow_jwt::{Algorithm, Header};
+use grantflow_core::{
+    AuthorizationRequest, Client, Cx, Endpoint, Error, Secret, Token, TokenRequest, TokenType,
+};
+use grantflow_jwt::{Algorithm, Header, VerifyingKey};
 use grantflow_oidc::{Dpop, IdTokenVerification, KeyCache, KeyRequest, Occasion, UserInfo, UserInfoRequest};
 use serde_json::{Value, json};
 
 use super::support::{
-    CLIENT, ISSUER, NOW, Script, claims, ed25519, issuer, jwks, keys, now, p256, signed, signed_by,
+    CLIENT, ISSUER, NOW, Script, at, claims, ed25519, issuer, jwks, keys, now, p256, signed, signed_by,
     signed_under, with,
 };
 
@@ -255,6 +257,31 @@ fn q64_signed_userinfo_of_a_new_key_has_the_keys_asked_for_once_more() {
     let user = ask(request().signed([Algorithm::Rs256], &keys), &script).unwrap();
     assert_eq!(user.subject(), "248289761001");
     assert_eq!(script.left(), 0);
+}
+
+#[test]
+fn t50_the_process_that_ends_a_login_asks_with_the_key_of_the_one_that_began_it() {
+    let began = Dpop::generate(Algorithm::Es256).unwrap();
+    let client = client().with_authorization_endpoint(Endpoint::new(format!("{ISSUER}/auth")).unwrap());
+    let begun = client.clone().with_token_constraint(Arc::new(began.clone()));
+    let start =
+        |cx: &mut Cx<'_>| AuthorizationRequest::new(&begun, "https://client.example.org/cb").start(cx);
+    let (url, pending) = at(start).unwrap();
+    let state = url.as_str().split("&state=").nth(1).unwrap();
+    let redirect = format!("?code=c&state={}", state.split('&').next().unwrap());
+    let code = at(|cx| pending.accept(&redirect, cx)).unwrap();
+    let ends = client.with_token_constraint(Arc::new(Dpop::generate(Algorithm::Es256).unwrap()));
+    let script = Script::default()
+        .json(r#"{"access_token":"AT","token_type":"DPoP"}"#)
+        .json(&told().to_string());
+    let exchange = TokenRequest::authorization_code(&ends, code);
+    let token = script.run(exchange.flow()).unwrap();
+    script.run(request_of(ends).flow(&token)).unwrap();
+    let proof = script.header(1, "dpop").unwrap();
+    let header = base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(proof.split('.').next().unwrap());
+    let header: Value = serde_json::from_slice(&header.unwrap()).unwrap();
+    let key = VerifyingKey::from_jwk(&header["jwk"].to_string()).unwrap();
+    assert_eq!(key.thumbprint().as_deref(), began.thumbprint());
 }
 
 #[test]

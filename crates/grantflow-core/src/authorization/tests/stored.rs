@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{at, client, parameter, request, start};
-use crate::{Error, PendingAuthorization};
+use crate::{CertificateBound, CertificateThumbprint, Error, PendingAuthorization};
 
 const GOLDEN: &str = include_str!("../../../tests/vectors/pending-v1.json");
 
@@ -99,6 +100,14 @@ fn a_later_version_and_what_is_no_authorization_are_errors_that_print_no_value()
             "{member}: {value}"
         );
     }
+}
+
+#[test]
+fn a_certificate_goes_with_no_authorization_for_the_next_process_may_show_another() {
+    let bound = CertificateBound::to(CertificateThumbprint::of(b"ours"));
+    let client = client().with_token_constraint(Arc::new(bound));
+    let json = start(request(&client)).1.expose_json();
+    assert!(!json.expose().contains("token_key"));
 }
 
 #[test]

@@ -66,7 +66,7 @@ impl<'a> AuthorizationRequest<'a> {
             scopes: Scopes::none(),
             resources: Vec::new(),
             parameters: Vec::new(),
-            acr_values: Vec::new(),
+            acr_values: client.acr_values().to_vec(),
             response_mode: ResponseMode::Query,
             lifetime: LIFETIME,
         }

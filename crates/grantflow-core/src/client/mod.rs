@@ -76,6 +76,8 @@ struct Registration {
     push_required: bool,
     redirect_uris: Vec<String>,
     parameters: Vec<(String, String)>,
+    /// Of which the ID tokens of its logins have to name one.
+    acr_values: Vec<String>,
     origins: Vec<Origin>,
     api_headers: Vec<(HeaderName, HeaderValue)>,
     quirks: SharedQuirks,
@@ -110,6 +112,7 @@ impl Client {
             push_required: false,
             redirect_uris: Vec::new(),
             parameters: Vec::new(),
+            acr_values: Vec::new(),
             origins: Vec::new(),
             api_headers: Vec::new(),
             quirks: SharedQuirks::default(),
@@ -185,10 +188,27 @@ impl Client {
     #[must_use]
     pub fn with_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let name = name.into();
-        let parameters = &mut self.facts().parameters;
-        parameters.retain(|(known, _)| *known != name);
-        parameters.push((name, value.into()));
+        let facts = self.facts();
+        if name == "acr_values" {
+            facts.acr_values.clear();
+        }
+        facts.parameters.retain(|(known, _)| *known != name);
+        facts.parameters.push((name, value.into()));
         self
+    }
+
+    /// Demands one of these ways to log in of each authorization request, as
+    /// [`AuthorizationRequest::acr_values`](crate::AuthorizationRequest::acr_values) does of one; the parameter alone is a wish.
+    pub(crate) fn demanding_acr_values(self, values: &str) -> Self {
+        let demanded: Vec<_> = values.split_ascii_whitespace().map(str::to_owned).collect();
+        let mut client = self.with_parameter("acr_values", demanded.join(" "));
+        client.facts().acr_values = demanded;
+        client
+    }
+
+    /// The ways to log in that it demands.
+    pub(crate) fn acr_values(&self) -> &[String] {
+        &self.0.acr_values
     }
 
     /// Where the tokens of this client may be sent.

@@ -71,7 +71,7 @@ impl ResourceLogin {
             return Err(InvalidInput::new("client", "is another than the one of the login").into());
         }
         self.client = client.with_origins([self.access.address.origin()]);
-        Ok(self)
+        Ok(self.telling_client())
     }
 
     /// What was registered for it, to be kept ([`ClientIdentity::with_kept`](super::ClientIdentity::with_kept)); `None` where nothing
@@ -187,14 +187,22 @@ impl ResourceLogin {
         Ok(next)
     }
 
-    /// In the client too, for programs with a receiver of their own.
+    /// In the client too, for who begins the login with that.
     fn logging_in_as(mut self, challenge: &Challenge) -> Self {
         if let Some(values) = challenge.acr_values() {
             self.acr_values = Some(values.to_owned());
-            self.client = self.client.with_parameter("acr_values", values);
         }
         if let Some(max_age) = challenge.max_age() {
             self.max_age = Some(max_age);
+        }
+        self.telling_client()
+    }
+
+    fn telling_client(mut self) -> Self {
+        if let Some(values) = &self.acr_values {
+            self.client = self.client.demanding_acr_values(values);
+        }
+        if let Some(max_age) = self.max_age {
             let seconds = max_age.as_secs().to_string();
             self.client = self.client.with_parameter("max_age", seconds);
         }

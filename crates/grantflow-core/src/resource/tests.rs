@@ -10,8 +10,8 @@ use super::{
 use crate::error::ReplyProblem;
 use crate::flow::scripted::{Scripted, both};
 use crate::{
-    Authentication, Challenge, ClientMetadata, Endpoint, Error, Fapi2Rule, Issuer, Profile, Record,
-    Registration, Scopes, Secret, SkipS256Check, Step,
+    Authentication, AuthorizationRequest, Challenge, Client, ClientMetadata, Cx, Endpoint, Error, Fapi2Rule,
+    Issuer, Now, Profile, Record, Registration, Scopes, Secret, SkipS256Check, Step,
 };
 
 const MCP: &str = "https://mcp.example/mcp";
@@ -774,6 +774,39 @@ fn a_login_that_was_too_weak_or_too_old_is_asked_for_again_as_the_resource_wants
     let more = next.step_up(&stepped, &challenge(MORE)).unwrap();
     assert!(address(&more).contains("&acr_values=mfa+hwk"));
     assert!(more.scopes().contains("send"));
+}
+
+#[test]
+fn t45_who_begins_a_login_by_its_client_alone_demands_what_the_resource_wants() {
+    let login = login(SERVER);
+    let (record, _) = consent(&login, "");
+    let next = login.step_up(&record, &challenge(AGAIN)).unwrap();
+    let demanded = |client: &Client| {
+        let run = |cx: &mut Cx<'_>| {
+            let (url, pending) = AuthorizationRequest::new(client, "http://127.0.0.1/cb").start(cx)?;
+            let state = url.as_str().split("&state=").nth(1).unwrap_or_default();
+            let state = state.split('&').next().unwrap_or_default();
+            let issuer = client.issuer().map(crate::Issuer::as_str).unwrap_or_default();
+            let code = pending.accept(&format!("/cb?code=x&iss={issuer}&state={state}"), cx)?;
+            Ok::<_, Error>(code.acr_values().join(" "))
+        };
+        run(&mut Cx::new(Now::default(), &mut |bytes: &mut [u8]| {
+            bytes.fill(7);
+            Ok(())
+        }))
+        .unwrap()
+    };
+    assert_eq!(demanded(login.client()), "");
+    assert_eq!(demanded(next.client()), "mfa hwk");
+    let replaced = next.clone().with_client(login.client().clone()).unwrap();
+    assert_eq!(demanded(replaced.client()), "mfa hwk", "whichever client it is");
+    let parameters = replaced.client().parameters();
+    assert!(parameters.contains(&("max_age".to_owned(), "5".to_owned())));
+    let wish = login.client().clone().with_parameter("acr_values", "mfa hwk");
+    assert_eq!(demanded(&wish), "", "a parameter is a wish");
+    let wish = next.client().clone().with_parameter("acr_values", "pwd");
+    let wish = wish.with_parameter("max_age", "");
+    assert_eq!(demanded(&wish), "", "a demand gives way to a wish");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The written form of a pending authorization, version 1: a JSON object, for sessions of web applications.
+//! The written form of a pending authorization: a JSON object, for sessions of web applications. It is of version 1 unless it has members
+//! that a program of that version would pass over, and so check less than was asked for: then of version 2.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -12,7 +13,9 @@ use super::request::check_redirect_uri;
 use crate::error::InvalidInput;
 use crate::{Endpoint, Error, Issuer, Scopes, Secret};
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// Without any of the members that came with version 2.
+const FIRST_VERSION: u32 = 1;
 
 impl PendingAuthorization {
     /// The authorization as JSON, secrets included: who has it and sees the redirect can take over the login.
@@ -22,7 +25,7 @@ impl PendingAuthorization {
     ///
     /// ```json
     /// {
-    ///   "grantflow_pending": 1,
+    ///   "grantflow_pending": 2,
     ///   "state": "…", "verifier": "…", "nonce": "…",
     ///   "issuer": "https://as.example", "iss_promised": true,
     ///   "client_id": "…", "token_endpoint": "https://as.example/token",
@@ -33,14 +36,15 @@ impl PendingAuthorization {
     /// }
     /// ```
     ///
-    /// `nonce`, `issuer`, `iss_promised`, `scopes`, `resources` and `response_mode` (then `query`) may be absent, and so are
-    /// `acr_values` and `max_age` (seconds) unless the login has to be by such a way or not older, `dpop_jkt` unless the code is bound
-    /// to a key, `token_key` unless that key was made for this login, and `code_parameter` unless the provider calls the code otherwise;
-    /// members of other names are ignored.
+    /// `nonce`, `issuer`, `iss_promised`, `scopes` and `resources` may be absent; members of other names are ignored. These came with
+    /// version 2, and where there is none of them `grantflow_pending` is 1: `response_mode` (unless it is `query`), `acr_values` and
+    /// `max_age` (seconds; where the login has to be by such a way or not older), `dpop_jkt` (where the code is bound to a key) and
+    /// `token_key` (where that was made for this login), `code_parameter` (where the provider calls the code otherwise). A program that
+    /// knows version 1 alone refuses a form that has them.
     #[must_use]
     pub fn expose_json(&self) -> Secret {
-        let wire = Wire {
-            grantflow_pending: VERSION,
+        let mut wire = Wire {
+            grantflow_pending: FIRST_VERSION,
             state: self.state.expose().into(),
             verifier: self.verifier.secret().expose().into(),
             nonce: self.nonce.as_ref().map(|nonce| nonce.expose().into()),
@@ -60,6 +64,9 @@ impl PendingAuthorization {
             created_at: self.created_at.to_string().into(),
             expires_at: self.expires_at.to_string().into(),
         };
+        if wire.has_members_of_version_2() {
+            wire.grantflow_pending = VERSION;
+        }
         // Strings, numbers and lists of strings always serialize.
         Secret::new(serde_json::to_string(&wire).unwrap_or_default())
     }
@@ -76,7 +83,9 @@ impl PendingAuthorization {
             return Err(InvalidInput::new("pending authorization", "was written by a later version").into());
         }
         let wire: Option<Wire<'_>> = serde_json::from_str(json).ok();
-        let pending = wire.filter(|_| version == VERSION).and_then(Wire::into_pending);
+        let pending = wire
+            .filter(|_| version >= FIRST_VERSION)
+            .and_then(Wire::into_pending);
         pending.ok_or_else(|| InvalidInput::new("pending authorization", "cannot be read").into())
     }
 }
@@ -122,6 +131,15 @@ struct Wire<'a> {
 }
 
 impl Wire<'_> {
+    /// Whoever passes over one of them takes an answer that is not what was asked for, or consents in vain.
+    fn has_members_of_version_2(&self) -> bool {
+        !self.acr_values.is_empty()
+            || self.max_age.is_some()
+            || !self.response_mode.is_usual()
+            || self.dpop_jkt.is_some()
+            || self.code_parameter.is_some()
+    }
+
     /// `None` for an authorization that no [`AuthorizationRequest`](super::AuthorizationRequest) begins.
     fn into_pending(self) -> Option<PendingAuthorization> {
         check_redirect_uri(&self.redirect_uri).ok()?;

@@ -1,12 +1,16 @@
 //! The written form of a pending authorization.
 
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{at, client, parameter, request, start};
-use crate::{CertificateBound, CertificateThumbprint, Error, PendingAuthorization};
+use crate::{
+    CertificateBound, CertificateThumbprint, Cx, Error, PendingAuthorization, Proven, Quirks, ResponseMode,
+    Secret, TokenConstraint, TokenType,
+};
 
 const GOLDEN: &str = include_str!("../../../tests/vectors/pending-v1.json");
 
@@ -68,7 +72,7 @@ fn t07_what_was_promised_and_how_long_it_lives_outlast_the_process() {
 #[test]
 fn a_later_version_and_what_is_no_authorization_are_errors_that_print_no_value() {
     let newer = "invalid pending authorization: it was written by a later version";
-    assert_eq!(refused(&changed("grantflow_pending", json!(2))), newer);
+    assert_eq!(refused(&changed("grantflow_pending", json!(3))), newer);
     assert_eq!(refused(r#"{"grantflow_pending":7,"sealed":"…"}"#), newer);
 
     let unreadable = "invalid pending authorization: it cannot be read";
@@ -108,6 +112,72 @@ fn a_certificate_goes_with_no_authorization_for_the_next_process_may_show_anothe
     let client = client().with_token_constraint(Arc::new(bound));
     let json = start(request(&client)).1.expose_json();
     assert!(!json.expose().contains("token_key"));
+}
+
+#[test]
+fn a_program_of_version_1_refuses_what_it_would_check_less_of() {
+    let (plain, posting) = (
+        client(),
+        client().with_quirks(Quirks {
+            form_post: true,
+            ..Quirks::default()
+        }),
+    );
+    let renaming = client().with_quirks(Quirks {
+        code_parameter: Some("auth_code".into()),
+        ..Quirks::default()
+    });
+    let bound = client().with_token_constraint(Arc::new(Named));
+    let version = |request| {
+        let json = start(request).1.expose_json();
+        let mut wire: Value = serde_json::from_str(json.expose()).unwrap();
+        let written = wire["grantflow_pending"].take();
+        // Read by either number: earlier programs wrote these members under the first.
+        for number in [1, 2] {
+            wire["grantflow_pending"] = json!(number);
+            let again = PendingAuthorization::from_json(&wire.to_string()).unwrap();
+            assert_eq!(again.expose_json().expose(), json.expose());
+        }
+        written
+    };
+    assert_eq!(version(request(&plain).resource("https://api.example")), 1);
+    assert_eq!(version(request(&plain).scopes("openid").unwrap()), 1);
+    assert_eq!(version(request(&plain).acr_values("mfa")), 2);
+    assert_eq!(version(request(&plain).max_age(Duration::ZERO)), 2);
+    assert_eq!(version(request(&plain).response_mode(ResponseMode::QueryJwt)), 2);
+    assert_eq!(version(request(&posting)), 2);
+    assert_eq!(version(request(&renaming)), 2);
+    assert_eq!(version(request(&bound)), 2);
+}
+
+/// Names a key, and has none.
+#[derive(Debug)]
+struct Named;
+
+impl TokenConstraint for Named {
+    fn prove(&self, _: &Proven<'_>, _: &mut Cx<'_>) -> Result<Option<HeaderValue>, Error> {
+        Ok(None)
+    }
+
+    fn heard(&self, _: &Proven<'_>, _: StatusCode, _: &HeaderMap, _: Option<&str>) -> bool {
+        false
+    }
+
+    fn thumbprint(&self) -> Option<&str> {
+        Some("0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I")
+    }
+
+    fn takes(&self, _: TokenType) -> bool {
+        true
+    }
+
+    fn stored(&self) -> Option<Secret> {
+        None
+    }
+
+    fn with_stored(&self, _: &Secret) -> Result<Arc<dyn TokenConstraint>, Error> {
+        Ok(Arc::new(Self))
+    }
 }
 
 #[test]

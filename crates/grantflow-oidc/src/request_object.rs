@@ -14,6 +14,7 @@ use grantflow_core::error::InvalidInput;
 use grantflow_core::{Client, Cx, Error, RequestSigner, Secret};
 use grantflow_jwt::{Algorithm, ClaimsSet, Header, SigningKey};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::signed::refused;
 
@@ -120,26 +121,27 @@ fn with_parameters(
             .filter(others)
             .map(|(_, value)| &**value)
             .collect();
-        let value = match &**name {
-            _ if all.len() > 1 => Value::from(all),
-            "max_age" => number(value)?,
-            "claims" => json(value, Value::is_object)?,
-            "authorization_details" => json(value, Value::is_array)?,
-            _ => Value::from(&**value),
+        let with = match &**name {
+            _ if all.len() > 1 => claims.with(name, all),
+            "max_age" => claims.with(name, number(value)?),
+            "claims" => claims.with(name, json(value, Value::is_object)?),
+            "authorization_details" => claims.with(name, json(value, Value::is_array)?),
+            _ => claims.with(name, &**value),
         };
-        claims = claims.with(name, value).map_err(refused)?;
+        claims = with.map_err(refused)?;
     }
     Ok(claims)
 }
 
-fn number(text: &str) -> Result<Value, Error> {
-    let number: Result<u64, _> = text.parse();
-    number.map(Value::from).map_err(|_| OTHER_TYPE.into())
+fn number(text: &str) -> Result<u64, Error> {
+    text.parse().map_err(|_| OTHER_TYPE.into())
 }
 
-fn json(text: &str, is: impl Fn(&Value) -> bool) -> Result<Value, Error> {
+/// The text as it is: a value that was read and written again may have other numbers in it.
+fn json(text: &str, is: impl Fn(&Value) -> bool) -> Result<&RawValue, Error> {
     let value = serde_json::from_str(text).ok();
-    value.filter(is).ok_or_else(|| OTHER_TYPE.into())
+    let text = value.filter(is).and_then(|_| serde_json::from_str(text).ok());
+    text.ok_or_else(|| OTHER_TYPE.into())
 }
 
 /// What the token says of itself. With `sub` beside `iss` it could be taken for an assertion of the client, section 10.8.

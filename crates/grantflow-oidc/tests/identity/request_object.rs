@@ -187,6 +187,32 @@ fn each_parameter_has_the_type_that_it_has_in_json() {
 }
 
 #[test]
+fn what_is_json_is_signed_to_the_letter() {
+    // Above u64, above what a float tells apart, and one that a float writes otherwise.
+    for amount in [
+        "123456789012345678901234567890",
+        "18446744073709551617",
+        "0.10",
+        "1E2",
+    ] {
+        let details = format!(r#"[{{"type":"payment", "amount":{amount}}}]"#);
+        let wanted = format!(r#"{{"userinfo":{{"balance":{{"value":{amount}}}}}}}"#);
+        let client = signing(bare().with_parameter("claims", &wanted));
+        let request = request(&client)
+            .parameter("authorization_details", &details)
+            .unwrap();
+        let (url, _) = at(|cx| request.start(cx)).unwrap();
+        let verified = verified(&in_address(&url), &p256(), Algorithm::Es256);
+        let signed = str::from_utf8(verified.jws().payload()).unwrap();
+        assert!(
+            signed.contains(&format!(r#""authorization_details":{details}"#)),
+            "{signed}"
+        );
+        assert!(signed.contains(&format!(r#""claims":{wanted}"#)), "{signed}");
+    }
+}
+
+#[test]
 fn t05_the_challenge_in_a_request_object_is_that_of_its_verifier() {
     use base64::Engine as _;
     let client = signing(bare());

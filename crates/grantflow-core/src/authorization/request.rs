@@ -135,6 +135,18 @@ impl<'a> AuthorizationRequest<'a> {
 
     /// Says exactly what the token is to be good for, beside scopes or in place of them
     /// ([RFC 9396 section 2](https://www.rfc-editor.org/rfc/rfc9396#section-2)).
+    ///
+    /// No [`Key`](crate::Key) has them in it: of two logins that differ in them alone the second replaces the record of the first, unless
+    /// a [label](crate::Key::with_label) tells them apart:
+    ///
+    /// ```
+    /// use grantflow_core::{Client, Endpoint, Key, Scopes};
+    ///
+    /// let client = Client::new("s6BhdRkqt3", Endpoint::new("https://as.example/token")?);
+    /// let key = |payment| Key::new(&client, Scopes::none()).with_label(payment);
+    /// assert_ne!(key("payment A").digest(), key("payment B").digest());
+    /// # Ok::<(), grantflow_core::Error>(())
+    /// ```
     #[must_use]
     pub fn authorization_details(self, details: &AuthorizationDetails) -> Self {
         let json = if details.is_empty() {

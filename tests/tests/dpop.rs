@@ -14,7 +14,9 @@ use grantflow_suites::account;
 use grantflow_suites::app::{App, AsyncApp, LATER, NOWHERE, get, member};
 use grantflow_suites::browser::Browser;
 use grantflow_suites::driven::Server::OidcProvider;
-use grantflow_suites::driven::{CODE, DPOP, Over, REFRESH, drives};
+use grantflow_suites::driven::{
+    CODE, DPOP, ID_TOKEN, Over, PUSHED, REFRESH, USERINFO, drives, drives_over_both,
+};
 use grantflow_suites::either::Either;
 use grantflow_suites::login;
 use grantflow_suites::provider::Provider;
@@ -384,6 +386,7 @@ fn t50_a_code_is_bound_from_the_pushed_request_on_through_both_transports() -> R
 
 #[test]
 fn a_certified_provider_takes_a_pushed_request_with_its_proof_and_tells_of_the_user() -> Result<(), Error> {
+    drives_over_both(OidcProvider, &[DPOP, PUSHED, CODE, ID_TOKEN, USERINFO]);
     for nonces in [false, true] {
         let Some(provider) = Provider::start(&json!({ "dpop_nonces": nonces })) else {
             return Ok(());

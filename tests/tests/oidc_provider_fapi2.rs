@@ -11,6 +11,9 @@ use grantflow_core::{
 use grantflow_jwt::{Algorithm, SigningKey};
 use grantflow_oidc::{AudienceIsTokenEndpoint, Dpop, IdTokenVerifier, PrivateKeyJwt};
 use grantflow_suites::app::{App, AsyncApp, NOWHERE, SCOPES, get, member};
+use grantflow_suites::driven::Over::{Reqwest, Ureq};
+use grantflow_suites::driven::Server::OidcProvider;
+use grantflow_suites::driven::{ASSERTION, CODE, DPOP, FAPI2, ISS, MTLS, PUSHED, REFRESH, drives};
 use grantflow_suites::login;
 use grantflow_suites::tls::{Identity, TlsProvider};
 use serde_json::{Value, json};
@@ -82,6 +85,11 @@ fn names(url: &str) -> Vec<String> {
 
 #[test]
 fn a_client_with_the_profile_logs_in_calls_and_refreshes() -> Result<(), Error> {
+    drives(
+        OidcProvider,
+        Ureq,
+        &[FAPI2, MTLS, DPOP, ASSERTION, PUSHED, CODE, ISS, REFRESH],
+    );
     let Some(provider) = provider() else { return Ok(()) };
     let ours = &provider.ours;
     let [ec, okp] = keys();
@@ -125,6 +133,11 @@ fn a_client_with_the_profile_logs_in_calls_and_refreshes() -> Result<(), Error> 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_with_the_profile_on_reqwest_does_so_too() -> Result<(), Error> {
+    drives(
+        OidcProvider,
+        Reqwest,
+        &[FAPI2, MTLS, DPOP, ASSERTION, PUSHED, CODE, REFRESH],
+    );
     let Some(provider) = provider() else { return Ok(()) };
     let ours = &provider.ours;
     for shows in [None, Some(ours)] {
@@ -154,6 +167,7 @@ async fn a_client_with_the_profile_on_reqwest_does_so_too() -> Result<(), Error>
 /// The provider keeps to the profile, so what it takes from ours is what the profile allows.
 #[test]
 fn t37_the_provider_takes_no_assertion_for_its_token_endpoint_and_ours_makes_none() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[FAPI2, ASSERTION]);
     let Some(provider) = provider() else { return Ok(()) };
     let [ec, _] = keys();
     let pinned = |server: &ServerMetadata| -> Authentication {

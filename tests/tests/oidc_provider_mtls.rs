@@ -9,6 +9,9 @@ use grantflow_core::{
     NotAuthorized, Origin, Record, ServerMetadata, Token, TokenTypeHint, Transport as _, blocking,
 };
 use grantflow_suites::app::{App, AsyncApp, NOWHERE, SCOPES, get, member};
+use grantflow_suites::driven::Over::{Reqwest, Ureq};
+use grantflow_suites::driven::Server::OidcProvider;
+use grantflow_suites::driven::{CODE, INTROSPECTION, MTLS, REFRESH, drives};
 use grantflow_suites::login;
 use grantflow_suites::tls::{Identity, TlsProvider};
 use grantflow_ureq::{Authorize as _, UreqTransport};
@@ -56,6 +59,7 @@ fn is_invalid_input<T>(result: Result<T, Error>) -> bool {
 
 #[test]
 fn a_client_authenticates_by_its_certificate_and_its_tokens_are_bound_to_it() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[MTLS, CODE, REFRESH, INTROSPECTION]);
     let Some(provider) = TlsProvider::start(json!({})) else {
         return Ok(());
     };
@@ -108,6 +112,7 @@ fn a_client_authenticates_by_its_certificate_and_its_tokens_are_bound_to_it() ->
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_on_reqwest_authenticates_and_refreshes_by_its_certificate_too()
 -> Result<(), Box<dyn std::error::Error>> {
+    drives(OidcProvider, Reqwest, &[MTLS, CODE, REFRESH]);
     use grantflow_reqwest::Authorize as _;
     let Some(provider) = TlsProvider::start(json!({})) else {
         return Ok(());
@@ -161,6 +166,7 @@ async fn a_client_on_reqwest_authenticates_and_refreshes_by_its_certificate_too(
 #[test]
 fn t51_an_agent_sends_a_bound_token_only_where_it_shows_the_certificate()
 -> Result<(), Box<dyn std::error::Error>> {
+    drives(OidcProvider, Ureq, &[MTLS]);
     use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
     let Some(provider) = TlsProvider::start(json!({})) else {
         return Ok(());
@@ -202,6 +208,7 @@ fn t51_an_agent_sends_a_bound_token_only_where_it_shows_the_certificate()
 
 #[test]
 fn another_certificate_or_another_door_is_refused_by_the_server() -> Result<(), Error> {
+    drives(OidcProvider, Ureq, &[MTLS]);
     let Some(provider) = TlsProvider::start(json!({})) else {
         return Ok(());
     };

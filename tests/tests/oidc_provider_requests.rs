@@ -14,6 +14,11 @@ use grantflow_jwt::Algorithm;
 use grantflow_oidc::{IdTokenVerifier, PrivateKeyJwt, SignedIntrospectionRequest, VerifiedIdToken, exchange};
 use grantflow_suites::app::{NOWHERE, SCOPES};
 use grantflow_suites::browser::Browser;
+use grantflow_suites::driven::Server::OidcProvider;
+use grantflow_suites::driven::{
+    ASSERTION, AUTHORIZATION_DETAILS, CODE, ID_TOKEN, INTROSPECTION, JAR, LOGOUT, PUSHED, REFRESH,
+    SIGNED_INTROSPECTION, STEP_UP, drives_over_both,
+};
 use grantflow_suites::either::Either;
 use grantflow_suites::login;
 use grantflow_suites::provider::Provider;
@@ -43,6 +48,7 @@ fn verifier(app: &Either) -> Result<IdTokenVerifier, Error> {
 #[test]
 fn a_signed_request_logs_in_in_the_address_and_pushed_with_its_nonce_and_its_challenge() -> Result<(), Error>
 {
+    drives_over_both(OidcProvider, &[JAR, PUSHED, CODE, ASSERTION, ID_TOKEN]);
     let Some(provider) = signing_provider() else {
         return Ok(());
     };
@@ -76,6 +82,7 @@ fn a_signed_request_logs_in_in_the_address_and_pushed_with_its_nonce_and_its_cha
 
 #[test]
 fn a_request_that_is_not_signed_or_by_another_key_is_refused_by_the_provider() -> Result<(), Error> {
+    drives_over_both(OidcProvider, &[JAR, PUSHED]);
     let Some(provider) = signing_provider() else {
         return Ok(());
     };
@@ -98,6 +105,10 @@ fn a_request_that_is_not_signed_or_by_another_key_is_refused_by_the_provider() -
 
 #[test]
 fn details_are_granted_kept_narrowed_and_told_of_by_the_provider() -> Result<(), Error> {
+    drives_over_both(
+        OidcProvider,
+        &[AUTHORIZATION_DETAILS, PUSHED, REFRESH, INTROSPECTION],
+    );
     // It knows details about resources alone.
     let options = json!({ "resources": [RESOURCE], "opaque_tokens": true });
     let Some(provider) = Provider::start(&options) else {
@@ -177,6 +188,7 @@ fn log_in(
 
 #[test]
 fn the_provider_says_when_a_user_logged_in_and_asks_again_where_that_is_too_long_ago() -> Result<(), Error> {
+    drives_over_both(OidcProvider, &[STEP_UP, CODE, ID_TOKEN]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };
@@ -204,6 +216,7 @@ fn the_provider_says_when_a_user_logged_in_and_asks_again_where_that_is_too_long
 
 #[test]
 fn a_logout_ends_the_session_at_the_provider_and_comes_back() -> Result<(), Error> {
+    drives_over_both(OidcProvider, &[LOGOUT]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };
@@ -237,6 +250,7 @@ fn log_in_silently(app: &Either, browser: &mut Browser) -> Result<(Token, Verifi
 
 #[test]
 fn an_answer_about_a_token_is_signed_by_the_provider_for_this_client() -> Result<(), Error> {
+    drives_over_both(OidcProvider, &[SIGNED_INTROSPECTION]);
     let Some(provider) = Provider::start_default() else {
         return Ok(());
     };

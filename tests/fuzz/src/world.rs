@@ -9,10 +9,10 @@ pub(crate) const BEGIN: i64 = 1_800_000_000;
 
 /// The clocks, so many milliseconds after the beginning.
 pub(crate) fn at(elapsed: Duration) -> Now {
-    let mut now = Now::default();
-    now.wall = Timestamp::from_unix_seconds(BEGIN).plus(elapsed);
-    now.boot = Duration::from_secs(1000).saturating_add(elapsed);
-    now
+    Now {
+        wall: Timestamp::from_unix_seconds(BEGIN).plus(elapsed),
+        boot: Duration::from_secs(1000).saturating_add(elapsed),
+    }
 }
 
 /// Entropy that is the same each time.

@@ -25,7 +25,7 @@ The gate every change passes, or only the steps named. Each prints the command i
 
   lock          Cargo.lock is committed as it is used (where CI is set)
   fmt           cargo fmt --all --check, in the workspaces of tests/ too
-  clippy        each package apart, all its targets and features, warnings denied; tests/fuzz
+  clippy        all packages, targets and features, warnings denied; tests/fuzz
   test          cargo xtask test
   features      each library without features and with each alone; those of the facade that have code of its own in pairs, too
   docs          cargo doc with warnings denied (the doc tests ran with `test`)
@@ -41,6 +41,7 @@ The gate every change passes, or only the steps named. Each prints the command i
 
 --full adds what takes long to run or to install, each skipped loudly where its tool is missing:
 
+  apart         clippy for each package by itself: what it needs, it must ask for itself
   deny          cargo deny, by the same policy, and advisories
   oldest        the oldest compiler that Cargo.toml promises
   minimal       the oldest dependencies that the manifests allow (needs a nightly toolchain)
@@ -142,17 +143,23 @@ fn docs(workspace: &Workspace) -> Cmd {
     Cmd::cargo(&workspace.root, "doc --workspace --no-deps --all-features").env("RUSTDOCFLAGS", "-D warnings")
 }
 
-/// Each package apart: what it needs, it must ask for itself.
+/// All packages at once, which takes half of the time that they take apart.
 fn clippy(workspace: &Workspace) -> Vec<Cmd> {
-    let all = ["--all-targets", "--all-features"];
-    let packages = workspace.packages.iter();
-    let mut commands: Vec<Cmd> = packages.map(|package| lint(workspace, package, &all)).collect();
+    let all = "clippy --workspace --all-targets --all-features -- -D warnings";
+    let mut commands = vec![Cmd::cargo(&workspace.root, all)];
     // Without the feature that brings a fuzzing engine. The benchmarks and the comparison bring other crates that take minutes to
     // check: those of the first are compiled with `--full`, those of the second to be run.
     let target = workspace.target.join("apart").display().to_string();
     let fuzz = manifest(workspace, "clippy", "tests/fuzz").args(["--", "-D", "warnings"]);
     commands.push(fuzz.env("CARGO_TARGET_DIR", target));
     commands
+}
+
+/// Each package apart: what it needs, it must ask for itself. `features` does so for the libraries.
+fn apart(workspace: &Workspace) -> Vec<Cmd> {
+    let all = ["--all-targets", "--all-features"];
+    let packages = workspace.packages.iter();
+    packages.map(|package| lint(workspace, package, &all)).collect()
 }
 
 /// The workspaces that are not part of this one, so that their dependencies reach nobody.

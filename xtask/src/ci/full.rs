@@ -10,7 +10,8 @@ use crate::stampede;
 use crate::tree::{Tree, dir_of};
 use crate::workspace::Workspace;
 
-pub(super) const STEPS: [&str; 11] = [
+pub(super) const STEPS: [&str; 12] = [
+    "apart",
     "deny",
     "oldest",
     "minimal",
@@ -30,6 +31,7 @@ const FUZZ_SECONDS: u32 = 60;
 pub(super) fn full(workspace: &Workspace, tree: &Tree, gate: &mut Gate) {
     let root = &workspace.root;
     let tool = has_cargo_tool;
+    gate.commands("apart", || super::apart(workspace));
     if gate.can("deny", tool("deny"), "cargo-deny is not installed") {
         gate.commands("deny", || vec![Cmd::cargo(root, "deny check")]);
     }

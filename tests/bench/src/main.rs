@@ -18,7 +18,7 @@ use grantflow_bench::{bystanders, cases, interleave, report, server, stores, sto
 const HELP: &str = "\
 cargo xtask bench [--peers] [--footprint] [--rounds N] [GROUP…]
 
-GROUP is cached-token, token-reply, authorization-url, refresh, jwt, account, threads, storm or stores; none means all of them.
+GROUP is cached-token, token-reply, authorization-url, refresh, jwt, account, dpop, discovery, threads, storm or stores; none means all of them.
 The records of stores lie in $GRANTFLOW_BENCH_DIR, or in the directory for temporary files: it has to be on a real disk.
   --peers      with the crates whose builds take minutes
   --footprint  builds small programs and prints their sizes; with --peers those of the peers too; takes minutes

@@ -218,19 +218,32 @@ fn a_refresh_token_of_another_server_is_not_written_where_google_would_get_it() 
 
 /// The others would send it over any connection.
 #[test]
-fn a_token_that_is_bound_to_a_certificate_is_not_written() {
-    let mut wire = value(native().expose_json().expose().as_bytes());
-    wire["token_key"] = json!(format!("x5t#S256:{}", CertificateThumbprint::of(b"ours")));
-    let bound = Record::from_json(&wire.to_string()).unwrap();
-    assert!(bound.certificate().is_some());
-    for export in [FILE, Export::new(ExportFormat::AuthorizedUser)] {
-        assert!(matches!(
-            problem(export, std::slice::from_ref(&bound)),
-            Problem::Unwritable {
-                lacks: "a bearer token",
-                ..
-            }
-        ));
+fn t50_a_token_that_is_bound_is_not_written_alone_or_with_the_rest() {
+    let plain = value(native().expose_json().expose().as_bytes());
+    let mut by_certificate = plain.clone();
+    by_certificate["token_key"] = json!(format!("x5t#S256:{}", CertificateThumbprint::of(b"ours")));
+    let mut by_key = plain;
+    by_key["token"]["token_type"] = json!("DPoP");
+    let bound = [by_certificate, by_key].map(|wire| Record::from_json(&wire.to_string()).unwrap());
+    assert!(bound[0].certificate().is_some());
+    let many = Export::new(ExportFormat::MultiprocessFileStorage);
+    let google = Export::new(ExportFormat::AuthorizedUser);
+    for record in &bound {
+        for export in [
+            FILE,
+            FILE.access_token_only(),
+            many,
+            many.access_token_only(),
+            google,
+        ] {
+            assert!(matches!(
+                problem(export, std::slice::from_ref(record)),
+                Problem::Unwritable {
+                    lacks: "a bearer token",
+                    ..
+                }
+            ));
+        }
     }
 }
 

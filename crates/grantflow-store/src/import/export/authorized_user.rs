@@ -3,13 +3,14 @@
 use grantflow_core::Record;
 use serde_json::{Map, Value};
 
-use super::{client_secret, lacks, seconds, text};
+use super::{client_secret, lacks, must_be_bearer, seconds, text};
 use crate::import::Problem;
 use crate::import::authorized_user::GOOGLES_UNIVERSE;
 use crate::import::kept::{GOOGLE_AUTH, Kept};
 use crate::import::members::Members;
 
 pub(super) fn object(record: &Record) -> Result<Value, Problem> {
+    must_be_bearer(record)?;
     let token = record.token();
     // google-auth asks Google whatever the file says: it would send another server's refresh token there.
     let issuer = record.client().issuer();

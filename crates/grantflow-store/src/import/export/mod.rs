@@ -175,11 +175,16 @@ fn lacks(record: &Record, lacks: &'static str) -> Problem {
     Problem::Unwritable { name, lacks }
 }
 
+/// Whoever reads these files sends the tokens in them as they are, over any connection.
+fn must_be_bearer(record: &Record) -> Result<(), Problem> {
+    let is_bearer = record.token().token_type == TokenType::Bearer && record.certificate().is_none();
+    is_bearer
+        .then_some(())
+        .ok_or_else(|| lacks(record, "a bearer token"))
+}
+
 /// The client's secret, or null for a public client.
 fn client_secret(record: &Record) -> Result<Value, Problem> {
-    if record.token().token_type != TokenType::Bearer || record.certificate().is_some() {
-        return Err(lacks(record, "a bearer token"));
-    }
     match record.client().authentication() {
         Authentication::None => Ok(Value::Null),
         Authentication::Basic(secret) | Authentication::Post(secret) => Ok(secret.expose().into()),

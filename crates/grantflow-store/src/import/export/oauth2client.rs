@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use grantflow_core::{Record, Secret, Token};
 use serde_json::{Map, Value, json};
 
-use super::{client_secret, lacks, seconds, text};
+use super::{client_secret, lacks, must_be_bearer, seconds, text};
 use crate::import::Problem;
 use crate::import::kept::{Kept, OAUTH2CLIENT, of_the_server};
 use crate::import::members::Members;
@@ -20,6 +20,7 @@ const TOKEN_INFO_URI: &str = "https://oauth2.googleapis.com/tokeninfo";
 
 /// A whole credential: as it was imported, but for what has changed since.
 pub(super) fn object(record: &Record) -> Result<Value, Problem> {
+    must_be_bearer(record)?;
     let token = record.token();
     let (kept, current) = Kept::of(token, OAUTH2CLIENT).unwrap_or_default();
     let class = Members(&kept.members).get("_class").and_then(Value::as_str);
@@ -61,6 +62,7 @@ pub(super) fn object(record: &Record) -> Result<Value, Problem> {
 
 /// A credential that oauth2client cannot refresh.
 pub(super) fn access_token(record: &Record) -> Result<Value, Problem> {
+    must_be_bearer(record)?;
     let token = record.token();
     if token.access_token.is_empty() {
         return Err(lacks(record, "an access token"));

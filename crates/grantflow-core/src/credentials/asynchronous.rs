@@ -105,7 +105,8 @@ impl Credentials {
         self
     }
 
-    /// Refreshes and revokes as this client of the program's. It is needed where a record cannot hold what proves the client, such as
+    /// Refreshes and revokes as this client of the program's, and adds its [API headers](Self::add_api_headers). It is needed where a
+    /// record cannot hold what proves the client, such as
     /// the key of `private_key_jwt`, and where the client has a [check of ID tokens](Client::with_id_token_check): a token that this
     /// handle's refresh brings with an ID token of somebody else is then never handed out. What another program has stored is taken as
     /// it stands: give all that share a store the same check.
@@ -274,8 +275,9 @@ impl Credentials {
         Ok(self.origins.iter().cloned().chain(of_record).collect())
     }
 
-    /// What a request to an allowed origin carries beside the `Authorization` header, such as the project that it is counted to:
-    /// that of the source's [client](crate::Client::with_api_header). A header that the request has already is its own.
+    /// What a request to an allowed origin carries beside the `Authorization` header, such as the version of the API or the project
+    /// that it is counted to: those of the program's [client](crate::Client::with_api_header), which is the source's or the one of
+    /// [`with_client`](Self::with_client); no record has any. A header that the request has already is its own.
     pub fn add_api_headers(&self, headers: &mut HeaderMap) {
         for (name, value) in self.api_headers() {
             if !headers.contains_key(name) {
@@ -287,13 +289,7 @@ impl Credentials {
     /// The headers that [`add_api_headers`](Self::add_api_headers) adds.
     #[must_use]
     pub fn api_headers(&self) -> &[(HeaderName, HeaderValue)] {
-        match &*self.source {
-            Source::Stored {
-                renewed_by: Some(source),
-                ..
-            } => source.client().api_headers(),
-            Source::Stored { .. } | Source::Bare(_) => &[],
-        }
+        self.program_client().map_or(&[], crate::Client::api_headers)
     }
 
     /// Whether the token may be sent to `uri`.

@@ -118,7 +118,7 @@ impl Credentials {
     }
 
     /// The client of the program, as opposed to that of a record.
-    fn program_client(&self) -> Option<&Client> {
+    pub(super) fn program_client(&self) -> Option<&Client> {
         match (&self.client, &*self.source) {
             (Some(client), _) => Some(client),
             (

@@ -21,7 +21,7 @@ mod stored;
 
 use grantflow_core::error::{InvalidInput, StoreErrorKind};
 use grantflow_core::{
-    AuthorizationRequest, Client, Cx, Error, Key, Provenance, Record, Scopes, Store, Timestamp, Token,
+    Authentication, AuthorizationRequest, Client, Cx, Error, Key, Provenance, Record, Scopes, Store, Timestamp, Token,
     TokenRequest, Transport, TransportHost, blocking, flow, run,
 };
 
@@ -38,8 +38,11 @@ use crate::{LoginError, Message, Prompt, Receiver, browser, redirect};
 /// Gives the stored credentials of `client` for `scopes` if they serve; else lets the user log in, and stores what is granted.
 ///
 /// The user is asked at the terminal; [`run_flow_with`] takes another prompt and options. Stored credentials serve if they can be
-/// refreshed or have not ended, and were granted for these scopes or more. Where the same client has fewer, all are asked for
-/// together and the new record replaces the old.
+/// refreshed or have not ended, and were granted for these scopes or more: a second run asks nobody. Where the same client has fewer,
+/// all are asked for together and the new record replaces the old.
+///
+/// What the client has and no record holds goes with the credentials ([`blocking::Credentials::with_client`]): a key that proves it,
+/// a check of ID tokens, headers of the provider's APIs.
 ///
 /// # Errors
 ///
@@ -132,11 +135,20 @@ fn stored_or(
         }
     };
     let credentials = blocking::Credentials::new(key, store, transport);
-    // A token that is bound to a key is of no use to a handle that cannot prove it.
-    Ok(match client.token_constraint() {
-        Some(_) => credentials.with_client(client.clone()),
-        None => credentials,
+    Ok(if has_more_than_records(client) {
+        credentials.with_client(client.clone())
+    } else {
+        credentials
     })
+}
+
+/// Whether the client has what no record holds, so that a handle without it could not refresh, prove its token, check its ID token or
+/// call the API as the provider wants it.
+fn has_more_than_records(client: &Client) -> bool {
+    client.token_constraint().is_some()
+        || client.id_token_check().is_some()
+        || !client.api_headers().is_empty()
+        || matches!(client.authentication(), Authentication::Other(_))
 }
 
 /// One login, and what it works with.

@@ -29,8 +29,9 @@ use crate::signed::refused;
 ///
 /// [`generate`](Self::generate) makes one for a login; its key is then kept in the record, with the token that it is worth as much as.
 /// Before that a [pending authorization](grantflow_core::PendingAuthorization) keeps it, so that any process may end the login.
-/// [`new`](Self::new) takes a key that the program keeps, which is in no record. Either way whoever reads the record gives the handle
-/// the client again; [`of_records`](Self::of_records) will do where the records have the keys.
+/// [`new`](Self::new) takes a key that the program keeps; the record has its thumbprint, so that a program with another key sends
+/// nothing: a server may end the login of a public client over that. Either way whoever reads the record gives the handle the client
+/// again; [`of_records`](Self::of_records) will do where the records have the keys.
 ///
 /// A server that answers with a bearer token has not bound it, and its token is refused: whoever asked for a bound one counts on a
 /// stolen one being of no use. [`or_bearer`](Self::or_bearer) takes it.
@@ -51,6 +52,8 @@ use crate::signed::refused;
 #[derive(Clone)]
 pub struct Dpop {
     bound: Option<Arc<Bound>>,
+    /// Thumbprints of keys that ours takes the place of.
+    replaced: Vec<String>,
     takes_bearer: bool,
     nonces: Arc<Mutex<BTreeMap<Place, HeaderValue>>>,
 }
@@ -59,8 +62,8 @@ struct Bound {
     key: SigningKey,
     header: Header,
     thumbprint: String,
-    /// The key as a record keeps it.
-    kept: Option<Secret>,
+    /// What a record keeps: the key, or its thumbprint where the program has it.
+    kept: Secret,
 }
 
 /// Where a nonce is from.
@@ -92,11 +95,26 @@ impl Dpop {
         Self::bound_to(key, algorithm, Some(Secret::new(kept)))
     }
 
+    /// Refreshes the tokens, too, that are bound to the key with this thumbprint, which ours has replaced; what comes of it is bound to
+    /// ours. The tokens themselves are of no use any more, so refresh at once
+    /// ([`Credentials::refresh`](grantflow_core::Credentials::refresh)).
+    ///
+    /// It is for clients that authenticate: the refresh tokens of others are bound to the key too, and are lost with it
+    /// ([RFC 9449 section 5]).
+    ///
+    /// [RFC 9449 section 5]: https://www.rfc-editor.org/rfc/rfc9449#section-5
+    #[must_use]
+    pub fn in_place_of(mut self, thumbprint: impl Into<String>) -> Self {
+        self.replaced.push(thumbprint.into());
+        self
+    }
+
     /// Binds to the keys that records have, and to no other: for a program that logs nobody in.
     #[must_use]
     pub fn of_records() -> Self {
         Self {
             bound: None,
+            replaced: Vec::new(),
             takes_bearer: false,
             nonces: Arc::default(),
         }
@@ -115,6 +133,7 @@ impl Dpop {
         let header = header
             .and_then(|header| header.with("jwk", jwk))
             .map_err(refused)?;
+        let kept = kept.unwrap_or_else(|| Secret::new(format!("{NAMED}{thumbprint}")));
         let bound = Bound {
             key,
             header,
@@ -214,13 +233,20 @@ impl TokenConstraint for Dpop {
     }
 
     fn stored(&self) -> Option<Secret> {
-        self.bound.as_deref()?.kept.clone()
+        Some(self.bound.as_deref()?.kept.clone())
     }
 
     fn with_stored(&self, key: &Secret) -> Result<Arc<dyn TokenConstraint>, Error> {
-        let own = self.bound.as_deref().and_then(|bound| bound.kept.as_ref());
+        let own = self.bound.as_deref().map(|bound| &bound.kept);
         if own.is_some_and(|own| own.eq_ct(key)) {
             return Ok(Arc::new(self.clone()));
+        }
+        if let Some(thumbprint) = key.expose().strip_prefix(NAMED) {
+            let is_replaced = own.is_some() && self.replaced.iter().any(|replaced| replaced == thumbprint);
+            return match is_replaced {
+                true => Ok(Arc::new(self.clone())),
+                false => Err(OTHER_KEY.into()),
+            };
         }
         let parts = key.expose().split_once(':').and_then(|(algorithm, der)| {
             let der = URL_SAFE_NO_PAD.decode(der).ok()?;
@@ -234,7 +260,8 @@ impl TokenConstraint for Dpop {
         Ok(Arc::new(Self {
             takes_bearer: self.takes_bearer,
             nonces: Arc::clone(&self.nonces),
-            ..restored
+            bound: restored.bound,
+            replaced: self.replaced.clone(),
         }))
     }
 }
@@ -295,8 +322,14 @@ impl fmt::Debug for Dpop {
     }
 }
 
+/// Before the thumbprint of a key that the program keeps.
+const NAMED: &str = "jkt:";
 const USE_NONCE: &str = "use_dpop_nonce";
 const NO_KEY: InvalidInput = InvalidInput::new("DPoP key", "is in neither the program nor the record");
+const OTHER_KEY: InvalidInput = InvalidInput::new(
+    "DPoP key",
+    "is another than the one that the stored token is bound to: give the client that key, or say that it was replaced",
+);
 const UNREADABLE: InvalidInput = InvalidInput::new("stored DPoP key", "cannot be read");
 const LONGEST_NONCE: usize = 1024;
 /// Origins are few; whoever sends a client around does not fill its memory.

@@ -348,10 +348,12 @@ fn a_record_keeps_the_key_of_its_login_and_another_run_proves_with_it() {
             "{nonsense}"
         );
     }
-    // A key that the program keeps is in no record.
-    let own = Client::new("c", client.token_endpoint().clone()).with_token_constraint(Arc::new(self::dpop()));
+    // Of a key that the program keeps the record has the thumbprint, which is no secret.
+    let ours = self::dpop();
+    let named = format!("jkt:{}", ours.thumbprint().unwrap());
+    let own = Client::new("c", client.token_endpoint().clone()).with_token_constraint(Arc::new(ours));
     let record = Record::new(key, own, token, Provenance::new("test", now()));
-    assert!(record.token_key().is_none() && !record.expose_json().expose().contains("token_key"));
+    assert_eq!(record.token_key().unwrap().expose(), named);
 }
 
 #[test]
@@ -414,6 +416,40 @@ fn t50_an_authorization_request_names_the_key_and_its_code_is_exchanged_with_no_
     }
 }
 
+/// A server may end the login of a public client over a proof with another key, and for all who share the record.
+#[test]
+fn t50_a_record_names_the_key_that_a_program_keeps_and_another_key_sends_nothing() {
+    let ours = dpop();
+    let named = ours.stored().unwrap();
+    assert_eq!(named.expose(), format!("jkt:{}", ours.thumbprint().unwrap()));
+    let same = ours.with_stored(&named).unwrap();
+    assert_eq!(same.thumbprint(), ours.thumbprint());
+    let other = Dpop::new(ed25519(), Algorithm::EdDsa).unwrap();
+    for wrong in [
+        other.clone(),
+        Dpop::generate(Algorithm::Es256).unwrap(),
+        Dpop::of_records(),
+    ] {
+        assert!(
+            matches!(wrong.with_stored(&named), Err(Error::InvalidInput(_))),
+            "{wrong:?}"
+        );
+    }
+    // A client that authenticates may replace its key; what is kept from then on is the new one's name.
+    let replacing = other.clone().in_place_of(ours.thumbprint().unwrap());
+    let replaced = replacing.with_stored(&named).unwrap();
+    assert_eq!(replaced.thumbprint(), other.thumbprint());
+    assert_eq!(
+        replaced.stored().unwrap().expose(),
+        format!("jkt:{}", other.thumbprint().unwrap())
+    );
+    let nobody = Dpop::of_records().in_place_of(ours.thumbprint().unwrap());
+    assert!(
+        nobody.with_stored(&named).is_err(),
+        "there is no key to take its place"
+    );
+}
+
 #[test]
 fn t50_a_login_with_a_key_of_its_own_is_ended_by_any_process_that_can_prove() {
     let began = Dpop::generate(Algorithm::Es256).unwrap();
@@ -469,9 +505,10 @@ fn t50_a_login_with_a_key_of_its_own_is_ended_by_any_process_that_can_prove() {
         let refused = at(|cx| exchange.to_http(cx));
         assert!(matches!(refused, Err(Error::InvalidInput(_))), "{refused:?}");
     }
-    // A key that the program keeps is in no written form.
+    // Of a key that the program keeps the written form has the thumbprint alone.
     let (_, pending) = at(|cx| login(&logging_in()).start(cx)).unwrap();
-    assert!(!pending.expose_json().expose().contains("token_key"));
+    let named = format!(r#""token_key":"jkt:{}""#, dpop().thumbprint().unwrap());
+    assert!(pending.expose_json().expose().contains(&named));
 }
 
 #[test]

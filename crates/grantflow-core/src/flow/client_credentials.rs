@@ -5,7 +5,8 @@
 use super::source::TokenSource;
 use crate::{Client, Error, Key, Scopes, Step, Token, TokenRequest};
 
-/// A client's own credentials as a [`TokenSource`].
+/// A client's own credentials as a [`TokenSource`]. The subject of their [key](TokenSource::key) is the client's id: a user who
+/// logged in to the same client has another record.
 ///
 /// # Example
 ///
@@ -32,7 +33,7 @@ impl ClientCredentials {
     ///
     /// [`Error::InvalidInput`] if a name has a character that no scope may have.
     pub fn new(client: Client, scopes: impl TryInto<Scopes, Error: Into<Error>>) -> Result<Self, Error> {
-        let key = Key::new(&client, scopes.try_into().map_err(Into::into)?);
+        let key = Key::new(&client, scopes.try_into().map_err(Into::into)?).with_subject(client.id());
         Ok(Self { client, key })
     }
 

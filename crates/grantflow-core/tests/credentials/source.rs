@@ -8,8 +8,8 @@ use grantflow_core::flow::{ClientCredentials, TokenSource};
 use grantflow_core::transport::{Job, Ticks};
 use grantflow_core::{
     AsyncTransport, AsyncTransportHost, Client, Credentials, Cx, EntropyError, Error, Key, LoadError, Next,
-    NotAuthorized, Now, Request, Response, SignError, Signature, SigningRequest, Source, Step, Store as _,
-    Token, Transport, TransportError, TransportHost, blocking, drive, run,
+    NotAuthorized, Now, Request, Response, Scopes, SignError, Signature, SigningRequest, Source, Step,
+    Store as _, Token, Transport, TransportError, TransportHost, blocking, drive, run,
 };
 use grantflow_store::{MemoryStore, OnThread};
 
@@ -21,6 +21,13 @@ fn source() -> ClientCredentials {
 
 fn shown(header: &http::HeaderValue) -> &str {
     header.to_str().unwrap()
+}
+
+#[test]
+fn no_source_has_the_key_of_a_users_login_to_the_same_client() {
+    let of_a_user = Key::new(&client(), Scopes::parse("a").unwrap());
+    assert_ne!(source().key(), &of_a_user);
+    assert_eq!(source().key().subject(), client().id());
 }
 
 #[test]

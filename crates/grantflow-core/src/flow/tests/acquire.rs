@@ -14,7 +14,9 @@ fn source() -> Arc<dyn TokenSource> {
 }
 
 fn unless(unless: Unless) -> Step<Access> {
-    AccessTokenFlow::new(key(), unless).from_source(source()).flow()
+    AccessTokenFlow::new(source().key().clone(), unless)
+        .from_source(source())
+        .flow()
 }
 
 fn expired() -> Step<Access> {
@@ -26,7 +28,7 @@ fn of_a_source(seconds: i64) -> Record {
     let old = ends_in(seconds);
     let mut token = old.token().clone();
     token.refresh_token = None;
-    Record::new(key(), client(), token, old.provenance().clone())
+    Record::new(source().key().clone(), client(), token, old.provenance().clone())
 }
 
 #[test]
@@ -45,7 +47,7 @@ fn a_source_needs_nothing_stored_before() {
         ["grant_type=client_credentials&scope=a+b&client_id=cid"]
     );
     let stored = host.stored().unwrap();
-    assert_eq!(stored.key(), &key());
+    assert_eq!(stored.key(), source().key());
     assert_eq!(stored.provenance().source, "client_credentials");
     assert_eq!(stored.origins(), client().origins());
     let end = Some(Timestamp::from_unix_seconds(seconds + 3600));
@@ -183,7 +185,7 @@ fn the_resource_is_sent_and_is_part_of_the_key() {
     let source = || ClientCredentials::new(client(), Scopes::none()).unwrap();
     let of_the_api = source().resource("https://api.example");
     assert_ne!(of_the_api.key(), source().key());
-    let plain = Key::new(&client(), Scopes::none());
+    let plain = Key::new(&client(), Scopes::none()).with_subject("cid");
     assert_eq!(of_the_api.key(), &plain.with_resource("https://api.example"));
     let flow = || {
         let source = Arc::new(source().resource("https://api.example"));

@@ -99,10 +99,14 @@ impl ResourceLogin {
         &self.access
     }
 
-    /// The key of the record.
+    /// The key of the record; after [`step_up`](Self::step_up) that of the record before, account and all, with what is asked for now.
     #[must_use]
     pub fn key(&self) -> Key {
-        Key::new(&self.client, self.access.scopes.clone()).with_resource(self.resource())
+        let scopes = self.access.scopes.clone();
+        match &self.instead_of {
+            Some(before) => before.clone().with_scopes(scopes),
+            None => Key::new(&self.client, scopes).with_resource(self.resource()),
+        }
     }
 
     /// The request to the user, with the resource in it. Programs with a receiver of their own give [`client`](Self::client),

@@ -11,7 +11,7 @@ use crate::error::ReplyProblem;
 use crate::flow::scripted::{Scripted, both};
 use crate::{
     Authentication, AuthorizationRequest, Challenge, Client, ClientMetadata, Cx, Endpoint, Error, Fapi2Rule,
-    Issuer, Now, Profile, Record, Registration, Scopes, Secret, SkipS256Check, Step,
+    Issuer, Now, Profile, Provenance, Record, Registration, Scopes, Secret, SkipS256Check, Step,
 };
 
 const MCP: &str = "https://mcp.example/mcp";
@@ -504,6 +504,23 @@ fn too_little_is_asked_for_again_with_what_there_was() {
         host.log()
     );
     assert_eq!(stepped.key().scopes(), &scopes("files mail send"));
+}
+
+#[test]
+fn the_next_login_of_an_account_stays_under_the_key_of_that_account() {
+    let login = login(SERVER);
+    let (plain, _) = consent(&login, r#","scope":"files mail""#);
+    let anns = plain.key().clone().with_account("ann").with_label("work");
+    let record = Record::new(
+        anns.clone(),
+        login.client().clone(),
+        plain.token().clone(),
+        Provenance::new("authorization_code", plain.provenance().obtained_at),
+    );
+    let next = login.step_up(&record, &challenge(MORE)).unwrap();
+    assert_eq!(next.key(), anns.with_scopes(scopes("files mail send")));
+    let (stepped, _) = consent(&next, "");
+    assert_eq!(stepped.key(), &next.key(), "nobody else's record is replaced");
 }
 
 #[test]

@@ -183,13 +183,17 @@ impl Token {
     }
 
     /// What a refresh left of the old token ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)):
-    /// no new refresh token keeps the old one, no scope means unchanged, and so do extras that did not come again.
+    /// no new refresh token keeps the old one, no scope means unchanged, and so do extras that did not come again. The ID token of
+    /// before says whose grant it is, for the check of the next one.
     pub(crate) fn after(mut self, old: &Self) -> Self {
         if self.refresh_token.is_none() {
             self.refresh_token.clone_from(&old.refresh_token);
         }
         if self.scopes.is_none() {
             self.scopes.clone_from(&old.scopes);
+        }
+        if self.id_token.is_none() {
+            self.id_token.clone_from(&old.id_token);
         }
         self.extras = self.extras.or(&old.extras);
         self

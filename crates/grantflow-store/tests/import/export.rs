@@ -94,15 +94,17 @@ fn refreshed(sample: &[u8]) -> Record {
 }
 
 #[test]
-fn after_a_refresh_the_new_token_comes_out_and_nothing_of_the_old_one() {
+fn after_a_refresh_the_new_token_comes_out_and_of_the_old_one_who_logged_in() {
     let out = written(FILE, &[refreshed(STORAGE_4)]);
     assert_eq!(out["access_token"], "ya29.new");
     assert_eq!(out["refresh_token"], "1//new");
     assert_eq!(out["token_expiry"], "2030-01-02T03:45:05Z");
     assert_eq!(out["invalid"], false);
+    // The ID token is of the login, which is still the same.
+    let login = value(STORAGE_4);
     assert_eq!(
         (&out["id_token"], &out["id_token_jwt"]),
-        (&Value::Null, &Value::Null)
+        (&json!({}), &login["id_token_jwt"])
     );
     assert_eq!(
         out["token_response"],

@@ -122,6 +122,20 @@ fn without_an_id_token_there_is_nothing_to_check() {
     );
 }
 
+/// A command without the check may refresh what a service with one has stored.
+#[test]
+fn t09_the_id_token_of_the_login_outlives_a_refresh_without_one_and_without_a_check() {
+    let granted = r#"{"access_token":"AT2","token_type":"Bearer","expires_in":3600,"refresh_token":"RT2"}"#;
+    let mut token = ends_in(0).token().clone();
+    token.id_token = Some(Secret::new("of.the.login"));
+    let stored = ends_in(0).refreshed(token);
+    let script = || Scripted::default().stores(stored.clone()).replies(200, granted);
+    let (access, host) = both(script, || AccessTokenFlow::new(key(), Unless::Expired).flow());
+    assert!(access.unwrap().refreshed);
+    let id_token = host.stored().unwrap().token().id_token.clone();
+    assert_eq!(id_token.unwrap().expose(), "of.the.login");
+}
+
 #[test]
 fn a_refresh_token_that_is_neither_stored_nor_comes_with_a_good_token_is_stored_when_its_store_takes_it() {
     let script = || {

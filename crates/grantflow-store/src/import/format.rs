@@ -140,7 +140,7 @@ pub(super) fn multiprocess_entry(label: &str, value: &Value, now: Timestamp) -> 
     oauth2client(name, object, Ok(place), now)
 }
 
-fn decoded(value: &Value) -> Result<Wiped, NotTaken> {
+pub(super) fn decoded(value: &Value) -> Result<Wiped, NotTaken> {
     const ANY_PADDING: GeneralPurposeConfig =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let base64 = GeneralPurpose::new(&STANDARD, ANY_PADDING);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use grantflow_core::{
     Change, Client, Endpoint, Issuer, Key, Record, Scopes, Store, StoreError, StoreErrorKind, StoreExt as _,
-    Timestamp, Token, conformance,
+    Timestamp, Token, TokenType, conformance,
 };
 use grantflow_store::import::{Import, MixedFleetStore};
 use grantflow_store::{FileStore, MemoryStore};
@@ -103,6 +103,29 @@ fn the_first_read_takes_what_the_old_file_has() {
         tokens(&alone.read(&fleet.key).unwrap().unwrap()),
         ("ya29.at-a", "1//rt-a")
     );
+}
+
+/// A program of ours begins to bind tokens to a key: the server has spent the old refresh token by then.
+#[test]
+fn r01_a_token_that_python_cannot_use_is_stored_all_the_same_and_python_has_to_log_in() {
+    let fleet = Fleet::new();
+    let mut guard = fleet.store.lock(&fleet.key, PATIENCE).unwrap();
+    let mut bound = fresh("at-b");
+    bound.token_type = TokenType::Dpop;
+    let next = guard.record().unwrap().refreshed(bound);
+    guard.save(Change::Put(Box::new(next))).unwrap();
+    drop(guard);
+    for _ in 0..2 {
+        assert_eq!(tokens(&fleet.locked().unwrap()), ("at-b", "1//at-b"));
+        let entry = fleet.entry(NAME).unwrap();
+        assert!(
+            entry.token().refresh_token.is_none(),
+            "the spent one is not left to be sent again"
+        );
+    }
+    // Python logs in anew: that is the newest.
+    fleet.python_refreshes("ya29.at-c");
+    assert_eq!(tokens(&fleet.locked().unwrap()), ("ya29.at-c", "1//ya29.at-c"));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use grantflow_core::{Authentication, Record, Secret, Timestamp, TokenType};
 use serde_json::{Map, Value, json};
 
+use super::format::decoded;
 use super::members::Wiped;
 use super::{ForeignFileError, Problem};
 
@@ -142,6 +143,16 @@ impl Export {
 #[cfg(unix)]
 pub(super) fn entry(record: &Record) -> Result<Value, Problem> {
     Ok(encoded(&Wiped(oauth2client::object(record)?)))
+}
+
+/// The same entry, given up, as Python does when a refresh is refused, and without its refresh token, which may be spent; `None` if it
+/// is none.
+pub(super) fn over_entry(entry: &Value) -> Option<Value> {
+    let mut credential = decoded(entry).ok()?;
+    let members = credential.0.as_object_mut()?;
+    members.insert("invalid".to_owned(), true.into());
+    members.insert("refresh_token".to_owned(), Value::Null);
+    Some(encoded(&credential))
 }
 
 fn encoded(credential: &Wiped) -> Value {

@@ -34,6 +34,8 @@ use super::members::Members;
 ///   as they are, and the file becomes its owner's alone (`0600`);
 /// - what Python deleted is not there any more; what is revoked or deleted here, Python does not find again;
 /// - what a login for more scopes replaces, Python does not find again either;
+/// - a token that Python cannot use, since it is bound to a key or its client signs, is kept in the store alone: Python finds that its
+///   login is over;
 /// - a file that is not there, or is empty, is left so: then there is the store alone. Other keys are the store's business.
 ///
 /// # What it cannot do
@@ -172,8 +174,19 @@ impl Guard<'_> {
             // Not the record of this lock: the store says so.
             Some(record) if record.key() != self.key => Ok(()),
             Some(record) if record.refresh_state().revoked_at.is_none() => {
-                let known = matches!(old.entry(), Entry::Record(theirs) if same_tokens(record, theirs));
-                if known { Ok(()) } else { old.put(record) }
+                let Entry::Record(theirs) = old.entry() else {
+                    return old.put(record);
+                };
+                if same_tokens(record, theirs) {
+                    return Ok(());
+                }
+                let is_over = is_invalid(theirs);
+                match old.put(record) {
+                    // Bound to a key, or of a client that signs: it must not be lost over that.
+                    Err(error) if matches!(error.kind(), StoreErrorKind::Unsupported(_)) && is_over => Ok(()),
+                    Err(error) if matches!(error.kind(), StoreErrorKind::Unsupported(_)) => old.end(),
+                    put => put,
+                }
             }
             _ => old.remove(),
         }

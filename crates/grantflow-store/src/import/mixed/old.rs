@@ -8,7 +8,7 @@ use grantflow_core::{Key, Record, StoreError, StoreErrorKind, Timestamp};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::import::export::{Prepared, entry};
+use crate::import::export::{Prepared, entry, over_entry};
 use crate::import::format::multiprocess_entry;
 use crate::import::members::Wiped;
 use crate::import::{ForeignFileError, MAX_FILE, NotTaken, Problem, json};
@@ -28,6 +28,15 @@ pub(super) enum Entry {
     Absent,
     Record(Box<Record>),
     NotTaken(NotTaken),
+}
+
+impl Entry {
+    fn of(name: &str, value: &Value, key: &Key) -> Self {
+        match multiprocess_entry(name, value, now()).record_under(key.clone()) {
+            Ok(record) => Self::Record(Box::new(record)),
+            Err(why) => Self::NotTaken(why),
+        }
+    }
 }
 
 /// Room for the next write beyond what is there: a credential is one or two KiB.
@@ -68,11 +77,7 @@ impl OldFile {
         let credentials = file.json.0.get("credentials").and_then(Value::as_object);
         let credentials = credentials.ok_or(Problem::Invalid("credentials"))?;
         if let Some(value) = credentials.get(name) {
-            let found = multiprocess_entry(name, value, now());
-            file.entry = match found.record_under(key.clone()) {
-                Ok(record) => Entry::Record(Box::new(record)),
-                Err(why) => Entry::NotTaken(why),
-            };
+            file.entry = Entry::of(name, value, key);
         }
         Ok(Some(file))
     }
@@ -89,6 +94,22 @@ impl OldFile {
         })?;
         self.entry = Entry::Record(Box::new(record.clone()));
         Ok(())
+    }
+
+    /// Has Python ask for a login: the record goes on in a form that it does not know.
+    pub(super) fn end(&mut self) -> Result<(), StoreError> {
+        let Entry::Record(theirs) = &self.entry else {
+            return Ok(());
+        };
+        let key = theirs.key().clone();
+        let over = self.json.0.get("credentials").and_then(|all| all.get(&self.name));
+        let over = over
+            .and_then(over_entry)
+            .ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt).at(&self.path))?;
+        self.entry = Entry::of(&self.name, &over, &key);
+        self.change(|credentials, name| {
+            credentials.insert(name.to_owned(), over);
+        })
     }
 
     /// Forgets the entry; absent is fine.

@@ -164,7 +164,8 @@ fn code(error: &Error) -> u8 {
         | Error::ClientSecrets(_)
         | Error::Provider(_)
         | Error::DefaultCredentials(_)
-        | Error::OriginNotAllowed(_) => USAGE,
+        | Error::OriginNotAllowed(_)
+        | Error::NoOrigins => USAGE,
         Error::Cancelled => INTERRUPTED,
         _ => FAILED,
     }
@@ -232,11 +233,11 @@ fn hint(error: &Error, code: u8) -> Option<String> {
             StoreErrorKind::DataKey => "nothing else opens what they have sealed".to_owned(),
             StoreErrorKind::Insecure(why) => insecure(error, why, "--store"),
             StoreErrorKind::InsecureKeys(why) => insecure(error, why, "--sealing-key"),
-            StoreErrorKind::Unsupported("read a sealed record without its data key") => {
+            StoreErrorKind::Sealed => {
                 "name it as sealed (--store file+sealed:PATH or multistore+sealed:DIRECTORY), and its key with --sealing-key"
                     .to_owned()
             }
-            StoreErrorKind::Unsupported("take a record in the clear for a sealed one") => {
+            StoreErrorKind::InTheClear => {
                 "name it without `+sealed` and without a sealing key".to_owned()
             }
             StoreErrorKind::LockTimeout { .. } => "try again when the other process has ended".to_owned(),
@@ -248,7 +249,7 @@ fn hint(error: &Error, code: u8) -> Option<String> {
                 "GNOME Keyring, KWallet and KeePassXC are such; --store file:PATH is in the clear, file+sealed:PATH is not"
                     .to_owned()
             }
-            StoreErrorKind::Unsupported("read what oauth2client keeps there; import it first") => {
+            StoreErrorKind::NotImported => {
                 "`grantflow import keyring:APPLICATION/USER` takes it; with --replace it may stay in its place".to_owned()
             }
             StoreErrorKind::Denied | StoreErrorKind::NotKept => "`grantflow doctor` tries it out".to_owned(),

@@ -41,7 +41,7 @@ pub trait Authorize {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidInput`] if `agent` carries authorization over redirects; [`Error::OriginNotAllowed`] if the credentials
+    /// [`Error::InvalidInput`] if `agent` carries authorization over redirects; [`Error::NoOrigins`] if the credentials
     /// know no origin at all, or why that cannot be told ([`Credentials::origins`]).
     ///
     /// # Example
@@ -89,7 +89,7 @@ impl Authorize for Credentials {
             return Err(InvalidInput::new("agent", problem).into());
         }
         if self.origins()?.is_empty() {
-            return Err(Error::OriginNotAllowed("any origin".into()));
+            return Err(Error::NoOrigins);
         }
         Ok(Middleware {
             credentials: self.clone(),

@@ -178,6 +178,8 @@ impl Client {
     }
 }
 
+const NOT_KNOWN: &str = "is not known for this client: the server's metadata (`discover`), a preset or the client's own setter names it";
+
 fn known<'a>(endpoint: Option<&'a Endpoint>, name: &'static str) -> Result<&'a Endpoint, Error> {
-    endpoint.ok_or_else(|| InvalidInput::new(name, "is not known for this client").into())
+    endpoint.ok_or_else(|| InvalidInput::new(name, NOT_KNOWN).into())
 }

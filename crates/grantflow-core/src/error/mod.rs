@@ -61,6 +61,8 @@ pub enum Error {
     InvalidInput(InvalidInput),
     /// The request goes to an origin that this token is not for.
     OriginNotAllowed(Arc<str>),
+    /// Nothing says where the token may go: neither the client, nor the record, nor the handle.
+    NoOrigins,
     /// The server asked, of this process or of another one, to be left alone until then; nothing was sent.
     RetryLater(Timestamp),
     /// The source of random bytes failed.
@@ -69,7 +71,7 @@ pub enum Error {
     NotSigned(SignError),
     /// A signed token proves nothing: why, as the rest of a sentence. Whoever sent it must act.
     TokenRefused(&'static str),
-    /// The host cannot perform a step of this flow.
+    /// This cannot be done: what, as the rest of a sentence. The host, the flow or the credentials lack what it takes.
     Unsupported(&'static str),
     /// The caller, or a signal, stopped the flow.
     Cancelled,
@@ -169,11 +171,11 @@ impl fmt::Display for Error {
             Self::Profile(rule) => rule.fmt(f),
             Self::InvalidInput(error) => error.fmt(f),
             Self::OriginNotAllowed(origin) => {
-                write!(
-                    f,
-                    "the token is not for {origin}: allow the origin where the credentials are made"
-                )
+                write!(f, "the token is not for {origin}: if it is meant for it, `Credentials::allow_origins` says so")
             }
+            Self::NoOrigins => f.write_str(
+                "it is not known where the token may go: name the API with `Client::with_origins` or `Credentials::allow_origins`",
+            ),
             Self::RetryLater(at) => write!(f, "the server asked to be left alone until {at}"),
             Self::Entropy(error) => error.fmt(f),
             Self::NotSigned(SignError::Refused) => f.write_str("nothing was signed: this host has no signer"),
@@ -181,7 +183,7 @@ impl fmt::Display for Error {
                 f.write_str("nothing was signed: the key could not be used")
             }
             Self::TokenRefused(why) => write!(f, "the token is refused: {why}"),
-            Self::Unsupported(step) => write!(f, "this host cannot {step}"),
+            Self::Unsupported(step) => write!(f, "cannot {step}"),
             Self::Cancelled => f.write_str("cancelled"),
         }
     }

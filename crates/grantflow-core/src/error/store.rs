@@ -32,6 +32,12 @@ pub enum StoreErrorKind {
         /// The data key that it names; shown as 16 hexadecimal digits.
         key_id: u64,
     },
+    /// What is stored is sealed, and this store has no data key. Nothing was changed.
+    Sealed,
+    /// What is stored is in the clear, where a sealed record was to be. Nothing was changed.
+    InTheClear,
+    /// What is stored is of another library, in a form that has to be imported first. Nothing was changed.
+    NotImported,
     /// What keeps the data keys of a sealed store cannot be read. No sealed record was touched.
     DataKey,
     /// Another process or thread held the lock for too long.
@@ -133,7 +139,9 @@ impl fmt::Debug for StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
-            StoreErrorKind::Corrupt => f.write_str("the stored record cannot be read")?,
+            StoreErrorKind::Corrupt => {
+                f.write_str("the stored record cannot be read; a new login sets it aside")?
+            }
             StoreErrorKind::Foreign(what) => write!(f, "the place of the record holds {what}")?,
             StoreErrorKind::Newer => f.write_str(
                 "the stored record was written by a newer version; update the program that reads it",
@@ -144,6 +152,15 @@ impl fmt::Display for StoreError {
                     "the stored record cannot be opened with the data key {key_id:016x}; \
                      put that key back, or log in to another place"
                 )?;
+            }
+            StoreErrorKind::Sealed => {
+                f.write_str("the stored record is sealed; open the store with its data key")?;
+            }
+            StoreErrorKind::InTheClear => {
+                f.write_str("the stored record is in the clear; open the store without a data key")?;
+            }
+            StoreErrorKind::NotImported => {
+                f.write_str("what is stored is of another library; import it first")?;
             }
             StoreErrorKind::DataKey => {
                 f.write_str("the data keys of the store cannot be read; put back the ones that sealed it")?;

@@ -254,7 +254,7 @@ fn t51_the_token_goes_to_no_other_origin() {
     let error = reply.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the token is not for https://evil.example: allow the origin where the credentials are made"
+        "the token is not for https://evil.example: if it is meant for it, `Credentials::allow_origins` says so"
     );
     assert_eq!(host.log(), ["lock", "unlock"]);
 }

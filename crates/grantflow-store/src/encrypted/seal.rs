@@ -263,9 +263,7 @@ impl Form for Sealed {
 fn unreadable(bytes: &[u8]) -> StoreError {
     StoreError::new(match serde_json::from_slice(bytes) {
         Ok(Heading { grantflow_sealed, .. }) if grantflow_sealed > VERSION => StoreErrorKind::Newer,
-        Ok(Heading { grantflow_file, .. }) if grantflow_file > 0 => {
-            StoreErrorKind::Unsupported("take a record in the clear for a sealed one")
-        }
+        Ok(Heading { grantflow_file, .. }) if grantflow_file > 0 => StoreErrorKind::InTheClear,
         _ => return damaged_or_foreign(bytes),
     })
 }

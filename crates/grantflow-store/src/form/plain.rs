@@ -117,9 +117,7 @@ fn crc32(text: &str) -> [u8; 8] {
 fn unreadable(bytes: &[u8]) -> StoreError {
     StoreError::new(match serde_json::from_slice(bytes) {
         Ok(Heading { grantflow_file, .. }) if grantflow_file > VERSION => StoreErrorKind::Newer,
-        Ok(Heading { grantflow_sealed, .. }) if grantflow_sealed > 0 => {
-            StoreErrorKind::Unsupported("read a sealed record without its data key")
-        }
+        Ok(Heading { grantflow_sealed, .. }) if grantflow_sealed > 0 => StoreErrorKind::Sealed,
         _ => return damaged_or_foreign(bytes),
     })
 }

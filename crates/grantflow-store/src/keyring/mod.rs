@@ -149,12 +149,9 @@ fn place(locks: PathBuf, item: &Item) -> Place {
     Place::within(&locks, &format!("keyring-{}", item.digest()))
 }
 
-const FOREIGN: StoreErrorKind =
-    StoreErrorKind::Unsupported("read what oauth2client keeps there; import it first");
-
 /// What a login may put its record in the place of, once there is a copy.
 fn may_be_set_aside(kind: StoreErrorKind) -> bool {
-    kind == StoreErrorKind::Corrupt || kind == FOREIGN
+    kind == StoreErrorKind::Corrupt || kind == StoreErrorKind::NotImported
 }
 
 /// What `to_json` of oauth2client's credentials begins with, or ends with.
@@ -170,7 +167,7 @@ fn decode(item: &Item, form: &Arc<dyn Form>, bytes: &[u8]) -> Result<Record, Sto
     form.read(bytes).map_err(|error| {
         let is_foreign = matches!(error.kind(), StoreErrorKind::Foreign(_));
         if is_foreign && serde_json::from_slice::<Foreign>(bytes).is_ok() {
-            return StoreError::new(FOREIGN).at(&item.place());
+            return StoreError::new(StoreErrorKind::NotImported).at(&item.place());
         }
         located(error, item)
     })

@@ -233,7 +233,7 @@ fn what_oauth2client_kept_is_told_from_a_record_and_only_a_login_puts_it_aside()
     assert!(error.to_string().contains("import it first"), "{error}");
     assert!(matches!(
         kind(case.store().put(record(1), PATIENCE)),
-        Some(StoreErrorKind::Unsupported(_))
+        Some(StoreErrorKind::NotImported)
     ));
     assert_eq!(case.keyring.get(APPLICATION, USER).unwrap(), theirs);
     assert_eq!(

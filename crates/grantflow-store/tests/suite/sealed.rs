@@ -172,7 +172,8 @@ fn t65_without_its_data_key_a_record_is_left_alone_and_names_it() {
 
 #[test]
 fn t65_a_record_in_the_clear_and_a_sealed_one_are_never_taken_for_each_other() {
-    let what = |error: StoreError| matches!(error.kind(), StoreErrorKind::Unsupported(_));
+    let what =
+        |error: StoreError| matches!(error.kind(), StoreErrorKind::Sealed | StoreErrorKind::InTheClear);
     let (room, sealed) = furnished(Kind::SealedFile);
     let clear = FileStore::new(room.file());
     assert!(what(clear.read(&key()).unwrap_err()));

@@ -16,6 +16,7 @@ mod pkce;
 mod places;
 mod purity;
 mod rfcs;
+mod rows;
 mod targets;
 
 use std::fmt;
@@ -35,13 +36,14 @@ Holds the invariants of the source tree:
   layers     which of our crates may know which (the table is in xtask/src/tidy/layers.rs)
   purity     no clock, file, environment, network, thread, process or randomness in the pure crates
   lints      `unsafe_code = \"forbid\"` and the other workspace lints reach every crate
-  marks      no unfinished work, ignored tests, sleeping tests, or rows that do not exist
+  marks      no unfinished work, ignored tests, or sleeping tests
   pkce       no challenge method but S256 is named outside tests
   places     no paths of a developer's machine
   manifests  a reason for each dependency, one place for rust-version
   links      RFC links from the known list, relative links that resolve
   generics   no public type with more than one type parameter
   comparison each cell of the README's comparison links to a test, and each of its tests has a cell
+  rows       docs/rows.md explains each row that a test or a comment names, and names tests that are there
   targets    grantflow-core builds for wasm32, the file stores for macOS and Windows, where such a target is installed
 
 All but `targets` are also a test of xtask, so `cargo xtask test` holds them too.
@@ -87,7 +89,7 @@ pub(crate) struct Report {
 /// A named check of text alone.
 type TextCheck = (&'static str, fn(&Tree) -> Vec<Problem>);
 
-const TEXT_CHECKS: [TextCheck; 11] = [
+const TEXT_CHECKS: [TextCheck; 12] = [
     ("headers", headers::headers),
     ("sizes", headers::sizes),
     ("purity", purity::purity),
@@ -99,6 +101,7 @@ const TEXT_CHECKS: [TextCheck; 11] = [
     ("links", links::links),
     ("generics", generics::generics),
     ("comparison", comparison::comparison),
+    ("rows", rows::rows),
 ];
 
 pub(crate) fn main(args: &[String]) -> Result<bool, String> {

@@ -16,6 +16,17 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// `T17`, and nothing else.
+    pub(crate) fn read(name: &str) -> Option<Self> {
+        let is_upper = name.starts_with(|c: char| c.is_ascii_uppercase());
+        row(&name.to_ascii_lowercase()).filter(|_| is_upper)
+    }
+
+    /// Quirk 33 is `Q33`.
+    pub(crate) fn quirk(number: u8) -> Self {
+        Self { table: 'Q', number }
+    }
+
     /// Whether its table has that many.
     pub(crate) fn exists(self) -> bool {
         let mut tables = TABLES.iter();
@@ -52,6 +63,12 @@ fn row(word: &str) -> Option<Row> {
         table: table.to_ascii_uppercase(),
         number: number.parse().ok()?,
     })
+}
+
+/// Every row, table by table.
+pub(crate) fn all() -> impl Iterator<Item = Row> {
+    let tables = TABLES.into_iter();
+    tables.flat_map(|(table, rows)| (1..=rows).map(move |number| Row { table, number }))
 }
 
 /// The rows that these tests hold, by table.
@@ -105,6 +122,16 @@ mod tests {
         ] {
             assert_eq!(of(none), [], "{none}");
         }
+    }
+
+    #[test]
+    fn a_row_is_read_by_its_name_alone() {
+        let read = |name| Row::read(name).map(|row| row.to_string());
+        assert_eq!(read("T17").as_deref(), Some("T17"));
+        for none in ["t17", "T1", "T017", "X17", "T17_", ""] {
+            assert_eq!(read(none), None, "{none}");
+        }
+        assert_eq!(Row::quirk(3).to_string(), "Q03");
     }
 
     #[test]

@@ -1,9 +1,8 @@
-//! No unfinished work, no tests that are switched off, that sleep, or that claim a row which does not exist.
+//! No unfinished work, no tests that are switched off or that sleep.
 
 use super::{Problem, is_test_file};
 use crate::paths;
 use crate::scan::{Source, line_of, words};
-use crate::test::rows;
 use crate::tree::Tree;
 
 const MACROS: [&str; 2] = ["todo", "unimplemented"];
@@ -24,7 +23,6 @@ pub(super) fn marks(tree: &Tree) -> Vec<Problem> {
             problems.extend(unfinished(path, &source));
             problems.extend(ignored(path, &source.code));
             problems.extend(sleeping(path, &tests, text));
-            problems.extend(unknown_rows(path, &tests));
         } else if has_prose(path) {
             problems.extend(marked(path, text));
         }
@@ -117,25 +115,6 @@ fn sleeping(path: &str, tests: &str, text: &str) -> Vec<Problem> {
     problems
 }
 
-/// Test functions whose name claims a row past the end of its table.
-fn unknown_rows(path: &str, tests: &str) -> Vec<Problem> {
-    words(tests, "fn")
-        .filter_map(|at| {
-            let name = tests[at + 2..].trim_start();
-            let name = &name[..name.find(['(', '<'])?];
-            let row = rows::of(name).into_iter().find(|row| !row.exists())?;
-            Some(Problem::new(
-                path,
-                line_of(tests, at),
-                format!(
-                    "`{name}` claims row {row}, which does not exist; the tables have {}",
-                    rows::sizes()
-                ),
-            ))
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,16 +182,6 @@ mod tests {
         assert_eq!(
             found("tests/a.rs", "fn f() { std::thread::sleep(D); } // sleep: \n").len(),
             1
-        );
-    }
-
-    #[test]
-    fn a_row_that_does_not_exist_is_found() {
-        let text = "#[test]\nfn t72_r39_last() {}\n#[test]\nfn t01_r40_past_the_end() {}\n#[test]\nfn v00_none() {}\n";
-        let found = found("tests/a.rs", text);
-        assert!(
-            found.len() == 2 && found[0].contains("row R40") && found[1].contains("row V00"),
-            "{found:?}"
         );
     }
 }

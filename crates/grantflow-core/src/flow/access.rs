@@ -48,8 +48,10 @@ pub struct Access {
     pub record: Record,
     /// Whether this call refreshed it; else it was stored like that.
     pub refreshed: bool,
-    /// Why the new token could not be stored, though it is good. The flow has then ended with the lock held: whoever drives it
-    /// should go on trying to store `record`, since the stored refresh token is spent.
+    /// Why the new token could not be stored, though it is good. The refresh token that is stored is then spent, and the new one is in
+    /// `record` alone. The flow has not given the lock back, but [`run`](crate::run) and [`drive`](crate::drive) do when they return,
+    /// and the next process finds the spent one. So let the flow go on with [`store_again`](Self::store_again);
+    /// [`Credentials`](crate::Credentials) hand the token out at once, and keep the lock until it is stored.
     pub unsaved: Option<StoreError>,
     /// An early refresh is of no use before this time: the server asked for patience, or an earlier one was lost on its way.
     pub not_before: Option<Timestamp>,

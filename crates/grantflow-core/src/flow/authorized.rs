@@ -5,10 +5,13 @@
 //! access_token(Expired) ─▶ Send ─┬─ 401 ─▶ access_token(Is(refused)) ─▶ Send ─▶ Done
 //!                                └─ else ────────────────────────────────────▶ Done
 //! ```
+//!
+//! Nothing is sent before a new token is stored: the lock ends with the next one at the latest, and whoever had it then would find the
+//! refresh token that is spent.
 
 use std::sync::Arc;
 
-use super::access::{Unless, access_token};
+use super::access::{Access, Unless, access_token};
 use crate::client::shown_is;
 use crate::{
     Challenge, Cx, Error, Key, Next, Origin, Record, Request, Response, Step, TokenType, TransportError,
@@ -20,8 +23,10 @@ use crate::{
 /// those that are bound to a key; one that is bound to a certificate goes over connections that show it, or nowhere. A 401 costs one
 /// refresh and one replay; a second 401 is the caller's, and so is one that asks for another login of the user
 /// ([RFC 9470](https://www.rfc-editor.org/rfc/rfc9470#section-3)).
+///
+/// A new token that cannot be stored is tried to be stored for about a minute; then the flow ends in the error of the store.
 pub fn authorized(key: Key, request: Request) -> Step<Response> {
-    access_token(key.clone(), Unless::Expired).and_then(move |access, cx| {
+    stored_token(key.clone(), Unless::Expired).and_then(move |access, cx| {
         let first = send(with_token(request.clone(), &access.record, cx)?);
         Ok(first.and_then(move |reply, _| {
             let record = access.record;
@@ -29,10 +34,14 @@ pub fn authorized(key: Key, request: Request) -> Step<Response> {
             if !record.is_refused_by(reply.status()) || Challenge::asks_for_login(reply.headers()) {
                 return Ok(Step::Done(reply));
             }
-            let fresh = access_token(key, Unless::Is(refused));
+            let fresh = stored_token(key, Unless::Is(refused));
             Ok(fresh.and_then(move |access, cx| Ok(send(with_token(request, &access.record, cx)?))))
         }))
     })
+}
+
+fn stored_token(key: Key, unless: Unless) -> Step<Access> {
+    access_token(key, unless).and_then(|access, _| Ok(access.store_again()))
 }
 
 fn send(request: Request) -> Step<Response> {

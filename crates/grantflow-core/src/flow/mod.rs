@@ -16,6 +16,7 @@ mod revoke;
 mod saml_bearer;
 mod source;
 mod token_exchange;
+mod unsaved;
 
 pub use access::{Access, AccessTokenFlow, LOCK_PATIENCE, Unless, access_token};
 pub(crate) use authorized::allowed;

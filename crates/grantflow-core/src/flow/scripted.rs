@@ -40,6 +40,7 @@ pub(crate) struct Scripted {
     log: Mutex<Vec<String>>,
     sent: Mutex<Vec<Request>>,
     certificate: Option<CertificateThumbprint>,
+    cannot_wait: bool,
 }
 
 fn of<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -50,6 +51,12 @@ impl Scripted {
     /// Shows this certificate to servers.
     pub(crate) fn shows(mut self, certificate: CertificateThumbprint) -> Self {
         self.certificate = Some(certificate);
+        self
+    }
+
+    /// Is a host without a `wait` of its own.
+    pub(crate) fn cannot_wait(mut self) -> Self {
+        self.cannot_wait = true;
         self
     }
 
@@ -179,6 +186,9 @@ impl Scripted {
 
     fn waits(&self, pause: Duration) -> Result<(), Cancelled> {
         self.note(format!("wait {} ms", pause.as_millis()));
+        if self.cannot_wait {
+            return Err(Cancelled);
+        }
         *of(&self.passed) += pause;
         Ok(())
     }

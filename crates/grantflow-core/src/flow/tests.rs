@@ -11,6 +11,7 @@ mod device;
 mod life;
 mod overtaken;
 mod sources;
+mod unsaved;
 
 use super::scripted::{GRANTED, NOW, Scripted, both, ends_in, key};
 use super::{AccessTokenFlow, Unless, access_token, authorized, discover, keep, revoke};

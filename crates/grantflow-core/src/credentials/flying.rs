@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use super::Source;
 use super::asynchronous::Credentials;
 use super::flight::{End, Leader};
+use super::keeping::Unsaved;
 use super::observer::Event;
 use super::published::{Grant, Moment, Need, Obtained, Published};
 use super::shared::{Plan, Turn};
@@ -107,19 +108,14 @@ impl Credentials {
         };
         let host = FlightHost::new(self, store);
         let mut held = None;
-        let obtained = self.land(&need, key, store, &host, &mut held).await;
-        let Some(lock) = held else {
-            return leader.land(obtained);
-        };
-        match &obtained {
-            Ok(published) if published.unsaved.is_some() => {
-                self.keep(Arc::clone(published), leader, lock, &host, owned).await;
-            }
-            _ => {
-                lock.unlock().await;
-                leader.land(obtained);
-            }
+        let (obtained, unsaved) = self.land(&need, key, store, &host, &mut held).await;
+        if let Some(unsaved) = unsaved {
+            return self.keep(unsaved, (obtained, leader), held, &host, owned).await;
         }
+        if let Some(lock) = held {
+            lock.unlock().await;
+        }
+        leader.land(obtained);
     }
 
     async fn land<'h>(
@@ -129,7 +125,7 @@ impl Credentials {
         store: &dyn AsyncStore,
         host: &'h FlightHost<'_>,
         held: &mut Held<'h>,
-    ) -> Obtained {
+    ) -> (Obtained, Option<Unsaved>) {
         let before = self.generation();
         let adopt = |published: Arc<Published>| {
             let generation = published.grant.generation();
@@ -139,19 +135,21 @@ impl Credentials {
             Ok(published)
         };
         let read = store.read(key.clone()).await.map_err(Error::from);
-        let result = match read.and_then(|read| self.shared.plan(need, key, read, self.moment()?)) {
-            Ok(Plan::Use(published)) => return adopt(published),
-            Ok(Plan::Run(flow)) => perform(self.equipped(*flow).flow(), host, held).await,
-            Err(error) => Err(error),
+        let moment = || self.moment();
+        let (result, unsaved) = match read.and_then(|read| self.shared.plan(need, key, read, moment()?)) {
+            Ok(Plan::Use(published)) => return (adopt(published), None),
+            Ok(Plan::Run(flow)) => Unsaved::of(perform(self.equipped(*flow).flow(), host, held).await),
+            Err(error) => (Err(error), None),
         };
         if let Err(Error::Store(_)) = &result {
             // Whoever was in the way, or made it full, may have stored a token meanwhile.
             let read = store.read(key.clone()).await.ok().flatten();
-            if let Ok(Plan::Use(published)) = self.shared.plan(need, key, read, self.moment()?) {
-                return adopt(published);
+            let plan = moment().and_then(|moment| self.shared.plan(need, key, read, moment));
+            if let Ok(Plan::Use(published)) = plan {
+                return (adopt(published), unsaved);
             }
         }
-        self.publish(need, result)
+        (self.publish(need, result), unsaved)
     }
 
     /// Publishes what a flow gave, and tells it.

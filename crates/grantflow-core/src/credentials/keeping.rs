@@ -1,16 +1,17 @@
 //! A token that was granted and cannot be stored: the lock is kept, and storing it is tried until it succeeds.
 //!
 //! ```text
-//! save failed ─▶ land (the callers have their token) ─▶ pause ─▶ save ─┬─ stored ─▶ unlock
-//!                                                       ▲  │           │
-//!                                                       │  └ a caller needs more: refresh under the kept lock
-//!                                                       └──────────────┘
+//! save failed ─▶ land (the callers have their answer) ─▶ pause ─▶ save ─┬─ stored, or something as new is ─▶ unlock
+//!                                                        ▲  │           │
+//!                                                        │  │           ├─ fails
+//!                                                        │  │           └─ the lock was lost ─▶ lock
+//!                                                        │  └ a caller needs more: refresh under the kept lock
+//!                                                        └──────────────┘
 //! ```
 //!
 //! Giving the lock back would let the next process send the spent refresh token, which ends the grant at a server that watches
 //! for reuse. The lock goes with the process; what is lost then could not be kept.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -19,10 +20,11 @@ use super::flight::Leader;
 use super::flying::{FlightHost, Held};
 use super::inbox::Duty;
 use super::observer::Event;
-use super::published::{Grant, Obtained, Published};
+use super::published::Obtained;
 use crate::driver::perform;
 use crate::error::StoreErrorKind;
-use crate::{AsyncLocked, Change, Record, StoreError};
+use crate::flow::Access;
+use crate::{AsyncHost as _, AsyncLocked, Change, Error, Record, StoreError};
 
 /// How soon a caller that needs more is noticed.
 const SLICE: Duration = Duration::from_millis(250);
@@ -33,68 +35,80 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// How often a caller that flies itself tries, since it waits for its own answer.
 const TRIES_OF_A_CALLER: u32 = 3;
 
+/// What was granted and is stored nowhere, and why.
+pub(super) struct Unsaved {
+    record: Record,
+    why: StoreError,
+}
+
+impl Unsaved {
+    /// What the end of a flow leaves to be stored.
+    pub(super) fn of(end: Result<Access, Error>) -> (Result<Access, Error>, Option<Self>) {
+        let unsaved = end.as_ref().ok().and_then(|access| {
+            Some(Self {
+                record: access.record.clone(),
+                why: access.unsaved.clone()?,
+            })
+        });
+        (end, unsaved)
+    }
+}
+
 impl Credentials {
-    /// Lands the flight with the token that could not be stored, then goes on trying to store it.
+    /// Lands the flight with what the callers get, then goes on trying to store what could not be stored.
     ///
-    /// `owned`: whether a task of its own does it; a caller that flies itself gives up after a few tries.
+    /// `held`: the lock, if it was not lost. `owned`: whether a task of its own does it; a caller that flies itself gives up after a
+    /// few tries.
     pub(super) async fn keep<'h>(
         &self,
-        published: Arc<Published>,
-        leader: Leader<Obtained>,
-        lock: Box<dyn AsyncLocked + 'h>,
+        mut unsaved: Unsaved,
+        (obtained, leader): (Obtained, Leader<Obtained>),
+        mut held: Held<'h>,
         host: &'h FlightHost<'_>,
         owned: &AtomicBool,
     ) {
-        let (Grant::Stored(record), Some(why)) = (&published.grant, &published.unsaved) else {
-            lock.unlock().await;
-            return leader.land(Ok(published));
-        };
-        let (mut record, mut why) = ((**record).clone(), why.clone());
         // The inbox is open before a caller wakes who may need more.
         let inbox = self.shared.inbox.open();
         let keeping = self.shared.keeping.begin();
-        leader.land(Ok(published));
-        let mut held = Some(lock);
+        leader.land(obtained);
         let (mut pause, mut waited, mut tries) = (SLICE, Duration::ZERO, 0_u32);
-        let mut served = true;
-        while let Some(lock) = &mut held {
+        let stored = loop {
             self.transport.sleep(SLICE).await;
             waited = waited.saturating_add(SLICE);
-            if is_stored(&record, &**lock) || is_gone(&**lock) {
-                break;
+            if let Some(lock) = &held
+                && (is_stored(&unsaved.record, &**lock) || is_gone(&**lock))
+            {
+                break is_stored(&unsaved.record, &**lock);
             }
             if let Some(duty) = inbox.take() {
-                served = self.serve(duty, &mut record, why.clone(), host, &mut held).await;
-                continue;
+                match self.serve(duty, &mut unsaved, host, &mut held).await {
+                    true => break true,
+                    false => continue,
+                }
             }
             if waited < pause {
                 continue;
             }
-            match lock.save(Change::Put(Box::new(record.clone()))).await {
-                Ok(()) => break,
-                // A lease that was lost: what is stored now is another's, and the flow that finds it decides.
-                Err(error) if error.kind() == StoreErrorKind::Conflict => break,
-                Err(error) => {
-                    self.tell(Event::SaveFailed { kind: error.kind() });
-                    why = error;
-                    (waited, pause, tries) = (Duration::ZERO, (pause * 2).min(LONGEST_PAUSE), tries + 1);
-                    if tries >= TRIES_OF_A_CALLER && !owned.load(Ordering::Relaxed) {
-                        break;
-                    }
-                }
+            let error = match store(&unsaved.record, host, &mut held).await {
+                Ok(stored) => break stored,
+                Err(error) => error,
+            };
+            self.tell(Event::SaveFailed { kind: error.kind() });
+            tries += 1;
+            // Whoever has the lock now finds a refresh token that is spent: no time is to be lost before it is ours again.
+            if error.kind() != StoreErrorKind::Conflict {
+                (waited, pause) = (Duration::ZERO, (pause * 2).min(LONGEST_PAUSE));
             }
-        }
-        let stored = match held {
-            // Given back with all stored; or it was lost to another, and could not be had again.
-            None => served,
-            Some(lock) => {
-                let stored = is_stored(&record, &*lock);
-                lock.unlock().await;
-                stored
+            unsaved.why = error;
+            if tries >= TRIES_OF_A_CALLER && !owned.load(Ordering::Relaxed) {
+                break false;
             }
         };
+        if let Some(lock) = held {
+            lock.unlock().await;
+        }
         if stored {
-            self.shared.saved(record.generation());
+            self.shared.saved(unsaved.record.generation());
             self.tell(Event::Saved);
         }
         let left = inbox.close();
@@ -106,28 +120,67 @@ impl Credentials {
         }
     }
 
-    /// Gets what a caller needs under the lock that is kept, from the newest record, and says whether it could. It is stored on the
-    /// way, if the store takes it.
+    /// Gets what a caller needs under the lock that is kept, from the newest record, and says whether all is stored then. It is stored on
+    /// the way, if the store takes it.
     async fn serve<'h>(
         &self,
         (need, leader): Duty,
-        record: &mut Record,
-        why: StoreError,
+        unsaved: &mut Unsaved,
         host: &'h FlightHost<'_>,
         held: &mut Held<'h>,
     ) -> bool {
-        let flow = self.shared.flow(&need, record.key(), self.transport.now());
-        let step = self.equipped(flow).holding(record.clone(), why);
-        let result = perform(step, host, held).await;
-        match &result {
-            Ok(access) => *record = access.record.clone(),
+        let flow = self
+            .shared
+            .flow(&need, unsaved.record.key(), self.transport.now());
+        let flow = self.equipped(flow);
+        let (record, why) = (unsaved.record.clone(), unsaved.why.clone());
+        let step = match held {
+            Some(_) => flow.holding(record, why),
+            None => flow.regaining(record, why),
+        };
+        let (result, left) = Unsaved::of(perform(step, host, held).await);
+        let all_stored = match (&result, left) {
+            (_, Some(newest)) => {
+                *unsaved = newest;
+                false
+            }
+            (Ok(access), None) => {
+                unsaved.record = access.record.clone();
+                true
+            }
             // What could not be written down is kept in mind.
-            Err(error) => record.fails(error),
-        }
-        let served = result.is_ok();
+            (Err(error), None) => {
+                unsaved.record.fails(error);
+                false
+            }
+        };
         leader.land(self.publish(&need, result));
-        served
+        all_stored
     }
+}
+
+/// Stores the record under the lock, which is taken anew if it was lost, and says whether it or something as new is stored: it is not where
+/// the record was deleted or revoked meanwhile.
+async fn store<'h>(
+    record: &Record,
+    host: &'h FlightHost<'_>,
+    held: &mut Held<'h>,
+) -> Result<bool, StoreError> {
+    let lock = match held {
+        Some(lock) => lock,
+        None => held.insert(host.lock(record.key().clone(), LONGEST_PAUSE).await?),
+    };
+    if is_stored(record, &**lock) || is_gone(&**lock) {
+        return Ok(is_stored(record, &**lock));
+    }
+    let saved = lock.save(Change::Put(Box::new(record.clone()))).await;
+    let is_lost = |error: &StoreError| error.kind() == StoreErrorKind::Conflict;
+    if saved.as_ref().is_err_and(is_lost)
+        && let Some(lost) = held.take()
+    {
+        lost.unlock().await;
+    }
+    saved.map(|()| true)
 }
 
 /// Whether the record was deleted or revoked, as is found where the lock was lost and had to be taken again: it does not come back.

@@ -168,21 +168,28 @@ impl AccessTokenFlow {
         Step::begin(move |cx| state.resume(Ok(Some(record)), cx))
     }
 
-    /// Locks again and looks again: somebody else has changed the record before our request left. A token that is stored nowhere
-    /// is not given up for an older one.
+    /// The first step for one who has lost the lock, with a record that could not be stored: it is not given up for an older one.
+    pub(crate) fn regaining(self, record: Record, unsaved: StoreError) -> Step<Access> {
+        let (key, patience) = (self.key.clone(), self.patience);
+        let state = ExpectRecord {
+            flow: self,
+            newer: Some(record),
+            unsaved: Some(unsaved),
+        };
+        Step::Lock(key, patience, Next::new(state))
+    }
+
+    /// Locks again and looks again: somebody else has changed the record before our request left.
     pub(super) fn look_again(
         mut self,
         (record, unsaved): (Record, Option<StoreError>),
         conflict: StoreError,
     ) -> Result<Step<Access>, Error> {
         self.conflicts_left = self.conflicts_left.checked_sub(1).ok_or(conflict)?;
-        let (key, patience) = (self.key.clone(), self.patience);
-        let state = ExpectRecord {
-            flow: self,
-            newer: unsaved.is_some().then_some(record),
-            unsaved,
-        };
-        Ok(Step::Lock(key, patience, Next::new(state)))
+        Ok(match unsaved {
+            Some(why) => self.regaining(record, why),
+            None => self.flow(),
+        })
     }
 
     /// Locks again, to store what was granted: somebody else has changed the record though the lock was ours, as happens
@@ -200,7 +207,8 @@ impl AccessTokenFlow {
     }
 
     /// The same, to go on with what was granted unless something as new is stored: then that is the end. Without another try, or another
-    /// lock, the reason comes along, and the lock does not.
+    /// lock, the reason comes along, and the lock does not. Whoever was not ready to wait before the request is now: there is something
+    /// to lose.
     pub(super) fn overtaken(
         mut self,
         granted: Record,
@@ -211,7 +219,7 @@ impl AccessTokenFlow {
             return Step::begin(move |_| then(self, granted, Some(conflict)));
         };
         self.conflicts_left = left;
-        let (key, patience) = (self.key.clone(), self.patience);
+        let key = self.key.clone();
         let next = move |stored: Result<Option<Record>, StoreError>, _: &mut Cx<'_>| {
             let stored = match stored {
                 Ok(stored) => stored.ok_or(NotAuthorized::NothingStored)?,
@@ -226,7 +234,7 @@ impl AccessTokenFlow {
             }
             then(self, granted, None)
         };
-        Step::Lock(key, patience, Next::new(next))
+        Step::Lock(key, LOCK_PATIENCE, Next::new(next))
     }
 }
 

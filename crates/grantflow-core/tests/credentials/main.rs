@@ -5,6 +5,7 @@
 mod asynchronous;
 mod blocking;
 mod keeping;
+mod leased;
 mod provider;
 mod source;
 mod watching;

@@ -2,7 +2,7 @@
 
 use super::super::keep::OVERTAKEN;
 use super::super::scripted::{GRANTED, NOW, Scripted, both, ends_in, key};
-use super::super::{access_token, keep, revoke};
+use super::super::{AccessTokenFlow, access_token, keep, revoke};
 use super::{Unless, tokens};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::{Error, NotAuthorized, Record, Secret};
@@ -210,6 +210,28 @@ fn r30_a_revocation_is_tried_so_often_and_then_given_up() {
     let (revoked, host) = both(script, || revoke(key()));
     assert!(is_conflict(&revoked.unwrap_err()));
     assert!(host.bodies().is_empty());
+}
+
+/// An early refresh waits for no lock, but once something was granted there is something to lose.
+#[test]
+fn r30_whoever_would_not_wait_before_the_request_waits_to_store_what_it_brought() {
+    let early = || {
+        AccessTokenFlow::new(key(), Unless::Stale(1))
+            .patience(std::time::Duration::ZERO)
+            .flow()
+    };
+    let script = || {
+        Scripted::default()
+            .stores(ends_in(60))
+            .replies(200, GRANTED)
+            .saves()
+            .overtaken_by(ends_in(60))
+    };
+    let (access, host) = both(script, early);
+    assert!(access.unwrap().refreshed);
+    assert_eq!(tokens(&host.stored().unwrap()), ("AT2", "RT2"));
+    assert_eq!(host.log()[0], "try lock");
+    assert_eq!(host.log()[3..], ["save 2", "unlock", "lock", "save 2", "unlock"]);
 }
 
 /// A refresh that a login overtakes while its request is under way hands out the login's token, and stores nothing over it.

@@ -65,9 +65,9 @@ pub use error::{
 pub use exchange::{
     AuthorizationDetail, AuthorizationDetails, BackchannelAuthenticationRequest, BackchannelGrant, Challenge,
     ClientMetadata, DeregistrationRequest, DeviceAuthorizationRequest, DeviceGrant, Introspection,
-    IntrospectionRequest, MetadataRequest, PushedAuthorizationRequest, Registration, RegistrationRequest,
-    ResourceMetadata, ResourceMetadataRequest, RevocationRequest, ServerMetadata, SkipS256Check,
-    TokenRequest, TokenTypeHint, UserHint,
+    IntrospectionRequest, MetadataRequest, PushedAuthorizationRequest, Refreshed, Registration,
+    RegistrationRequest, ResourceMetadata, ResourceMetadataRequest, RevocationRequest, ServerMetadata,
+    SkipS256Check, TokenRequest, TokenTypeHint, UserHint,
 };
 pub use extras::Extras;
 pub use host::{AsyncTransportHost, TransportHost};

@@ -4,6 +4,7 @@
 //! ```text
 //! exchange ─▶ Send(code) ─▶ Token ─▶ keys ─▶ verify ─▶ (Token, VerifiedIdToken)
 //! refresh ─▶ Send(refresh token) ─▶ Token ─┬─ with an ID token ─▶ keys ─▶ verify, same user ─▶ Done
+//!                                          │                      └─ failed ─────┴─ failed ─▶ Done: its refresh token alone
 //!                                          └─ without ─▶ Done
 //! ```
 //!
@@ -11,7 +12,7 @@
 //! [section 12.2]: https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse
 
 use grantflow_core::{
-    AuthorizationCode, Client, Error, IdTokenCheck, Record, Secret, Step, Token, TokenRequest,
+    AuthorizationCode, Client, Error, IdTokenCheck, Record, Refreshed, Secret, Step, Token, TokenRequest,
 };
 
 use grantflow_jwt::Algorithm;
@@ -52,25 +53,55 @@ pub fn exchange(
     Step::begin(move |_| allowed.map(|()| proven))
 }
 
-/// Trades a refresh token for a new token; an ID token that comes with it is about the same user as `before`, or there is an
-/// error and no token.
+/// Trades a refresh token for a new token; an ID token that comes with it is about the same user as `before`, or there is no token to
+/// use. To send no ID token is the server's right.
 ///
-/// The flow ends as that of [`exchange`]; to send no ID token is the server's right.
+/// The new refresh token comes whatever becomes of the proof: the old one is spent. Store it first.
+///
+/// # Example
+///
+/// ```
+/// use grantflow_core::{Client, Refreshed, Secret, Step, Token};
+/// use grantflow_oidc::{IdTokenVerifier, VerifiedIdToken, refresh};
+///
+/// fn renew(
+///     client: &Client,
+///     refresh_token: Secret,
+///     (user, verifier): (&VerifiedIdToken, &IdTokenVerifier),
+///     store: fn(Secret),
+/// ) -> Step<Token> {
+///     let refreshed = refresh(client, refresh_token, user, verifier);
+///     refreshed.and_then(move |Refreshed { refresh_token, token }, _| {
+///         refresh_token.map(store);
+///         let (token, _user) = token?;
+///         Ok(Step::Done(token))
+///     })
+/// }
+/// # let _ = renew;
+/// ```
+///
+/// The flow ends in the errors of [`TokenRequest::refreshed`], where nothing of use came.
 pub fn refresh(
     client: &Client,
     refresh_token: Secret,
     before: &VerifiedIdToken,
     verifier: &IdTokenVerifier,
-) -> Step<(Token, Option<VerifiedIdToken>)> {
+) -> Step<Refreshed<(Token, Option<VerifiedIdToken>)>> {
     let (verifier, occasion) = (verifier.clone(), Occasion::of_refresh(before));
     let allowed = is_allowed(client, &verifier);
-    let refresh = TokenRequest::refresh(client, refresh_token).flow();
-    let proven = refresh.and_then(move |token, _| match token.id_token {
-        None => Ok(Step::Done((token, None))),
-        Some(_) => {
-            let proven = prove(token, occasion, &verifier)?;
-            Ok(proven.and_then(|(token, verified), _| Ok(Step::Done((token, Some(verified))))))
-        }
+    let refreshed = TokenRequest::refresh(client, refresh_token).refreshed();
+    let proven = refreshed.and_then(move |Refreshed { refresh_token, token }, _| {
+        let proven = match token {
+            Ok(token) if token.id_token.is_some() => prove(token, occasion, &verifier)?,
+            unproven => {
+                let token = unproven.map(|token| (token, None));
+                return Ok(Step::Done(Refreshed { refresh_token, token }));
+            }
+        };
+        Ok(proven.then(|end, _| {
+            let token = end.map(|(token, verified)| (token, Some(verified)));
+            Ok(Step::Done(Refreshed { refresh_token, token }))
+        }))
     });
     Step::begin(move |_| allowed.map(|()| proven))
 }

@@ -8,7 +8,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{another_proof, refusal, scope_text, token_reply};
+use super::{Refreshed, another_proof, refusal, scope_text, token_reply};
 use crate::authorization::AuthorizationCode;
 use crate::error::ReplyProblem;
 use crate::form::Form;
@@ -327,8 +327,9 @@ impl TokenRequest {
         Ok(token)
     }
 
-    /// The refresh token of a reply that grants and cannot be [`read`](Self::read): what is wrong with the rest takes nothing from it.
-    pub(crate) fn successor(&self, reply: &Response, cx: &Cx<'_>) -> Option<Secret> {
+    /// The refresh token of a reply that grants something and that [`parse`](Self::parse) refuses: what is wrong with the rest takes
+    /// nothing from it, and the one that was sent may be spent.
+    pub fn successor(&self, reply: &Response, cx: &Cx<'_>) -> Option<Secret> {
         token_reply::successor(reply, self.client.quirks(), cx)
     }
 
@@ -344,28 +345,64 @@ impl TokenRequest {
     ///
     /// A code that was asked for with `openid`, by a client with an [`IdTokenCheck`](crate::IdTokenCheck), gives no token before its ID
     /// token has passed; whoever calls [`parse`](Self::parse) alone checks alone.
+    ///
+    /// The refresh token of a reply that is refused is lost with it. So refresh by [`refreshed`](Self::refreshed), or better by
+    /// [`Credentials`](crate::Credentials), which store it, too.
     pub fn flow(self) -> Step<Token> {
-        Step::begin(move |cx| self.send(true, cx))
+        Step::begin(move |cx| self.send(true, |refreshed| refreshed.token, cx))
     }
 
-    /// A reply that asks for another proof gets one, once.
-    fn send(self, again: bool, cx: &mut Cx<'_>) -> Result<Step<Token>, Error> {
+    /// As [`flow`](Self::flow), with the refresh token apart from the rest, which may have to be refused: the one that was sent is spent
+    /// then all the same. It ends in an error where the reply has no refresh token and grants nothing of use.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use grantflow_core::{Client, Refreshed, Secret, Step, Token, TokenRequest};
+    ///
+    /// fn refresh(client: &Client, refresh_token: Secret, store: fn(Secret)) -> Step<Token> {
+    ///     let refreshed = TokenRequest::refresh(client, refresh_token).refreshed();
+    ///     refreshed.and_then(move |Refreshed { refresh_token, token }, _| {
+    ///         refresh_token.map(store);
+    ///         Ok(Step::Done(token?))
+    ///     })
+    /// }
+    /// # let _ = refresh;
+    /// ```
+    pub fn refreshed(self) -> Step<Refreshed> {
+        Step::begin(move |cx| self.send(true, Ok, cx))
+    }
+
+    /// A reply that asks for another proof gets one, once. `give`: what of the end is the value.
+    fn send<T: Send + 'static>(
+        self,
+        again: bool,
+        give: fn(Refreshed) -> Result<T, Error>,
+        cx: &mut Cx<'_>,
+    ) -> Result<Step<T>, Error> {
         let request = self.to_http(cx)?;
         let asked_at = cx.wall();
         let read = move |reply: Result<Response, TransportError>, cx: &mut Cx<'_>| {
             let reply = reply?;
-            let read = self.parse(&reply, cx);
-            if self.is_worth_another_proof(&reply, &read) && again {
-                return self.send(false, cx);
+            let read = self.read(&reply, cx);
+            let refresh_token = match &read {
+                Ok(token) => token.refresh_token.clone(),
+                Err(_) => self.successor(&reply, cx),
+            };
+            let token = read.and_then(|token| self.check_type(&token, &reply, cx).map(|()| token));
+            if self.is_worth_another_proof(&reply, &token) && again {
+                return self.send(false, give, cx);
             }
-            // The lifetime counts from when the server may have granted it, not from when the reply was read.
-            let token = read?.asked_at(asked_at);
-            Ok(match (&self.grant, self.client.id_token_check()) {
-                (Grant::Code(code), Some(check)) if code.scopes().contains("openid") => {
-                    check.check(token, code)
-                }
-                _ => Step::Done(token),
-            })
+            let is_old_kept = refresh_token.is_none();
+            let end = move |token| Ok(Step::Done(give(Refreshed { refresh_token, token })?));
+            match (token, &self.grant, self.client.id_token_check()) {
+                (Err(error), ..) if is_old_kept => Err(error),
+                // The lifetime counts from when the server may have granted it, not from when the reply was read.
+                (Ok(token), Grant::Code(code), Some(check)) if code.scopes().contains("openid") => Ok(check
+                    .check(token.asked_at(asked_at), code)
+                    .then(move |token, _| end(token))),
+                (token, ..) => end(token.map(|token| token.asked_at(asked_at))),
+            }
         };
         Ok(Step::Send(request, Next::new(read)))
     }

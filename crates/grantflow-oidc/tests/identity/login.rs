@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grantflow_core::{
-    AuthorizationCode, AuthorizationRequest, Client, Endpoint, Error, Secret, Timestamp, TokenRequest,
+    AuthorizationCode, AuthorizationRequest, Client, Endpoint, Error, Refreshed, Secret, Timestamp,
+    TokenRequest,
 };
 use grantflow_jwt::Algorithm;
 use grantflow_oidc::{
@@ -207,7 +208,10 @@ fn a_refresh_gives_a_token_only_of_the_same_user() {
         .unwrap();
     let play = |id_token: Option<&Secret>| {
         script.then(Script::default().json(&reply(id_token)));
-        script.run(refresh(&client(), Secret::new("RT1"), &before, &verifier))
+        let refreshed = script.run(refresh(&client(), Secret::new("RT0"), &before, &verifier));
+        let Refreshed { refresh_token, token } = refreshed.unwrap();
+        assert_eq!(refresh_token.as_ref().map(Secret::expose), Some("RT1"));
+        token
     };
     // "SHOULD NOT have a nonce Claim".
     let (_, again) = play(Some(&signed(&with(claims(), "nonce", Value::Null)))).unwrap();
@@ -242,6 +246,32 @@ fn a_refresh_gives_a_token_only_of_the_same_user() {
         }
     }
     assert_eq!(script.left(), 0);
+}
+
+#[test]
+fn r01_a_refresh_whose_id_token_cannot_be_proven_gives_its_refresh_token_all_the_same() {
+    let before = Script::default()
+        .json(&jwks(&["1"]))
+        .run(verifier().verify(&signed(&claims()), Occasion::alone()))
+        .unwrap();
+    // The keys are not to be had just now; or the reply is not what a client without a key to prove with takes.
+    let granted = reply(Some(&signed(&claims())));
+    let other_type = granted.replace("Bearer", "DPoP");
+    for (reply, asked) in [(&granted, 2), (&other_type, 1)] {
+        let script = Script::default().json(reply).replies(503, &[], "");
+        let refreshed = script.run(refresh(&client(), Secret::new("RT0"), &before, &verifier()));
+        let Refreshed { refresh_token, token } = refreshed.unwrap();
+        assert_eq!(refresh_token.as_ref().map(Secret::expose), Some("RT1"));
+        assert!(token.is_err());
+        assert_eq!(script.asked().len(), asked);
+    }
+    // Nothing came: the old one is as good as before.
+    let script = Script::default().replies(503, &[], "");
+    assert!(
+        script
+            .run(refresh(&client(), Secret::new("RT0"), &before, &verifier()))
+            .is_err()
+    );
 }
 
 #[test]

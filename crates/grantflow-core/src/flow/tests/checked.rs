@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::super::scripted::{NOW, Scripted, both, client, ends_in, key};
 use super::super::{Access, AccessTokenFlow, Unless, revoke_as};
 use crate::error::StoreErrorKind;
-use crate::{AuthorizationCode, Client, Error, IdTokenCheck, Record, Secret, Step, Token};
+use crate::{
+    AuthorizationCode, Client, Error, IdTokenCheck, Record, Refreshed, Secret, Step, Token, TokenRequest,
+};
 
 /// Lets pass what says that it is good.
 #[derive(Debug)]
@@ -281,6 +283,37 @@ fn r01_what_is_wrong_with_a_reply_takes_nothing_from_its_refresh_token() {
         assert_eq!(tokens(&stored), ("AT1", Some("RT2")), "{odd}");
         assert!(stored.refresh_state().attempt_started_at.is_none());
         assert_eq!(host.bodies().len(), 1, "{odd}: the spent one is not sent again");
+    }
+}
+
+/// For those who refresh without a store of ours.
+#[test]
+fn r01_a_refresh_by_itself_gives_the_new_refresh_token_of_a_reply_that_is_refused() {
+    let refresh = || TokenRequest::refresh(&client(), Secret::new("RT1"));
+    let good = r#"{"access_token":"AT2","token_type":"Bearer","expires_in":3600,"refresh_token":"RT2"}"#;
+    for odd in [
+        good.replace("Bearer", "DPoP"),
+        good.replace("3600", "[]"),
+        good.replace("access_token", "token"),
+    ] {
+        let script = || Scripted::default().replies(200, &odd);
+        let Refreshed { refresh_token, token } = both(script, || refresh().refreshed()).0.unwrap();
+        assert_eq!(refresh_token.as_ref().map(Secret::expose), Some("RT2"), "{odd}");
+        assert!(matches!(token, Err(Error::BadReply(_))), "{odd}: {token:?}");
+        let (token, _) = both(script, || refresh().flow());
+        assert!(matches!(token, Err(Error::BadReply(_))), "{odd}: {token:?}");
+    }
+    let script = || Scripted::default().replies(200, good);
+    let Refreshed { refresh_token, token } = both(script, || refresh().refreshed()).0.unwrap();
+    assert_eq!(refresh_token.as_ref().map(Secret::expose), Some("RT2"));
+    assert_eq!(token.unwrap().access_token.expose(), "AT2");
+    // None came: the old one stays, and there is nothing to keep.
+    for nothing in [
+        r#"{"access_token":7}"#,
+        r#"{"error":"invalid_grant","refresh_token":"RT2"}"#,
+    ] {
+        let script = || Scripted::default().replies(200, nothing);
+        assert!(both(script, || refresh().refreshed()).0.is_err(), "{nothing}");
     }
 }
 

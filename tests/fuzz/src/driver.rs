@@ -247,7 +247,7 @@ impl<'a> World<'a> {
                 );
             }
             Ok(_) => assert!(is_stored, "{newest} is in no store: {stored:?}"),
-            // Its store took nothing until the caller gave up, or for five minutes.
+            // Its store took nothing until the caller gave up, or for a minute.
             Err(_) => assert!(
                 is_stored || self.script.len() == 0 || self.elapsed > Duration::from_secs(60),
                 "{newest}"

@@ -138,7 +138,7 @@ impl Credentials {
         let moment = || self.moment();
         let (result, unsaved) = match read.and_then(|read| self.shared.plan(need, key, read, moment()?)) {
             Ok(Plan::Use(published)) => return (adopt(published), None),
-            Ok(Plan::Run(flow)) => Unsaved::of(perform(self.equipped(*flow).flow(), host, held).await),
+            Ok(Plan::Run(flow)) => Unsaved::of(perform(self.equipped(*flow).ending(), host, held).await),
             Err(error) => (Err(error), None),
         };
         if let Err(Error::Store(_)) = &result {
@@ -149,11 +149,16 @@ impl Credentials {
                 return (adopt(published), unsaved);
             }
         }
-        (self.publish(need, result), unsaved)
+        (self.publish(need, result, unsaved.as_ref()), unsaved)
     }
 
     /// Publishes what a flow gave, and tells it.
-    pub(super) fn publish(&self, need: &Need, result: Result<Access, Error>) -> Obtained {
+    pub(super) fn publish(
+        &self,
+        need: &Need,
+        result: Result<Access, Error>,
+        unsaved: Option<&Unsaved>,
+    ) -> Obtained {
         match &result {
             Ok(access) => {
                 let generation = access.record.generation();
@@ -161,9 +166,6 @@ impl Credentials {
                     self.tell(Event::RefreshSucceeded { generation });
                 } else if self.generation().is_none_or(|before| before < generation) {
                     self.tell(Event::Adopted { generation });
-                }
-                if let Some(why) = &access.unsaved {
-                    self.tell(Event::SaveFailed { kind: why.kind() });
                 }
             }
             Err(error) => {
@@ -181,6 +183,10 @@ impl Credentials {
                     self.tell(Event::NeedsUser { why });
                 }
             }
+        }
+        if let Some(unsaved) = unsaved {
+            let kind = unsaved.why().kind();
+            self.tell(Event::SaveFailed { kind });
         }
         self.shared.publish(need, result, self.moment()?)
     }

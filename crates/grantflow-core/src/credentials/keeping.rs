@@ -42,15 +42,24 @@ pub(super) struct Unsaved {
 }
 
 impl Unsaved {
-    /// What the end of a flow leaves to be stored.
+    /// The end of a flow for its callers, and what it leaves to be stored.
     pub(super) fn of(end: Result<Access, Error>) -> (Result<Access, Error>, Option<Self>) {
-        let unsaved = end.as_ref().ok().and_then(|access| {
-            Some(Self {
-                record: access.record.clone(),
-                why: access.unsaved.clone()?,
-            })
+        let access = match end {
+            Ok(access) => access,
+            Err(error) => return (Err(error), None),
+        };
+        let unsaved = access.unsaved.clone().map(|why| Self {
+            record: access.record.clone(),
+            why,
         });
-        (end, unsaved)
+        match access.refused {
+            Some(error) => (Err(error), unsaved),
+            None => (Ok(access), unsaved),
+        }
+    }
+
+    pub(super) fn why(&self) -> &StoreError {
+        &self.why
     }
 }
 
@@ -139,6 +148,7 @@ impl Credentials {
             None => flow.regaining(record, why),
         };
         let (result, left) = Unsaved::of(perform(step, host, held).await);
+        let is_more = left.is_some();
         let all_stored = match (&result, left) {
             (_, Some(newest)) => {
                 *unsaved = newest;
@@ -154,7 +164,7 @@ impl Credentials {
                 false
             }
         };
-        leader.land(self.publish(&need, result));
+        leader.land(self.publish(&need, result, is_more.then_some(&*unsaved)));
         all_stored
     }
 }

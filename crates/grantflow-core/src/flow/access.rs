@@ -55,6 +55,8 @@ pub struct Access {
     pub unsaved: Option<StoreError>,
     /// An early refresh is of no use before this time: the server asked for patience, or an earlier one was lost on its way.
     pub not_before: Option<Timestamp>,
+    /// Why what was granted is not to be handed out, though its refresh token is good and stored nowhere: only for those who keep the lock.
+    pub(crate) refused: Option<Error>,
 }
 
 /// The flow of [`access_token`], with options.
@@ -149,6 +151,11 @@ impl AccessTokenFlow {
 
     /// The first step.
     pub fn flow(self) -> Step<Access> {
+        self.ending().and_then(|access, _| Ok(access.judged()))
+    }
+
+    /// The first step for one who keeps the lock, and goes on storing, as long as the end says that something is unsaved.
+    pub(crate) fn ending(self) -> Step<Access> {
         let (key, patience) = (self.key.clone(), self.patience);
         let state = ExpectRecord {
             flow: self,
@@ -188,7 +195,7 @@ impl AccessTokenFlow {
         self.conflicts_left = self.conflicts_left.checked_sub(1).ok_or(conflict)?;
         Ok(match unsaved {
             Some(why) => self.regaining(record, why),
-            None => self.flow(),
+            None => self.ending(),
         })
     }
 
@@ -201,6 +208,7 @@ impl AccessTokenFlow {
                 refreshed: true,
                 unsaved: Some(conflict),
                 not_before: None,
+                refused: None,
             })),
             None => Ok(save(granted, flow)),
         })
@@ -333,6 +341,7 @@ fn end(record: Record, unsaved: Option<StoreError>, not_before: Option<Timestamp
         refreshed: false,
         unsaved,
         not_before,
+        refused: None,
     })
 }
 

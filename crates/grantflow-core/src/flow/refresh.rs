@@ -7,7 +7,9 @@
 //!                                          │           └ out of tries ─▶ Save(what is known) ─▶ error
 //!                                          ├─ refused ─▶ Save(refusal) ─▶ error
 //!                                          ├─ granted ─▶ Save(token) ─▶ Unlock ─▶ Done
-//!                                          └─ granted, with an ID token to check ─▶ Save(its refresh token) ─▶ check ─▶ as above
+//!                                          └─ granted, with an ID token to check ─▶ Save(its refresh token) ─▶ check ─┬─▶ as above
+//!                                                                                                                     └ refused ─▶ error;
+//!                                                                      with the lock and the record, if that could not be stored ◀─┘
 //! ```
 //!
 //! The journal, [`RefreshState::attempt_started_at`](crate::RefreshState::attempt_started_at), stands in the record from before
@@ -19,7 +21,7 @@ use super::access::{Access, AccessTokenFlow, Unless, unlock};
 use super::retry::{self, time_until};
 use crate::error::{NotAuthorized, StoreError, StoreErrorKind};
 use crate::record::RefreshState;
-use crate::step::{Cancelled, Change};
+use crate::step::Change;
 use crate::{
     Cx, Error, Expect, IdTokenCheck, Next, Outcome, Record, Request, Response, Secret, Step, Timestamp,
     Token, TokenRequest, TransportError,
@@ -306,7 +308,13 @@ impl Refresh {
     /// only spend another refresh token.
     fn refuse(mut self, error: Error) -> Result<Step<Access>, Error> {
         if self.unsaved.is_some() {
-            return Ok(self.keep_trying(error, 0));
+            return Ok(Step::Done(Access {
+                record: self.record,
+                refreshed: false,
+                unsaved: self.unsaved,
+                not_before: None,
+                refused: Some(error),
+            }));
         }
         if self.record.refresh.attempt_started_at.is_none() {
             return Err(error);
@@ -316,30 +324,7 @@ impl Refresh {
         let next = move |_: Result<(), StoreError>, _: &mut Cx<'_>| Err(error);
         Ok(Step::Save(change, Next::new(next)))
     }
-
-    /// The new refresh token is stored nowhere yet: its store is tried until it takes it, with the lock held meanwhile.
-    fn keep_trying(self, error: Error, tried: u32) -> Step<Access> {
-        let pause = Duration::from_secs(1 << tried.min(3));
-        let again = move |_: Result<(), Cancelled>, _: &mut Cx<'_>| {
-            let change = Change::Put(Box::new(self.record.clone()));
-            let next = move |saved: Result<(), StoreError>, _: &mut Cx<'_>| match saved {
-                Err(conflict) if conflict.kind() == StoreErrorKind::Conflict => {
-                    Ok(self.overtaken(conflict, move |refresh| match refresh.unsaved {
-                        Some(_) => Err(error),
-                        None => Ok(refresh.keep_trying(error, tried)),
-                    }))
-                }
-                Err(_) if tried < MOST_TRIES => Ok(self.keep_trying(error, tried + 1)),
-                _ => Err(error),
-            };
-            Ok(Step::Save(change, Next::new(next)))
-        };
-        Step::Wait(pause, Next::new(again))
-    }
 }
-
-/// Five minutes, at eight seconds each.
-const MOST_TRIES: u32 = 40;
 
 /// Stores what was granted, then gives the lock back.
 pub(super) fn save(granted: Record, flow: AccessTokenFlow) -> Step<Access> {
@@ -363,6 +348,7 @@ impl Expect<Result<(), StoreError>, Access> for ExpectSaved {
                 refreshed: true,
                 unsaved: saved.err(),
                 not_before: None,
+                refused: None,
             })),
         }
     }

@@ -48,6 +48,18 @@ impl Access {
         };
         again.pause()
     }
+
+    /// The end for those who cannot keep the lock: what is refused is an error, once its refresh token is stored.
+    pub(super) fn judged(self) -> Step<Self> {
+        let Some(error) = self.refused.clone() else {
+            return Step::Done(self);
+        };
+        self.store_again().then(|end, _| match end {
+            // Something as new was stored meanwhile: a login perhaps.
+            Ok(access) if access.refused.is_none() => Ok(Step::Done(access)),
+            _ => Err(error),
+        })
+    }
 }
 
 struct Again {

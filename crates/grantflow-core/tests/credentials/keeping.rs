@@ -2,16 +2,20 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
 use grantflow_core::transport::Task;
-use grantflow_core::{Credentials, Error, Event, Key, Observer, Store as _, StoreErrorKind, blocking};
+use grantflow_core::{
+    AuthorizationCode, Credentials, Error, Event, IdTokenCheck, Key, Observer, Record, Step, Store as _,
+    StoreErrorKind, Token, blocking,
+};
 use grantflow_store::{MemoryStore, OnThread};
 
-use crate::world::{Narrow, World, block_on, key, store};
+use crate::world::{Narrow, World, block_on, client, key, store};
 
 type Header<'a> = Pin<Box<dyn Future<Output = Result<http::HeaderValue, Error>> + 'a>>;
 
@@ -98,6 +102,61 @@ fn r04_a_token_that_cannot_be_stored_is_given_out_and_its_lock_kept_until_it_can
     assert_eq!((access.token.expose(), access.unsaved.is_none()), ("AT2", true));
     assert!(block_on(kept.credentials.settle(Duration::ZERO)));
     assert_eq!((kept.world.refreshes(), kept.world.replays()), (1, 0));
+}
+
+/// Believes no ID token.
+#[derive(Debug)]
+struct Doubtful;
+
+impl IdTokenCheck for Doubtful {
+    fn check(&self, _: Token, _: &AuthorizationCode) -> Step<Token> {
+        Step::begin(|_| Err(Error::TokenRefused("nobody is believed")))
+    }
+    fn check_without_redirect(&self, _: Token) -> Step<Token> {
+        Step::begin(|_| Err(Error::TokenRefused("nobody is believed")))
+    }
+    fn check_refreshed(&self, _: Token, _: &Record) -> Step<Token> {
+        Step::begin(|_| Err(Error::TokenRefused("nobody is believed")))
+    }
+}
+
+#[test]
+fn r04_a_refresh_token_that_comes_with_a_token_that_is_refused_holds_nobody_up_and_its_lock_is_kept_too() {
+    let world = World::default();
+    world.keeps_tasks();
+    world.time_flies();
+    world.gives_id_tokens();
+    let store = Narrow::new(store(0));
+    let saves_failed = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&saves_failed);
+    let credentials = Credentials::new(key(), OnThread::new(store.clone()), world.clone())
+        .with_client(client().with_id_token_check(Arc::new(Doubtful)))
+        .with_observer(move |_: &Key, event: &Event| {
+            let failed = matches!(event, Event::SaveFailed { .. });
+            counted.fetch_add(usize::from(failed), Ordering::SeqCst);
+        });
+    let mut access = Box::pin(credentials.access_token());
+    assert!(poll(&mut access).is_pending());
+    let mut task = world.tasks().pop().unwrap();
+    let refused = answer(&mut task, access);
+    assert!(matches!(refused, Err(Error::TokenRefused(_))), "{refused:?}");
+    assert!(
+        world.elapsed() < Duration::from_secs(1),
+        "the answer waits for no store"
+    );
+    assert_eq!(saves_failed.load(Ordering::SeqCst), 1);
+    // Longer than any flow would try.
+    for _ in 0..100 {
+        world.passes(Duration::from_secs(10));
+        assert!(poll(&mut task).is_pending());
+    }
+    assert_eq!(refresh_token(&store.inner), "RT1");
+    assert!(is_locked(&store.inner));
+    store.full.store(false, Ordering::SeqCst);
+    block_on(task);
+    assert_eq!(refresh_token(&store.inner), "RT2");
+    assert!(!is_locked(&store.inner));
+    assert_eq!((world.refreshes(), world.replays()), (1, 0));
 }
 
 #[test]

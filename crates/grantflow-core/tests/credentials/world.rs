@@ -55,6 +55,7 @@ struct Server {
     /// How an API says that a token has ended, if not by 401.
     refusal: Option<u16>,
     refuses: bool,
+    id_tokens: bool,
     waiting: Vec<Waker>,
 }
 
@@ -71,6 +72,7 @@ impl Default for Server {
             always_401: false,
             refusal: None,
             refuses: false,
+            id_tokens: false,
             waiting: Vec::new(),
         }
     }
@@ -88,6 +90,11 @@ impl World {
     /// Sets the wall clock alone, as a person or a time server would.
     pub(crate) fn wall_jumps(&self, millis: i64) {
         self.0.wall.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    /// How much time has passed.
+    pub(crate) fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.0.boot.load(Ordering::SeqCst))
     }
 
     fn server<R>(&self, f: impl FnOnce(&mut Server) -> R) -> R {
@@ -128,6 +135,11 @@ impl World {
 
     pub(crate) fn refuses(&self) {
         self.server(|server| server.refuses = true);
+    }
+
+    /// A refresh brings an ID token, too.
+    pub(crate) fn gives_id_tokens(&self) {
+        self.server(|server| server.id_tokens = true);
     }
 
     pub(crate) fn refuses_by(&self, status: u16) {
@@ -213,10 +225,11 @@ impl World {
             }
             let number = server.refreshes + 1;
             server.current = format!("RT{number}");
+            let id_token = if server.id_tokens { r#","id_token":"ID""# } else { "" };
             Ok(Answer::Held(reply(
                 200,
                 format!(
-                    r#"{{"access_token":"AT{number}","token_type":"Bearer","expires_in":{},"refresh_token":"RT{number}"}}"#,
+                    r#"{{"access_token":"AT{number}","token_type":"Bearer","expires_in":{},"refresh_token":"RT{number}"{id_token}}}"#,
                     server.lifetime
                 ),
             )))

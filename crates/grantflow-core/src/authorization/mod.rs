@@ -14,6 +14,7 @@ mod callback;
 mod code;
 mod end_session;
 mod mode;
+mod parameters;
 mod pending;
 mod pkce;
 mod query;

@@ -7,8 +7,8 @@
 
 use std::fmt;
 
+use super::parameters::is_protected;
 use super::query::QueryWriter;
-use super::request::is_protected;
 use crate::{Client, Error, Timestamp};
 
 /// The address to open in the user's browser.

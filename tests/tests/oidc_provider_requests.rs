@@ -7,8 +7,8 @@ use grantflow_core::error::ErrorCode;
 use grantflow_core::flow::discover;
 use grantflow_core::{
     AuthorizationDetail, AuthorizationDetails, AuthorizationRequest, AuthorizationUrl, Client,
-    EndSessionRequest, Error, IntrospectionRequest, Issuer, PendingAuthorization, Step, Token, TokenRequest,
-    TokenTypeHint,
+    EndSessionRequest, Error, IntrospectionRequest, Issuer, PendingAuthorization, ResponseType, Step, Token,
+    TokenRequest, TokenTypeHint,
 };
 use grantflow_jwt::Algorithm;
 use grantflow_oidc::{IdTokenVerifier, PrivateKeyJwt, SignedIntrospectionRequest, VerifiedIdToken, exchange};
@@ -16,7 +16,7 @@ use grantflow_suites::app::{NOWHERE, SCOPES};
 use grantflow_suites::browser::Browser;
 use grantflow_suites::driven::Server::OidcProvider;
 use grantflow_suites::driven::{
-    ASSERTION, AUTHORIZATION_DETAILS, CODE, ID_TOKEN, INTROSPECTION, JAR, LOGOUT, PUSHED, REFRESH,
+    ASSERTION, AUTHORIZATION_DETAILS, CODE, HYBRID, ID_TOKEN, INTROSPECTION, JAR, LOGOUT, PUSHED, REFRESH,
     SIGNED_INTROSPECTION, STEP_UP, drives_over_both,
 };
 use grantflow_suites::either::Either;
@@ -76,6 +76,48 @@ fn a_signed_request_logs_in_in_the_address_and_pushed_with_its_nonce_and_its_cha
                 assert_eq!(user.subject(), "ann", "{id}, {push}");
             }
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn t09_a_code_of_the_provider_comes_beside_an_id_token_and_no_other_code_passes_for_it() -> Result<(), Error>
+{
+    drives_over_both(OidcProvider, &[HYBRID, CODE, ID_TOKEN]);
+    let Some(provider) = Provider::start_default() else {
+        return Ok(());
+    };
+    for app in Either::both(provider.issuer(), "hybrid", |client| client)? {
+        let verifier = verifier(&app)?;
+        let answered = || {
+            let client = app.client().clone();
+            let (url, pending) = app.run(Step::begin(move |cx| {
+                let request = AuthorizationRequest::new(&client, NOWHERE).scopes(SCOPES)?;
+                request.response_type(ResponseType::CodeIdToken).begin(cx)
+            }))?;
+            Ok::<_, Error>((Browser::of("ann").authorize(url.as_str()), pending))
+        };
+        let (body, pending) = answered()?;
+        let code = app.run(verifier.accept(pending, &body))?;
+        assert_eq!(code.user(), Some((provider.issuer(), "ann")));
+        let (_, user) = app.run(exchange(app.client(), code, &verifier))?;
+        assert_eq!(user.subject(), "ann");
+        // A code of another login, in an answer that is right in all else.
+        let (body, pending) = answered()?;
+        let (other, _) = answered()?;
+        let code = |body: &str| {
+            let mut pairs = body.split('&');
+            pairs.find(|pair| pair.starts_with("code=")).map(str::to_owned)
+        };
+        let (ours, theirs) = (code(&body).expect("a code"), code(&other).expect("a code"));
+        let refused = app.run(verifier.accept(pending, &body.replace(&ours, &theirs)));
+        assert!(
+            matches!(
+                refused,
+                Err(Error::TokenRefused("its c_hash is that of another code"))
+            ),
+            "{refused:?}"
+        );
     }
     Ok(())
 }

@@ -43,7 +43,7 @@ pub mod transport;
 
 pub use authorization::{
     AuthorizationCode, AuthorizationRequest, AuthorizationUrl, CallbackError, EndSessionRequest,
-    EndSessionUrl, PendingAuthorization, PendingEndSession, ResponseMode,
+    EndSessionUrl, PendingAuthorization, PendingEndSession, ResponseMode, ResponseType, UnprovenCode,
 };
 pub use body::{Body, Request, Response};
 pub use client::{

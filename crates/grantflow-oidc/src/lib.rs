@@ -7,6 +7,7 @@
 //! - [`IdTokenVerification`]: ID tokens, proven or refused ([OpenID Connect Core section 3.1.3.7]); [`VerifiedIdToken`] comes
 //!   from it alone
 //! - [`IdTokenVerifier`]: the same with keys that are fetched and kept in a [`KeyCache`]
+//! - [`IdTokenVerifier::accept`]: answers with an ID token beside the code, the hybrid flow ([OpenID Connect Core section 3.3])
 //! - [`presented`]: an ID token that goes where an access token would
 //! - [`RequestObject`]: signed authorization requests ([RFC 9101])
 //! - [`ResponseVerifier`]: signed answers to authorization requests ([JARM])
@@ -24,6 +25,7 @@
 //! [RFC 7523 section 2.2]: https://www.rfc-editor.org/rfc/rfc7523#section-2.2
 //! [OpenID Connect Core section 3.1.3.5]: https://openid.net/specs/openid-connect-core-1_0.html#TokenResponseValidation
 //! [OpenID Connect Core section 3.1.3.7]: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
+//! [OpenID Connect Core section 3.3]: https://openid.net/specs/openid-connect-core-1_0.html#HybridFlowAuth
 //! [JARM]: https://openid.net/specs/oauth-v2-jarm.html
 //! [RFC 9101]: https://www.rfc-editor.org/rfc/rfc9101
 //! [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
@@ -33,6 +35,7 @@
 mod bearer;
 mod client_assertion;
 mod dpop;
+mod hybrid;
 mod id_token;
 mod introspection;
 mod jwt_bearer;

@@ -35,6 +35,10 @@ impl ResponseMode {
     /// The names, as metadata list them.
     pub(crate) const NAMES: [&str; 4] = ["query", "form_post", "query.jwt", "form_post.jwt"];
 
+    pub(crate) fn is_plain_form(self) -> bool {
+        self.posted && !self.signed
+    }
+
     /// `None` for a mode that is not known here.
     pub(crate) fn named(name: Option<&str>) -> Option<Self> {
         let (posted, signed) = match name {

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::answer::{ResponseMode, respond};
 use crate::fault::Fault;
+use crate::id_token::{About, Login, With, about_user};
 use crate::interaction;
 use crate::message::{Parameters, Reply};
 use crate::pages;
@@ -19,12 +20,15 @@ use crate::pushed;
 use crate::rar;
 use crate::request_object;
 use crate::site::Turn;
+use crate::state::Authentication;
 
 /// A valid request for authorization.
 #[derive(Clone)]
 pub(crate) struct AuthorizationRequest {
     pub(crate) target: Target,
     pub(crate) scope: Vec<String>,
+    /// Whether an ID token is to come beside the code.
+    pub(crate) id_token: bool,
     pub(crate) code_challenge: String,
     pub(crate) nonce: Option<String>,
     /// The key that the code is bound to (RFC 9449 section 10).
@@ -131,8 +135,43 @@ pub(crate) fn grant(
         request.scope.retain(|scope| grantable.contains(scope));
     }
     let target = request.target.clone();
-    let code = turn.state.issue_code(request, who);
-    respond(turn, &target, &[("code", &code)])
+    let code = turn.state.issue_code(request.clone(), who.clone());
+    match id_token(turn, &request, who, &code) {
+        Some(id_token) => respond(turn, &target, &[("code", &code), ("id_token", &id_token)]),
+        None => respond(turn, &target, &[("code", &code)]),
+    }
+}
+
+/// The ID token beside the code, if one was asked for (OpenID Connect Core section 3.3.2.11).
+fn id_token(
+    turn: &mut Turn<'_>,
+    request: &AuthorizationRequest,
+    (user, logged_in_at): (String, Duration),
+    code: &str,
+) -> Option<String> {
+    let about = About {
+        client: request.target.client.clone(),
+        user,
+        authentication: Authentication {
+            at: logged_in_at,
+            acr: request.acr.clone(),
+            says_when: request.max_age.is_some(),
+        },
+    };
+    let login = Login {
+        code,
+        nonce: request.nonce.as_deref(),
+        state: request.target.state.as_deref(),
+    };
+    let with = With {
+        access_token: None,
+        login: Some(login),
+    };
+    let flaw = match request.target.fault {
+        Some(Fault::IdToken(flaw)) => Some(flaw),
+        _ => None,
+    };
+    request.id_token.then(|| about_user(turn, &about, &with, flaw))?
 }
 
 /// Sends the browser back with an error ([RFC 6749 section 4.1.2.1]).
@@ -191,16 +230,17 @@ impl AuthorizationRequest {
                 "request objects are not supported",
             ));
         }
-        match parameters.value("response_type") {
-            Some("code") => {}
+        let id_token = match parameters.value("response_type") {
+            Some("code") => false,
+            Some("code id_token" | "id_token code") => true,
             Some(_) => {
                 return Err(Problem(
                     "unsupported_response_type",
-                    "the response type must be code",
+                    "the response type must be code or code id_token",
                 ));
             }
             None => return Err(Problem("invalid_request", "response_type is missing")),
-        }
+        };
         if target.mode.is_none() {
             return Err(Problem("invalid_request", "the response mode is not known"));
         }
@@ -225,6 +265,9 @@ impl AuthorizationRequest {
             "invalid_scope",
             "the scope holds a character it must not",
         ))?;
+        if id_token {
+            check_hybrid(parameters, &target, &scope)?;
+        }
         if turn
             .config
             .grantable
@@ -236,6 +279,7 @@ impl AuthorizationRequest {
         Ok(Self {
             target,
             scope,
+            id_token,
             code_challenge: code_challenge.to_owned(),
             nonce: parameters.value("nonce").map(str::to_owned),
             details: rar::asked(turn, parameters)
@@ -255,6 +299,20 @@ impl AuthorizationRequest {
             login_hint: parameters.value("login_hint").map(str::to_owned),
         })
     }
+}
+
+/// OpenID Connect Core section 3.3.2.1: the nonce is required. Fragments are not spoken here, and an ID token is in no query.
+fn check_hybrid(parameters: &Parameters, target: &Target, scope: &[String]) -> Result<(), Problem> {
+    let problem = if !scope.iter().any(|one| one == "openid") {
+        "an ID token needs the scope openid"
+    } else if parameters.value("nonce").is_none() {
+        "an ID token beside a code needs a nonce"
+    } else if !target.mode.is_some_and(ResponseMode::is_plain_form) {
+        "an ID token beside a code goes by form_post"
+    } else {
+        return Ok(());
+    };
+    Err(Problem("invalid_request", problem))
 }
 
 /// OpenID Connect Core section 3.1.2.1: "the allowable elapsed time in seconds".

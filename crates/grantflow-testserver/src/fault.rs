@@ -88,7 +88,7 @@ pub enum Fault {
     VerificationUrl,
     /// Leaves `issued_token_type` out of the reply to a token exchange. Changes nothing elsewhere.
     NoIssuedTokenType,
-    /// Makes the ID token of a token reply wrong in one thing. Changes nothing elsewhere.
+    /// Makes the ID token of a token reply, or of an authorization response, wrong in one thing. Changes nothing elsewhere.
     IdToken(IdTokenFlaw),
     /// Makes userinfo wrong in the same way; what is not signed has no wrong signature. Changes nothing elsewhere.
     UserInfo(IdTokenFlaw),
@@ -189,7 +189,11 @@ impl Fault {
     pub fn applies_to(&self, endpoint: Endpoint) -> bool {
         match self {
             Self::WrongState | Self::NoState | Self::Response(_) => endpoint == Endpoint::Authorization,
-            Self::IdToken(_) | Self::NoScope | Self::OddTokenType | Self::Unbound => {
+            Self::IdToken(_) => matches!(
+                endpoint,
+                Endpoint::Authorization | Endpoint::Token | Endpoint::Refresh | Endpoint::Poll
+            ),
+            Self::NoScope | Self::OddTokenType | Self::Unbound => {
                 matches!(endpoint, Endpoint::Token | Endpoint::Refresh | Endpoint::Poll)
             }
             Self::SlowDown(_) | Self::PendingAs200 => matches!(endpoint, Endpoint::Token | Endpoint::Poll),
@@ -228,6 +232,7 @@ impl Fault {
                 | Self::NoIssuer
                 | Self::WrongState
                 | Self::NoState
+                | Self::IdToken(_)
                 | Self::Response(_)
         )
     }

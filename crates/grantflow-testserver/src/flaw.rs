@@ -78,6 +78,10 @@ pub enum IdTokenFlaw {
     WrongCodeHash,
     /// `c_hash` is not there.
     NoCodeHash,
+    /// `s_hash` is of another state.
+    WrongStateHash,
+    /// `s_hash` is not there.
+    NoStateHash,
     /// The user logged in a week ago (`auth_time`).
     OldLogin,
     /// `auth_time` is not there.
@@ -119,6 +123,8 @@ impl IdTokenFlaw {
         ("no-at-hash", Self::NoTokenHash),
         ("wrong-c-hash", Self::WrongCodeHash),
         ("no-c-hash", Self::NoCodeHash),
+        ("wrong-s-hash", Self::WrongStateHash),
+        ("no-s-hash", Self::NoStateHash),
         ("old-login", Self::OldLogin),
         ("no-auth-time", Self::NoAuthTime),
         ("other-acr", Self::OtherAcr),

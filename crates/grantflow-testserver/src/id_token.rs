@@ -1,7 +1,7 @@
 //! ID tokens: who logged in, signed ([OpenID Connect Core section 2]), and wrong in one thing if that is asked for.
 //!
-//! A token endpoint's reply has one where `openid` was granted, at a refresh too. It is signed by code that shares nothing with
-//! the client's.
+//! A token endpoint's reply has one where `openid` was granted, at a refresh too, and an authorization response where `code id_token` was
+//! asked for. It is signed by code that shares nothing with the client's.
 //!
 //! [OpenID Connect Core section 2]: https://openid.net/specs/openid-connect-core-1_0.html#IDToken
 
@@ -15,11 +15,12 @@ use crate::fault::Fault;
 use crate::flaw::IdTokenFlaw;
 use crate::keys::{IdTokenAlgorithm, hmac};
 use crate::site::Turn;
-use crate::state::{GrantId, random};
+use crate::state::{Authentication, GrantId, random};
 
 /// What an ID token is given out with.
 pub(crate) struct With<'a> {
-    pub(crate) access_token: &'a str,
+    /// None beside a code.
+    pub(crate) access_token: Option<&'a str>,
     /// The code and the nonce of the request, at a login; OpenID Connect Core section 12.2 wants neither at a refresh.
     pub(crate) login: Option<Login<'a>>,
 }
@@ -27,6 +28,15 @@ pub(crate) struct With<'a> {
 pub(crate) struct Login<'a> {
     pub(crate) code: &'a str,
     pub(crate) nonce: Option<&'a str>,
+    /// Beside the code, the state.
+    pub(crate) state: Option<&'a str>,
+}
+
+/// Who logged in, and at which client.
+pub(crate) struct About {
+    pub(crate) client: String,
+    pub(crate) user: String,
+    pub(crate) authentication: Authentication,
 }
 
 /// The ID token of a grant, if it has one.
@@ -37,15 +47,30 @@ pub(crate) fn id_token(turn: &mut Turn<'_>, grant: GrantId, with: &With<'_>) -> 
         _ => None,
     };
     let is_asked_for = grant.scope.iter().any(|scope| scope == "openid");
-    if !is_asked_for || flaw == Some(IdTokenFlaw::Absent) {
+    let about = About {
+        client: grant.client.clone(),
+        user: grant.user.clone(),
+        authentication: grant.authentication.clone(),
+    };
+    is_asked_for.then(|| about_user(turn, &about, with, flaw))?
+}
+
+/// The ID token of a user, unless the flaw is that there is none.
+pub(crate) fn about_user(
+    turn: &mut Turn<'_>,
+    about: &About,
+    with: &With<'_>,
+    flaw: Option<IdTokenFlaw>,
+) -> Option<String> {
+    if flaw == Some(IdTokenFlaw::Absent) {
         return None;
     }
-    let client = turn.client(&grant.client)?;
-    let mut claims = claims(turn, (&grant.user, client.id()), with);
-    if grant.authentication.says_when {
-        claims["auth_time"] = grant.authentication.at.as_secs().into();
+    let client = turn.client(&about.client)?;
+    let mut claims = claims(turn, (&about.user, client.id()), with);
+    if about.authentication.says_when {
+        claims["auth_time"] = about.authentication.at.as_secs().into();
     }
-    if let Some(acr) = &grant.authentication.acr {
+    if let Some(acr) = &about.authentication.acr {
         claims["acr"] = acr.as_str().into();
     }
     if let Some(flaw) = flaw {
@@ -69,12 +94,17 @@ fn claims(turn: &Turn<'_>, (user, client): (&str, &str), with: &With<'_>) -> Val
         "aud": client,
         "iat": now,
         "exp": now + LIFETIME,
-        "at_hash": half_hash(with.access_token),
     });
+    if let Some(access_token) = with.access_token {
+        claims["at_hash"] = half_hash(access_token).into();
+    }
     if let Some(login) = &with.login {
         claims["c_hash"] = half_hash(login.code).into();
         if let Some(nonce) = login.nonce {
             claims["nonce"] = nonce.into();
+        }
+        if let Some(state) = login.state {
+            claims["s_hash"] = half_hash(state).into();
         }
     }
     claims
@@ -117,6 +147,7 @@ pub(crate) fn spoil(claims: &mut Value, flaw: IdTokenFlaw) {
         IdTokenFlaw::SecondAudience => set("aud", json!([client, "another-client"])),
         IdTokenFlaw::OtherSubject => set("sub", "somebody-else".into()),
         IdTokenFlaw::WrongTokenHash => set("at_hash", half_hash("another access token").into()),
+        IdTokenFlaw::WrongStateHash => set("s_hash", half_hash("another state").into()),
         IdTokenFlaw::WrongCodeHash => set("c_hash", half_hash("another code").into()),
         _ => {
             if let Some(name) = missing(flaw) {
@@ -135,6 +166,7 @@ fn missing(flaw: IdTokenFlaw) -> Option<&'static str> {
         IdTokenFlaw::NoIssuedAt => "iat",
         IdTokenFlaw::NoExpiry => "exp",
         IdTokenFlaw::NoTokenHash => "at_hash",
+        IdTokenFlaw::NoStateHash => "s_hash",
         IdTokenFlaw::NoCodeHash => "c_hash",
         IdTokenFlaw::NoAuthTime => "auth_time",
         _ => return None,

@@ -21,7 +21,9 @@ pub(crate) fn authorization_server(turn: &mut Turn<'_>) -> Reply {
 pub(crate) fn openid_configuration(turn: &mut Turn<'_>) -> Reply {
     let mut document = document(turn);
     document["subject_types_supported"] = json!(["public"]);
-    document["claims_supported"] = json!(["iss", "sub", "aud", "exp", "iat", "nonce", "at_hash", "c_hash"]);
+    document["claims_supported"] = json!([
+        "iss", "sub", "aud", "exp", "iat", "nonce", "at_hash", "c_hash", "s_hash"
+    ]);
     if !turn.config.acr_values.is_empty() {
         document["acr_values_supported"] = json!(turn.config.acr_values);
     }
@@ -50,7 +52,7 @@ fn document(turn: &Turn<'_>) -> Value {
         "device_authorization_endpoint": format!("{issuer}/device_authorization"),
         "userinfo_endpoint": format!("{issuer}/userinfo"),
         "end_session_endpoint": format!("{issuer}/logout"),
-        "response_types_supported": ["code"],
+        "response_types_supported": ["code", "code id_token"],
         "response_modes_supported": ResponseMode::NAMES,
         "authorization_signing_alg_values_supported": ["RS256", "ES256"],
         "grant_types_supported": [

@@ -164,6 +164,7 @@ fn exchange(turn: &mut Turn<'_>, client: &TestClient) -> Result<Value, Refusal> 
     let login = Login {
         code: text,
         nonce: nonce.as_deref(),
+        state: None,
     };
     Ok(issue(turn, grant, (scope, refresh_token), Some(login)))
 }
@@ -276,7 +277,7 @@ pub(crate) fn issue(
     }
     let access_token = turn.state.issue_access_token(grant, scope, jkt);
     let with = With {
-        access_token: &access_token,
+        access_token: Some(&access_token),
         login,
     };
     if let Some(id_token) = id_token(turn, grant, &with) {

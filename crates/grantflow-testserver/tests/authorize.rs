@@ -33,7 +33,7 @@ fn a_denial_brings_an_error_with_state_and_issuer() {
 #[test]
 fn what_the_client_did_wrong_goes_back_to_the_client() {
     let server = TestServer::start().unwrap();
-    let cases: [(&[(&str, &str)], &str); 12] = [
+    let cases: [(&[(&str, &str)], &str); 13] = [
         (&[("code_challenge", "")], "invalid_request"),
         (&[("code_challenge", "too-short")], "invalid_request"),
         (
@@ -44,6 +44,7 @@ fn what_the_client_did_wrong_goes_back_to_the_client() {
         (&[("code_challenge_method", "")], "invalid_request"),
         (&[("response_type", "")], "invalid_request"),
         (&[("response_type", "token")], "unsupported_response_type"),
+        (&[("response_type", "code token")], "unsupported_response_type"),
         (&[("response_mode", "fragment")], "invalid_request"),
         (&[("scope", "quote\"d")], "invalid_scope"),
         (&[("prompt", "none login")], "invalid_request"),

@@ -62,6 +62,58 @@ fn a_login_with_openid_brings_who_it_was_signed_and_a_refresh_brings_it_again() 
 }
 
 #[test]
+fn one_comes_beside_the_code_in_a_form_and_is_of_that_code_and_that_state() {
+    let server = TestServer::start().unwrap();
+    let asked = [
+        ("response_type", "code id_token"),
+        ("response_mode", "form_post"),
+        ("scope", "openid"),
+        ("nonce", "n-1"),
+    ];
+    let url = authorization_url(&server, &request_with(&asked));
+    let read = |body: &str, name: &str| parameter(&format!("http://x/?{body}"), name);
+    let body = server.approve(&url).unwrap();
+    let id_token = read(&body, "id_token");
+    let claims = verify(&server, Algorithm::Rs256, &id_token).unwrap();
+    let claim = |name| claims.claim::<String>(name).unwrap();
+    let hash = |text: &str| Some(Algorithm::Rs256.half_hash(text));
+    assert_eq!(claims.subject(), Some("ann"));
+    assert_eq!(claim("nonce").as_deref(), Some("n-1"));
+    assert_eq!(claim("c_hash"), hash(&read(&body, "code")));
+    assert_eq!(claim("s_hash"), hash("s t+a&te"));
+    assert_eq!(claim("at_hash"), None, "no access token came with it");
+    assert!(server.expose_issued().contains(&id_token));
+    let beside = payload(&exchange(&server, &read(&body, "code")).text("id_token"));
+    assert_eq!((&beside["sub"], beside.get("s_hash")), (&"ann".into(), None));
+
+    for (flaw, name) in [
+        (IdTokenFlaw::NoCodeHash, "c_hash"),
+        (IdTokenFlaw::NoStateHash, "s_hash"),
+    ] {
+        server.push_fault(Endpoint::Authorization, Fault::IdToken(flaw));
+        let body = server.approve(&url).unwrap();
+        assert_eq!(payload(&read(&body, "id_token")).get(name), None);
+    }
+    server.push_fault(Endpoint::Authorization, Fault::IdToken(IdTokenFlaw::Absent));
+    let body = server.approve(&url).unwrap();
+    assert_eq!(
+        (read(&body, "id_token"), read(&body, "code").is_empty()),
+        (String::new(), false)
+    );
+    for changed in [
+        ("response_mode", ""),
+        ("response_mode", "query"),
+        ("scope", "read"),
+        ("nonce", ""),
+    ] {
+        let kept = asked.into_iter().filter(|(name, _)| *name != changed.0);
+        let changes: Vec<_> = kept.chain([changed]).collect();
+        let answer = server.approve(&authorization_url(&server, &request_with(&changes)));
+        assert!(answer.unwrap().contains("error=invalid_request"), "{changed:?}");
+    }
+}
+
+#[test]
 fn without_openid_there_is_none() {
     let server = TestServer::start().unwrap();
     let reply = exchange(&server, &code(&server));
@@ -115,6 +167,8 @@ fn each_flaw_makes_another_token_and_is_read_by_its_name() {
         IdTokenFlaw::NoTokenHash,
         IdTokenFlaw::WrongCodeHash,
         IdTokenFlaw::NoCodeHash,
+        IdTokenFlaw::WrongStateHash,
+        IdTokenFlaw::NoStateHash,
         IdTokenFlaw::AudienceList,
         IdTokenFlaw::NoKeyId,
         IdTokenFlaw::OldLogin,
@@ -143,6 +197,7 @@ fn each_flaw_makes_another_token_and_is_read_by_its_name() {
             IdTokenFlaw::NoIssuedAt => payload(&token).get("iat").is_none(),
             IdTokenFlaw::NoTokenHash => payload(&token).get("at_hash").is_none(),
             IdTokenFlaw::NoCodeHash => payload(&token).get("c_hash").is_none(),
+            IdTokenFlaw::WrongStateHash => payload(&token)["s_hash"].is_string(),
             IdTokenFlaw::OldLogin => payload(&token)["auth_time"].is_u64(),
             IdTokenFlaw::OtherAcr => payload(&token)["acr"] == "another",
             IdTokenFlaw::AudienceList => payload(&token)["aud"].is_array(),

@@ -30,6 +30,7 @@
 //   secret-jwt    client_secret_jwt
 //   signed        public; its userinfo is signed
 //   bound         public; its access tokens are bound to a key (DPoP)
+//   hybrid        public; its codes come beside an ID token
 //   pushing       public; its authorization requests have to be pushed
 //   mtls          tls_client_auth as client.example, its tokens bound to the certificate; this and the next there only with `tls`
 //   self-signed   self_signed_tls_client_auth by the certificate `self_signed`, its tokens bound to it
@@ -182,6 +183,13 @@ const configuration = {
           },
         ]
       : []),
+    {
+      ...native,
+      client_id: 'hybrid',
+      token_endpoint_auth_method: 'none',
+      grant_types: [...code.grant_types, 'implicit'], // The ID token beside the code counts as one.
+      response_types: ['code id_token'],
+    },
     {
       ...native,
       client_id: 'pushing',

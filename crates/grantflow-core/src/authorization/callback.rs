@@ -53,6 +53,17 @@ impl<'a> Callback<'a> {
         self.parameters.get("response")
     }
 
+    /// The ID token beside the code (OpenID Connect Core section 3.3.2.5).
+    pub(super) fn id_token(&self) -> Option<Secret> {
+        let id_token = self.parameters.get("id_token");
+        id_token.filter(|token| !token.is_empty()).map(Secret::from)
+    }
+
+    /// Whether there is an ID token, and no refusal.
+    pub(super) fn has_id_token_alone(&self) -> bool {
+        self.id_token().is_some() && self.parameters.get("error").is_none()
+    }
+
     pub(super) fn issuer(&self) -> Option<&str> {
         self.parameters.get("iss")
     }
@@ -104,8 +115,8 @@ fn find(text: &str) -> Option<(Place, &str)> {
     (!fragment.is_empty()).then_some((Place::Fragment, fragment))
 }
 
-/// What is checked and used up here.
-const OF_THE_FLOW: [&str; 3] = ["code", "state", "iss"];
+/// What is checked and used up here, or proves nothing as long as it is not checked.
+const OF_THE_FLOW: [&str; 4] = ["code", "state", "iss", "id_token"];
 /// Longer than any address a browser sends.
 const LIMIT: usize = 64 * 1024;
 
@@ -129,6 +140,8 @@ pub enum CallbackError {
     CodeAndError,
     /// The answer came in another way than was asked for: in an address and not in a body, or not signed.
     Mode,
+    /// An ID token was asked for beside the code and is not there.
+    NoIdToken,
 }
 
 impl fmt::Display for CallbackError {
@@ -142,6 +155,7 @@ impl fmt::Display for CallbackError {
             Self::NoCode => "the redirect has neither a code nor an error",
             Self::CodeAndError => "the redirect has both a code and an error",
             Self::Mode => "the redirect came in another way than was asked for",
+            Self::NoIdToken => "the redirect has no ID token, which was asked for",
         })
     }
 }

@@ -5,8 +5,8 @@ use crate::{Client, Endpoint, Error, Issuer, Scopes, Secret, Timestamp};
 
 /// An authorization code with all that its exchange needs.
 ///
-/// It can only come from [`PendingAuthorization::accept`](super::PendingAuthorization::accept), so a code whose state or issuer
-/// was not checked cannot be exchanged:
+/// It can only come from [`PendingAuthorization`](super::PendingAuthorization), so a code whose state or issuer was not checked cannot be
+/// exchanged:
 ///
 /// ```compile_fail,E0308
 /// # use grantflow_core::{Client, TokenRequest};
@@ -29,6 +29,8 @@ pub struct AuthorizationCode {
     pub(super) authenticated_since: Option<Timestamp>,
     pub(super) dpop_jkt: Option<String>,
     pub(super) token_key: Option<Secret>,
+    /// Issuer and subject of the ID token that came beside it.
+    pub(super) user: Option<(Secret, Secret)>,
     pub(super) parameters: Vec<(String, Secret)>,
 }
 
@@ -58,6 +60,14 @@ impl AuthorizationCode {
     #[must_use]
     pub fn acr_values(&self) -> &[String] {
         &self.acr_values
+    }
+
+    /// Issuer and subject of the ID token that came beside the code and was proven, where one was asked for
+    /// ([`ResponseType::CodeIdToken`](super::ResponseType::CodeIdToken)): that of the token endpoint has to name the same.
+    #[must_use]
+    pub fn user(&self) -> Option<(&str, &str)> {
+        let user = self.user.as_ref();
+        user.map(|(issuer, subject)| (issuer.expose(), subject.expose()))
     }
 
     /// The code itself, which an ID token may have a hash of (`c_hash`, OpenID Connect Core section 3.3.2.11). It works once.

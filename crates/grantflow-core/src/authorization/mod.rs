@@ -19,7 +19,9 @@ mod pending;
 mod pkce;
 mod query;
 mod request;
+mod response_type;
 mod stored;
+mod unproven;
 mod url;
 
 pub use callback::CallbackError;
@@ -28,6 +30,8 @@ pub use end_session::{EndSessionRequest, EndSessionUrl, PendingEndSession};
 pub use mode::ResponseMode;
 pub use pending::PendingAuthorization;
 pub use request::AuthorizationRequest;
+pub use response_type::ResponseType;
+pub use unproven::UnprovenCode;
 pub use url::AuthorizationUrl;
 
 pub(crate) use request::check_redirect_uri;

@@ -16,7 +16,7 @@ impl AuthorizationRequest<'_> {
             other => query.push_any(other, value),
         };
         if !quirks.no_response_type {
-            push("response_type", "code");
+            push("response_type", self.response_type.as_str());
         }
         if let Some(client_id) = client_id {
             push("client_id", client_id);
@@ -57,9 +57,28 @@ impl AuthorizationRequest<'_> {
         query.finish()
     }
 
-    /// Some providers post their answer whatever is asked for (quirk 45).
+    /// An ID token is never in an address, which servers and browsers keep; and it is signed itself.
+    pub(super) fn check_response_type(&self) -> Result<(), Error> {
+        if !self.response_type.has_id_token() {
+            return Ok(());
+        }
+        self.client.check_grant(false)?;
+        let problem = if !self.scopes.contains("openid") {
+            "comes with the scope openid alone"
+        } else if self.mode() != ResponseMode::FormPost {
+            "comes by form_post alone"
+        } else if self.client.quirks().no_response_type {
+            "cannot be asked for at this server"
+        } else {
+            return Ok(());
+        };
+        Err(InvalidInput::new("ID token in the redirect", problem).into())
+    }
+
+    /// Some providers post their answer whatever is asked for (quirk 45), and an ID token comes in no other way.
     pub(super) fn mode(&self) -> ResponseMode {
-        if self.response_mode.is_usual() && self.client.quirks().form_post {
+        let is_posted = self.client.quirks().form_post || self.response_type.has_id_token();
+        if self.response_mode.is_usual() && is_posted {
             ResponseMode::FormPost
         } else {
             self.response_mode

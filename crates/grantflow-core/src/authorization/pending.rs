@@ -3,6 +3,7 @@
 //! ```text
 //! query, form_post ─▶ accept ───────────────────────────────────────────────────────────────┬─▶ checks ─▶ AuthorizationCode
 //! query.jwt, form_post.jwt ─▶ signed_response ─▶ (verified elsewhere) ─▶ accept_verified ────┘
+//! code id_token ─▶ accept_with_id_token ─▶ checks ─▶ UnprovenCode ─▶ (proven elsewhere) ─▶ AuthorizationCode
 //! ```
 //!
 //! [RFC 6749 section 4.1.2]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2
@@ -18,6 +19,8 @@ use super::callback::{Callback, CallbackError};
 use super::code::AuthorizationCode;
 use super::mode::ResponseMode;
 use super::pkce::Verifier;
+use super::response_type::ResponseType;
+use super::unproven::UnprovenCode;
 use crate::{Cx, Endpoint, Error, Issuer, Scopes, Secret, Timestamp};
 
 /// An authorization that was begun and waits for its redirect.
@@ -53,6 +56,7 @@ pub struct PendingAuthorization {
     pub(super) acr_values: Vec<String>,
     /// How long before the request the user may have logged in.
     pub(super) max_age: Option<Duration>,
+    pub(super) response_type: ResponseType,
     pub(super) response_mode: ResponseMode,
     /// The key that the code is bound to (RFC 9449 section 10).
     pub(super) dpop_jkt: Option<String>,
@@ -71,14 +75,15 @@ impl PendingAuthorization {
     /// The code is given only once everything else is right, in this order: the text can be read in one way and is not too
     /// long, no parameter is there twice, the time is not over, the state is the one that was sent, and so is the issuer.
     /// Refusals of the server are believed after the same checks. An answer that was to come in a body is none in an address; one
-    /// that was to be signed is none here (see [`signed_response`](Self::signed_response)).
+    /// that was to be signed or to have an ID token is none here (see [`signed_response`](Self::signed_response) and
+    /// [`accept_with_id_token`](Self::accept_with_id_token)).
     ///
     /// # Errors
     ///
     /// [`Error::Callback`] if the redirect is not the answer to this authorization, [`Error::Denied`] if the consent was denied,
     /// [`Error::Server`] if the server refused for another reason.
     pub fn accept(self, callback: &str, cx: &Cx<'_>) -> Result<AuthorizationCode, Error> {
-        if self.response_mode.is_signed() {
+        if self.response_mode.is_signed() || self.response_type.has_id_token() {
             return Err(CallbackError::Mode.into());
         }
         let callback = Callback::parse_as(callback, self.response_mode)?;
@@ -119,6 +124,28 @@ impl PendingAuthorization {
         self.accept_parsed(&callback, cx)
     }
 
+    /// Takes an answer with an ID token beside the code ([`ResponseType::CodeIdToken`]), by the rules of [`accept`](Self::accept).
+    ///
+    /// Who proves the ID token gives the code; that is `grantflow_oidc::IdTokenVerifier`.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`accept`](Self::accept); [`Error::Callback`] if there is no ID token, or none was asked for.
+    pub fn accept_with_id_token(self, callback: &str, cx: &Cx<'_>) -> Result<UnprovenCode, Error> {
+        if !self.response_type.has_id_token() {
+            return Err(CallbackError::Mode.into());
+        }
+        let callback = Callback::parse_as(callback, self.response_mode)?;
+        let state = self.state.clone();
+        let code = self.accept_parsed(&callback, cx)?;
+        let id_token = callback.id_token().ok_or(CallbackError::NoIdToken)?;
+        Ok(UnprovenCode {
+            code,
+            id_token,
+            state,
+        })
+    }
+
     fn accept_parsed(self, callback: &Callback<'_>, cx: &Cx<'_>) -> Result<AuthorizationCode, Error> {
         if self.expires_at <= cx.wall() {
             return Err(CallbackError::Expired.into());
@@ -144,6 +171,7 @@ impl PendingAuthorization {
             authenticated_since: self.max_age.map(|age| self.created_at.minus(age)),
             dpop_jkt: self.dpop_jkt,
             token_key: self.token_key,
+            user: None,
         })
     }
 
@@ -176,11 +204,12 @@ impl PendingAuthorization {
         callback.state().is_some_and(|state| state.eq_ct(&self.state))
     }
 
-    /// RFC 9207 section 2.4: by "simple string comparison", in refusals too; one that is not promised may be absent.
+    /// RFC 9207 section 2.4: by "simple string comparison", in refusals too; one that is not promised may be absent. So may one beside an
+    /// ID token, which names it itself and is proven before there is a code.
     fn is_issuer_of(&self, callback: &Callback<'_>) -> bool {
         match (&self.issuer, callback.issuer()) {
             (Some(asked), Some(answered)) => asked.as_str() == answered,
-            _ => !self.iss_promised,
+            _ => !self.iss_promised || self.response_type.has_id_token() && callback.has_id_token_alone(),
         }
     }
 
@@ -188,6 +217,12 @@ impl PendingAuthorization {
     #[must_use]
     pub fn redirect_uri(&self) -> &str {
         &self.redirect_uri
+    }
+
+    /// What comes back.
+    #[must_use]
+    pub fn response_type(&self) -> ResponseType {
+        self.response_type
     }
 
     /// How the answer comes back.

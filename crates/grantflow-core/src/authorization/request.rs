@@ -16,6 +16,7 @@ use super::parameters::{check_parameter, is_protected};
 use super::pending::PendingAuthorization;
 use super::pkce::Verifier;
 use super::query::QueryWriter;
+use super::response_type::ResponseType;
 use super::url::AuthorizationUrl;
 use crate::error::InvalidInput;
 use crate::{AuthorizationDetails, Client, Cx, Error, PushedAuthorizationRequest, Scopes, Secret, Step};
@@ -54,6 +55,7 @@ pub struct AuthorizationRequest<'a> {
     pub(super) parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     /// Of which the ID token has to name one.
     pub(super) acr_values: Vec<String>,
+    pub(super) response_type: ResponseType,
     pub(super) response_mode: ResponseMode,
     pub(super) lifetime: Duration,
 }
@@ -68,6 +70,7 @@ impl<'a> AuthorizationRequest<'a> {
             resources: Vec::new(),
             parameters: Vec::new(),
             acr_values: client.acr_values().to_vec(),
+            response_type: ResponseType::Code,
             response_mode: ResponseMode::Query,
             lifetime: LIFETIME,
         }
@@ -156,6 +159,14 @@ impl<'a> AuthorizationRequest<'a> {
             details.to_json()
         };
         self.set("authorization_details".into(), json.into())
+    }
+
+    /// What is to come back. With [`ResponseType::CodeIdToken`] it comes in the body of a POST and in no other way, `openid` has to be among
+    /// the scopes, and `grantflow_oidc::IdTokenVerifier` alone accepts it.
+    #[must_use]
+    pub fn response_type(mut self, response_type: ResponseType) -> Self {
+        self.response_type = response_type;
+        self
     }
 
     /// How the answer is to come back. Who receives it has to know: a POST is another request than a GET, and a signed answer is
@@ -288,6 +299,7 @@ impl<'a> AuthorizationRequest<'a> {
 
     fn draw(&self, cx: &mut Cx<'_>) -> Result<Drawn, Error> {
         check_redirect_uri(&self.redirect_uri)?;
+        self.check_response_type()?;
         for (name, _) in self.client.parameters() {
             check_parameter(name)?;
         }
@@ -312,6 +324,7 @@ impl<'a> AuthorizationRequest<'a> {
             resources: self.resources,
             acr_values: self.acr_values,
             max_age,
+            response_type: self.response_type,
             response_mode,
             dpop_jkt: client.dpop_jkt().map(str::to_owned),
             token_key: client.login_key(),

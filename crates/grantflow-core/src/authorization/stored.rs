@@ -1,5 +1,5 @@
-//! The written form of a pending authorization: a JSON object, for sessions of web applications. It is of version 1 unless it has members
-//! that a program of that version would pass over, and so check less than was asked for: then of version 2.
+//! The written form of a pending authorization: a JSON object, for sessions of web applications. It is of the first version whose programs
+//! know all its members: one of before would pass over some, and so check less than was asked for.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use super::mode::ResponseMode;
 use super::pending::PendingAuthorization;
 use super::pkce::Verifier;
 use super::request::check_redirect_uri;
+use super::response_type::ResponseType;
 use crate::error::InvalidInput;
 use crate::{Endpoint, Error, Issuer, Scopes, Secret};
 
-const VERSION: u32 = 2;
-/// Without any of the members that came with version 2.
+const VERSION: u32 = 3;
 const FIRST_VERSION: u32 = 1;
 
 impl PendingAuthorization {
@@ -40,7 +40,8 @@ impl PendingAuthorization {
     /// version 2, and where there is none of them `grantflow_pending` is 1: `response_mode` (unless it is `query`), `acr_values` and
     /// `max_age` (seconds; where the login has to be by such a way or not older), `dpop_jkt` (where the code is bound to a key) and
     /// `token_key` (where that was made for this login), `code_parameter` (where the provider calls the code otherwise). A program that
-    /// knows version 1 alone refuses a form that has them.
+    /// knows version 1 alone refuses a form that has them. With version 3 came `response_type` (unless it is `code`): it says that an ID token
+    /// has to be in the redirect.
     #[must_use]
     pub fn expose_json(&self) -> Secret {
         let mut wire = Wire {
@@ -57,6 +58,7 @@ impl PendingAuthorization {
             resources: self.resources.iter().map(Cow::from).collect(),
             acr_values: self.acr_values.iter().map(Cow::from).collect(),
             max_age: self.max_age.map(|age| age.as_secs()),
+            response_type: self.response_type,
             response_mode: self.response_mode,
             dpop_jkt: self.dpop_jkt.as_deref().map(Cow::from),
             token_key: self.token_key.as_ref().map(|key| key.expose().into()),
@@ -64,9 +66,7 @@ impl PendingAuthorization {
             created_at: self.created_at.to_string().into(),
             expires_at: self.expires_at.to_string().into(),
         };
-        if wire.has_members_of_version_2() {
-            wire.grantflow_pending = VERSION;
-        }
+        wire.grantflow_pending = wire.version();
         // Strings, numbers and lists of strings always serialize.
         Secret::new(serde_json::to_string(&wire).unwrap_or_default())
     }
@@ -118,6 +118,8 @@ struct Wire<'a> {
     acr_values: Vec<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_age: Option<u64>,
+    #[serde(default, skip_serializing_if = "ResponseType::is_usual")]
+    response_type: ResponseType,
     #[serde(default, skip_serializing_if = "ResponseMode::is_usual")]
     response_mode: ResponseMode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -131,13 +133,17 @@ struct Wire<'a> {
 }
 
 impl Wire<'_> {
-    /// Whoever passes over one of them takes an answer that is not what was asked for, or consents in vain.
-    fn has_members_of_version_2(&self) -> bool {
-        !self.acr_values.is_empty()
+    /// Whoever passes over a member takes an answer that is not what was asked for, or consents in vain.
+    fn version(&self) -> u32 {
+        if self.response_type.has_id_token() {
+            return VERSION;
+        }
+        let has_members_of_version_2 = !self.acr_values.is_empty()
             || self.max_age.is_some()
             || !self.response_mode.is_usual()
             || self.dpop_jkt.is_some()
-            || self.code_parameter.is_some()
+            || self.code_parameter.is_some();
+        FIRST_VERSION + u32::from(has_members_of_version_2)
     }
 
     /// `None` for an authorization that no [`AuthorizationRequest`](super::AuthorizationRequest) begins.
@@ -160,6 +166,7 @@ impl Wire<'_> {
             resources: self.resources.into_iter().map(Cow::into_owned).collect(),
             acr_values: self.acr_values.into_iter().map(Cow::into_owned).collect(),
             max_age: self.max_age.map(Duration::from_secs),
+            response_type: self.response_type,
             response_mode: self.response_mode,
             dpop_jkt: self.dpop_jkt.map(Cow::into_owned),
             token_key: self.token_key.map(secret),
@@ -167,7 +174,9 @@ impl Wire<'_> {
             created_at: self.created_at.parse().ok()?,
             expires_at: self.expires_at.parse().ok()?,
         };
-        (!pending.state.is_empty()).then_some(pending)
+        let is_posted = pending.response_mode == ResponseMode::FormPost && pending.nonce.is_some();
+        let can_be_proven = !pending.response_type.has_id_token() || is_posted;
+        (!pending.state.is_empty() && can_be_proven).then_some(pending)
     }
 }
 

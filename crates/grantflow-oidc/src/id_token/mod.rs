@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! IdTokenVerification ─▶ signature, iss, aud, azp, exp, nbf, iat ─▶ typ, sub, lifetime ─┐
-//! Occasion ──────────────────────────────────────────────▶ nonce, auth_time, acr, at_hash, c_hash, same subject ─▶ VerifiedIdToken
+//! Occasion ──────────────────────────────────────────────▶ nonce, auth_time, acr, at_hash, c_hash, s_hash, same subject ─▶ VerifiedIdToken
 //! ```
 //!
 //! [OpenID Connect Core section 3.1.3.7]: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use grantflow_core::{AuthorizationCode, Error, Secret, Timestamp};
+use grantflow_core::{AuthorizationCode, Error, Secret, Timestamp, UnprovenCode};
 use grantflow_jwt::{NumericDate, VerifiedClaims};
 use serde::Deserialize;
 
 use super::{Identity, VerifiedIdToken, text};
 
-/// How an ID token came: for a code, on a device, with a refresh, or by itself.
+/// How an ID token came: for a code or beside one, on a device, with a refresh, or by itself.
 ///
 /// # Example
 ///
@@ -29,12 +29,20 @@ use super::{Identity, VerifiedIdToken, text};
 pub struct Occasion {
     nonce: Nonce,
     code: Option<Secret>,
+    /// It came beside the code, and in answer to this state.
+    redirect: Option<Redirect>,
     /// It has just been made.
     fresh: bool,
     access_token: Option<Secret>,
     authenticated_since: Option<Timestamp>,
     acr_values: Vec<String>,
     before: Option<Identity>,
+}
+
+#[derive(Clone, Debug)]
+struct Redirect {
+    state: Secret,
+    state_hash_required: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -49,7 +57,8 @@ enum Nonce {
 
 impl Occasion {
     /// It came for this code: it has to repeat the nonce that was sent, and its `c_hash`, if it has one, has to be that of the
-    /// code; the user has to have logged in as late and in such a way as was asked for.
+    /// code; the user has to have logged in as late and in such a way as was asked for, and to be the one of the ID token that came beside
+    /// the code, if one did.
     #[must_use]
     pub fn of_code(code: &AuthorizationCode) -> Self {
         Self {
@@ -58,7 +67,24 @@ impl Occasion {
             fresh: true,
             authenticated_since: code.authenticated_since(),
             acr_values: code.acr_values().to_vec(),
+            before: code.user().map(|(issuer, subject)| Identity {
+                issuer: issuer.to_owned(),
+                subject: subject.to_owned(),
+            }),
             ..Self::alone()
+        }
+    }
+
+    /// It came beside this code, through the browser: what is asked [of a code](Self::of_code), and it has to have the hash of the code.
+    /// A hash of the state (`s_hash`), if it has one, has to be that of this state.
+    #[must_use]
+    pub fn of_redirect(code: &UnprovenCode) -> Self {
+        Self {
+            redirect: Some(Redirect {
+                state: code.state().clone(),
+                state_hash_required: false,
+            }),
+            ..Self::of_code(code.code())
         }
     }
 
@@ -121,6 +147,7 @@ impl Occasion {
         Self {
             nonce: Nonce::Unknown,
             code: None,
+            redirect: None,
             fresh: false,
             access_token: None,
             authenticated_since: None,
@@ -134,6 +161,15 @@ impl Occasion {
     pub fn with_nonce(self, nonce: Secret) -> Self {
         let nonce = Nonce::Sent(nonce);
         Self { nonce, ..self }
+    }
+
+    /// If it came through the browser, it has to have the hash of the state (`s_hash`).
+    #[must_use]
+    pub fn with_state_hash(mut self) -> Self {
+        if let Some(redirect) = &mut self.redirect {
+            redirect.state_hash_required = true;
+        }
+        self
     }
 
     /// It came with this access token: its `at_hash`, if it has one, has to be that of the token.
@@ -171,7 +207,15 @@ impl Occasion {
         self.check_age(claims, now)?;
         self.check_authentication(claims)?;
         check_hash(claims, "at_hash", self.access_token.as_ref(), OTHER_ACCESS_TOKEN)?;
-        check_hash(claims, "c_hash", self.code.as_ref(), OTHER_CODE)?;
+        let has_code_hash = check_hash(claims, "c_hash", self.code.as_ref(), OTHER_CODE)?;
+        if let Some(redirect) = &self.redirect {
+            // Section 3.3.2.11: the hash of the code "is REQUIRED" in an ID token beside it.
+            has_code_hash.then_some(()).ok_or(NO_CODE_HASH)?;
+            let has_state_hash = check_hash(claims, "s_hash", Some(&redirect.state), OTHER_STATE)?;
+            if redirect.state_hash_required && !has_state_hash {
+                return Err(NO_STATE_HASH);
+            }
+        }
         match &self.before {
             Some(before) if !before.is(identity) => Err(OTHER_SUBJECT),
             _ => Ok(()),
@@ -214,7 +258,7 @@ impl Occasion {
             (Nonce::Sent(sent), Some(found)) if sent.eq_ct(&found) => Ok(()),
             (Nonce::Sent(_), Some(_)) => Err(OTHER_NONCE),
             // The one that a refresh may leave out.
-            (Nonce::Sent(_), None) if self.before.is_some() => Ok(()),
+            (Nonce::Sent(_), None) if self.before.is_some() && !self.fresh => Ok(()),
             (Nonce::Sent(_), None) => Err(NO_NONCE),
             (Nonce::NoneSent, Some(_)) => Err(UNASKED_NONCE),
             (Nonce::NoneSent, None) | (Nonce::Unknown, _) => Ok(()),
@@ -222,19 +266,20 @@ impl Occasion {
     }
 }
 
-/// Compares the hash in a claim with that of what came along; without the one or the other there is nothing to compare.
+/// Compares the hash in a claim with that of what came along, and says whether it did; without the one or the other there is nothing to
+/// compare.
 fn check_hash(
     claims: &VerifiedClaims,
     name: &str,
     hashed: Option<&Secret>,
     otherwise: Error,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let found = text(claims, name)?;
     let (Some(found), Some(hashed)) = (found, hashed) else {
-        return Ok(());
+        return Ok(false);
     };
     let half = claims.jws().algorithm().half_hash(hashed.expose());
-    (half == found).then_some(()).ok_or(otherwise)
+    (half == found).then_some(true).ok_or(otherwise)
 }
 
 const A_DAY: Duration = Duration::from_secs(86_400);
@@ -250,4 +295,7 @@ const NO_NONCE: Error = Error::TokenRefused("it lacks the nonce that was sent");
 const UNASKED_NONCE: Error = Error::TokenRefused("it has a nonce, and none was sent");
 const OTHER_ACCESS_TOKEN: Error = Error::TokenRefused("its at_hash is that of another access token");
 const OTHER_CODE: Error = Error::TokenRefused("its c_hash is that of another code");
+const NO_CODE_HASH: Error = Error::TokenRefused("it lacks the hash of the code that it came with");
+const OTHER_STATE: Error = Error::TokenRefused("its s_hash is that of another state");
+const NO_STATE_HASH: Error = Error::TokenRefused("it lacks the hash of the state");
 const OTHER_SUBJECT: Error = Error::TokenRefused("it is about somebody else than the one before");

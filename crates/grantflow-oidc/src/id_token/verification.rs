@@ -43,6 +43,7 @@ pub struct IdTokenVerification {
     authorized_parties: Option<Vec<String>>,
     skew: Duration,
     longest_life: Option<Duration>,
+    state_hash: bool,
 }
 
 impl IdTokenVerification {
@@ -110,6 +111,7 @@ impl IdTokenVerification {
             authorized_parties: None,
             skew: SKEW,
             longest_life: None,
+            state_hash: false,
         }
     }
 
@@ -125,6 +127,19 @@ impl IdTokenVerification {
     pub fn authorized_parties(mut self, parties: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.authorized_parties = Some(parties.into_iter().map(Into::into).collect());
         self
+    }
+
+    /// Wants a hash of the state (`s_hash`) in every ID token that comes beside a code, as FAPI 1.0 Advanced has it
+    /// ([section 5.2.3.1](https://openid.net/specs/openid-financial-api-part-2-1_0.html#confidential-client)); without this, one that is
+    /// there has to be right.
+    #[must_use]
+    pub fn require_state_hash(mut self) -> Self {
+        self.state_hash = true;
+        self
+    }
+
+    pub(crate) fn wants_state_hash(&self) -> bool {
+        self.state_hash
     }
 
     /// Lets clocks differ by so much instead of 60 seconds.

@@ -6,8 +6,8 @@ use grantflow_core::error::ErrorCode;
 use grantflow_core::{
     Authentication, AuthorizationRequest, BackchannelAuthenticationRequest, Body, CallbackError,
     CertificateBound, CertificateThumbprint, Client, DeviceAuthorizationRequest, EndSessionRequest, Endpoint,
-    Error, Fapi2Rule, IntrospectionRequest, Issuer, MetadataRequest, Profile, Quirks, RevocationRequest,
-    Secret, ServerMetadata, TokenRequest, TokenTypeHint, UserHint,
+    Error, Fapi2Rule, IntrospectionRequest, Issuer, MetadataRequest, Profile, Quirks, ResponseType,
+    RevocationRequest, Secret, ServerMetadata, TokenRequest, TokenTypeHint, UserHint,
 };
 use grantflow_jwt::Algorithm;
 use grantflow_oidc::{
@@ -367,6 +367,15 @@ fn each_rule_that_a_request_breaks_is_named_by_its_section() {
             Rule::CodeFlow,
             "5.3.3.2 (1)",
             shown(|cx| DeviceAuthorizationRequest::new(&client).to_http(cx)),
+        ),
+        (
+            Rule::CodeFlow,
+            "5.3.3.2 (1)",
+            at(|cx| {
+                let request = AuthorizationRequest::new(&client, NATIVE).scopes("openid")?;
+                let pushed = request.response_type(ResponseType::CodeIdToken).push(cx);
+                pushed.map(|_| ())
+            }),
         ),
     ] {
         assert_eq!(rule.section(), section);

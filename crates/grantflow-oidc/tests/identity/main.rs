@@ -6,6 +6,7 @@ mod client_assertion;
 mod device;
 mod dpop;
 mod fapi2;
+mod hybrid;
 mod id_token;
 mod introspection;
 mod keys;

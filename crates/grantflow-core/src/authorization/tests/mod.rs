@@ -5,6 +5,7 @@ mod arbitrary;
 mod end_session;
 mod mode;
 mod redirect;
+mod response_type;
 mod stored;
 mod url;
 mod vectors;

@@ -72,7 +72,7 @@ fn t07_what_was_promised_and_how_long_it_lives_outlast_the_process() {
 #[test]
 fn a_later_version_and_what_is_no_authorization_are_errors_that_print_no_value() {
     let newer = "invalid pending authorization: it was written by a later version";
-    assert_eq!(refused(&changed("grantflow_pending", json!(3))), newer);
+    assert_eq!(refused(&changed("grantflow_pending", json!(4))), newer);
     assert_eq!(refused(r#"{"grantflow_pending":7,"sealed":"…"}"#), newer);
 
     let unreadable = "invalid pending authorization: it cannot be read";

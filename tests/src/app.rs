@@ -24,7 +24,7 @@ pub const SCOPES: &str = "openid email offline_access";
 /// A blocking application.
 #[derive(Debug)]
 pub struct App {
-    client: Client,
+    client: Option<Client>,
     file: PathBuf,
     transport: OnClock<UreqTransport>,
     /// What this application takes for the time.
@@ -60,23 +60,41 @@ impl App {
         issuer: &str,
         made: impl FnOnce(&ServerMetadata) -> Client,
     ) -> Result<Self, Error> {
-        let clock = Clock::default();
-        let transport = clock.on(transport);
-        let server = run(login::metadata(issuer)?, &TransportHost::new(&transport))?;
-        let dir = tempfile::tempdir().expect("a temporary directory can be made");
+        let app = Self::without_client(transport);
+        let server = app.run(login::metadata(issuer)?)?;
+        let client = made(&server).with_origins([server.issuer().origin()]);
         Ok(Self {
-            client: made(&server).with_origins([server.issuer().origin()]),
-            file: dir.path().join("credentials.json"),
-            transport,
-            clock,
-            _dir: dir,
+            client: Some(client),
+            ..app
         })
     }
 
+    /// One that knows no server yet.
+    ///
+    /// # Panics
+    ///
+    /// If there is no place for temporary files.
+    #[must_use]
+    pub fn without_client(transport: UreqTransport) -> Self {
+        let clock = Clock::default();
+        let dir = tempfile::tempdir().expect("a temporary directory can be made");
+        Self {
+            client: None,
+            file: dir.path().join("credentials.json"),
+            transport: clock.on(transport),
+            clock,
+            _dir: dir,
+        }
+    }
+
     /// Its client.
+    ///
+    /// # Panics
+    ///
+    /// If it has none.
     #[must_use]
     pub fn client(&self) -> &Client {
-        &self.client
+        self.client.as_ref().expect("it knows its server")
     }
 
     /// Its file.
@@ -101,9 +119,9 @@ impl App {
     ///
     /// The [`Error`] that ended the login.
     pub fn log_in(&self, browser: &mut Browser) -> Result<blocking::Credentials, Error> {
-        let (url, pending) = self.run(login::start(&self.client, NOWHERE, SCOPES))?;
+        let (url, pending) = self.run(login::start(self.client(), NOWHERE, SCOPES))?;
         let redirect = browser.authorize(&url);
-        self.run(login::finish(&self.client, pending, &redirect))?;
+        self.run(login::finish(self.client(), pending, &redirect))?;
         self.credentials()
     }
 
@@ -128,14 +146,14 @@ impl App {
     ///
     /// None: the scopes are ones.
     pub fn key(&self) -> Result<Key, Error> {
-        login::key(&self.client, SCOPES)
+        login::key(self.client(), SCOPES)
     }
 }
 
 /// An async application.
 #[derive(Debug)]
 pub struct AsyncApp {
-    client: Client,
+    client: Option<Client>,
     file: PathBuf,
     transport: OnClock<ReqwestTransport>,
     /// What this application takes for the time.
@@ -171,23 +189,41 @@ impl AsyncApp {
         issuer: &str,
         made: impl FnOnce(&ServerMetadata) -> Client,
     ) -> Result<Self, Error> {
-        let clock = Clock::default();
-        let transport = clock.on(transport);
-        let server = drive(login::metadata(issuer)?, &AsyncTransportHost::new(&transport)).await?;
-        let dir = tempfile::tempdir().expect("a temporary directory can be made");
+        let app = Self::without_client(transport);
+        let server = app.run(login::metadata(issuer)?).await?;
+        let client = made(&server).with_origins([server.issuer().origin()]);
         Ok(Self {
-            client: made(&server).with_origins([server.issuer().origin()]),
-            file: dir.path().join("credentials.json"),
-            transport,
-            clock,
-            _dir: dir,
+            client: Some(client),
+            ..app
         })
     }
 
+    /// As [`App::without_client`].
+    ///
+    /// # Panics
+    ///
+    /// If there is no place for temporary files.
+    #[must_use]
+    pub fn without_client(transport: ReqwestTransport) -> Self {
+        let clock = Clock::default();
+        let dir = tempfile::tempdir().expect("a temporary directory can be made");
+        Self {
+            client: None,
+            file: dir.path().join("credentials.json"),
+            transport: clock.on(transport),
+            clock,
+            _dir: dir,
+        }
+    }
+
     /// Its client.
+    ///
+    /// # Panics
+    ///
+    /// If it has none.
     #[must_use]
     pub fn client(&self) -> &Client {
-        &self.client
+        self.client.as_ref().expect("it knows its server")
     }
 
     /// Its file.
@@ -212,9 +248,9 @@ impl AsyncApp {
     ///
     /// The [`Error`] that ended the login.
     pub async fn log_in(&self, browser: &mut Browser) -> Result<Credentials, Error> {
-        let (url, pending) = self.run(login::start(&self.client, NOWHERE, SCOPES)).await?;
+        let (url, pending) = self.run(login::start(self.client(), NOWHERE, SCOPES)).await?;
         let redirect = browser.authorize(&url);
-        self.run(login::finish(&self.client, pending, &redirect)).await?;
+        self.run(login::finish(self.client(), pending, &redirect)).await?;
         self.credentials()
     }
 
@@ -224,7 +260,7 @@ impl AsyncApp {
     ///
     /// None: the scopes are ones.
     pub fn credentials(&self) -> Result<Credentials, Error> {
-        Ok(self.handle(&login::key(&self.client, SCOPES)?))
+        Ok(self.handle(&login::key(self.client(), SCOPES)?))
     }
 
     /// What it has stored under a key.

@@ -1,12 +1,16 @@
 //! One test for both transports: the same flow, performed by ureq and blocking, then by reqwest and async.
 
 use grantflow_core::{
-    AsyncStore as _, Client, Cx, Error, Key, Next, Record, Request, Response, Step, Store as _, Token,
-    TransportError,
+    AccessToken, AsyncStore as _, Client, Cx, Error, Key, Next, Record, Request, Response, Step, Store as _,
+    Token, TransportError,
 };
+use grantflow_reqwest::ReqwestTransport;
+use grantflow_ureq::UreqTransport;
 
-use crate::app::{App, AsyncApp};
+use crate::app::{App, AsyncApp, NOWHERE, SCOPES};
+use crate::browser::Browser;
 use crate::clock::Clock;
+use crate::login;
 
 /// An application on one of the transports.
 #[derive(Debug)]
@@ -37,7 +41,28 @@ impl Either {
         ])
     }
 
+    /// An application that knows no server yet, on each of both.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] of the transports.
+    ///
+    /// # Panics
+    ///
+    /// If no runtime can be started.
+    pub fn both_without_client() -> Result<[Self; 2], Error> {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+        Ok([
+            Self::Blocking(App::without_client(UreqTransport::new()?)),
+            Self::Async(AsyncApp::without_client(ReqwestTransport::new()?), runtime),
+        ])
+    }
+
     /// Its client.
+    ///
+    /// # Panics
+    ///
+    /// If it has none.
     #[must_use]
     pub fn client(&self) -> &Client {
         match self {
@@ -56,6 +81,17 @@ impl Either {
             Self::Blocking(app) => app.run(step),
             Self::Async(app, runtime) => runtime.block_on(app.run(step)),
         }
+    }
+
+    /// Logs a user in, as [`App::log_in`] does; gives what was kept.
+    ///
+    /// # Errors
+    ///
+    /// The [`Error`] that ended the login.
+    pub fn log_in(&self, browser: &mut Browser) -> Result<Record, Error> {
+        let (url, pending) = self.run(login::start(self.client(), NOWHERE, SCOPES))?;
+        let redirect = browser.authorize(&url);
+        self.run(login::finish(self.client(), pending, &redirect))
     }
 
     /// What its store has under a key.
@@ -82,6 +118,28 @@ impl Either {
         }
     }
 
+    /// The access token under a key, refreshed first if it has to be.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] of the handle.
+    pub fn access_token(&self, key: &Key) -> Result<AccessToken, Error> {
+        match self {
+            Self::Blocking(app) => app.handle(key).access_token(),
+            Self::Async(app, runtime) => runtime.block_on(app.handle(key).access_token()),
+        }
+    }
+
+    /// Sends a request as it is, whatever the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Transport`].
+    pub fn send(&self, request: Request) -> Result<Response, Error> {
+        let reply = |reply: Result<Response, TransportError>, _: &mut Cx<'_>| Ok(Step::Done(reply?));
+        self.run(Step::Send(request, Next::new(reply)))
+    }
+
     /// Sends a request with this token on it, whatever the answer.
     ///
     /// # Errors
@@ -94,8 +152,7 @@ impl Either {
     pub fn send_with(&self, token: &Token, mut request: Request) -> Result<Response, Error> {
         let header = token.header().expect("the token fits in a header");
         request.headers_mut().insert("authorization", header);
-        let reply = |reply: Result<Response, TransportError>, _: &mut Cx<'_>| Ok(Step::Done(reply?));
-        self.run(Step::Send(request, Next::new(reply)))
+        self.send(request)
     }
 
     /// What it takes for the time.

@@ -273,7 +273,7 @@ impl Origin {
         uri.and_then(|uri| Self::of(&uri)).unwrap_or_else(Self::nowhere)
     }
 
-    /// Whether a request to `uri` may carry the token.
+    /// Whether a request to `uri` may carry the token: never over plain http to another machine.
     #[must_use]
     pub fn covers(&self, uri: &Uri) -> bool {
         let Some(other) = Self::of(uri) else { return false };
@@ -288,7 +288,8 @@ impl Origin {
         } else {
             other.host == self.host
         };
-        host && !user_information && self.port == other.port && self.https == other.https
+        let private = self.https || Http::OnLocalhost.takes(&other.host);
+        host && private && !user_information && self.port == other.port && self.https == other.https
     }
 
     fn nowhere() -> Self {
@@ -622,6 +623,13 @@ mod tests {
         ] {
             assert!(!covered(&below, foreign), "{foreign}");
         }
+        // `of` takes any address of the web: a token goes to none in the clear.
+        let clear = Origin::of(&"http://api.example.com".parse().unwrap()).unwrap();
+        assert!(!covered(&clear, "http://api.example.com/"));
+        assert!(covered(
+            &Origin::new("http://127.0.0.1:80").unwrap(),
+            "http://127.0.0.1/"
+        ));
         for bad in [
             "https://*.com",
             "https://*.127.0.0.1",

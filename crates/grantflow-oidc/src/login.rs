@@ -136,10 +136,11 @@ impl IdTokenCheck for IdTokenVerifier {
         })
     }
 
-    fn check_without_redirect(&self, token: Token) -> Step<Token> {
+    fn check_without_redirect(&self, token: Token, acr_values: &[String]) -> Step<Token> {
         let verifier = self.clone();
+        let occasion = Occasion::without_redirect().with_acr_values(acr_values);
         Step::begin(move |_| {
-            let proven = prove(token, Occasion::without_redirect(), &verifier)?;
+            let proven = prove(token, occasion, &verifier)?;
             Ok(proven.and_then(|(token, _), _| Ok(Step::Done(token))))
         })
     }

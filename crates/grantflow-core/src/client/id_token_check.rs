@@ -20,8 +20,9 @@ pub trait IdTokenCheck: fmt::Debug + Send + Sync {
     fn check(&self, token: Token, code: &AuthorizationCode) -> Step<Token>;
 
     /// The flow that checks the ID token of `token` where no redirect was part of the login, as on a device, and hands the token out.
-    /// No nonce was sent; else it ends as [`check`](Self::check) does.
-    fn check_without_redirect(&self, token: Token) -> Step<Token>;
+    /// No nonce was sent; else it ends as [`check`](Self::check) does, and if the user logged in in none of these ways (`acr`), where
+    /// there are any.
+    fn check_without_redirect(&self, token: Token, acr_values: &[String]) -> Step<Token>;
 
     /// The flow that checks the ID token that came with a refresh of `before`, and hands the token out: the same user, or an
     /// [`Error`](crate::Error). It is asked for replies with an ID token only; to send none is the server's right. It may send and

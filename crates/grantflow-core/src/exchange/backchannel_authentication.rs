@@ -54,7 +54,7 @@ pub struct BackchannelAuthenticationRequest {
     binding_message: Option<String>,
     user_code: Option<Secret>,
     requested_expiry: Option<Duration>,
-    acr_values: Option<String>,
+    acr_values: Vec<String>,
 }
 
 /// Who the user is, in one of the three ways in which a server may be told. `Debug` does not say.
@@ -99,7 +99,7 @@ impl BackchannelAuthenticationRequest {
             binding_message: None,
             user_code: None,
             requested_expiry: None,
-            acr_values: None,
+            acr_values: client.acr_values().to_vec(),
         }
     }
 
@@ -138,10 +138,11 @@ impl BackchannelAuthenticationRequest {
         self
     }
 
-    /// How the user has to be authenticated, in the words of the server (`acr_values`), separated by spaces.
+    /// How the user has to log in, in the words of the server (`acr_values`), separated by spaces. An ID token that says otherwise, or
+    /// nothing, is refused by the client's [check](Client::with_id_token_check).
     #[must_use]
-    pub fn acr_values(mut self, values: impl Into<String>) -> Self {
-        self.acr_values = Some(values.into());
+    pub fn acr_values(mut self, values: &str) -> Self {
+        self.acr_values = values.split_ascii_whitespace().map(str::to_owned).collect();
         self
     }
 
@@ -176,8 +177,8 @@ impl BackchannelAuthenticationRequest {
         if let Some(expiry) = self.requested_expiry {
             form.push("requested_expiry", &expiry.as_secs().max(1).to_string());
         }
-        if let Some(values) = &self.acr_values {
-            form.push("acr_values", values);
+        if !self.acr_values.is_empty() {
+            form.push("acr_values", &self.acr_values.join(" "));
         }
         for resource in &self.resources {
             form.push("resource", resource);
@@ -215,6 +216,7 @@ impl BackchannelAuthenticationRequest {
             client: self.client.clone(),
             scopes: self.scopes.clone(),
             resources: self.resources.clone(),
+            acr_values: self.acr_values.clone(),
             auth_req_id: Secret::new(auth_req_id),
             expires_at: cx.wall().plus(lifetime),
             ends: cx.now().boot.saturating_add(lifetime),
@@ -229,6 +231,7 @@ pub struct BackchannelGrant {
     pub(crate) client: Client,
     pub(crate) scopes: Scopes,
     pub(crate) resources: Vec<String>,
+    pub(crate) acr_values: Vec<String>,
     pub(crate) auth_req_id: Secret,
     expires_at: Timestamp,
     /// The end in time since boot, which nobody sets.

@@ -38,6 +38,7 @@ impl DeviceGrant {
         Polling {
             // RFC 8707 section 2.2: what the code was asked for is named again where it is traded.
             request: self.resources.into_iter().fold(request, TokenRequest::resource),
+            acr_values: self.client.acr_values().to_vec(),
             client: self.client,
             scopes: self.scopes,
             interval: self.interval,
@@ -56,6 +57,7 @@ impl BackchannelGrant {
         let request = TokenRequest::backchannel(&self.client, self.auth_req_id);
         Polling {
             request: self.resources.into_iter().fold(request, TokenRequest::resource),
+            acr_values: self.acr_values,
             client: self.client,
             scopes: self.scopes,
             interval: self.interval,
@@ -73,6 +75,8 @@ pub(super) struct Polling {
     pub(super) client: Client,
     /// What was asked for.
     pub(super) scopes: Scopes,
+    /// One of the ways in which the user has to log in; any, where there are none.
+    pub(super) acr_values: Vec<String>,
     /// The least that the server wants between two requests.
     pub(super) interval: Duration,
     /// That, and what was added since it was out of reach.
@@ -132,7 +136,10 @@ impl Polling {
         self.proven_again = false;
         let error = match read {
             // The lifetime counts from when the server may have granted it, as that of a refresh.
-            Ok(token) => return Ok(proven(&self.client, &self.scopes, token.asked_at(asked_at))),
+            Ok(token) => {
+                let token = token.asked_at(asked_at);
+                return Ok(proven(&self.client, &self.scopes, &self.acr_values, token));
+            }
             Err(error) => error,
         };
         let retry_at = error.retry_at();
@@ -174,9 +181,9 @@ impl Polling {
 }
 
 /// The token, once its ID token has passed the client's check, if one was asked for.
-pub(super) fn proven(client: &Client, scopes: &Scopes, token: Token) -> Step<Token> {
+pub(super) fn proven(client: &Client, scopes: &Scopes, acr_values: &[String], token: Token) -> Step<Token> {
     match client.id_token_check() {
-        Some(check) if scopes.contains("openid") => check.check_without_redirect(token),
+        Some(check) if scopes.contains("openid") => check.check_without_redirect(token, acr_values),
         _ => Step::Done(token),
     }
 }

@@ -63,7 +63,7 @@ impl TokenSource for ResourceOwnerPassword {
         let parameters = [("username", user), ("password", self.password.clone())];
         let request = TokenRequest::extension(&client, "password", parameters).scopes(scopes.clone());
         let granted = request.flow();
-        granted.and_then(move |token, _| Ok(proven(&client, &scopes, token)))
+        granted.and_then(move |token, _| Ok(proven(&client, &scopes, client.acr_values(), token)))
     }
 
     fn key(&self) -> &Key {

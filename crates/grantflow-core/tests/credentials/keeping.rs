@@ -112,7 +112,7 @@ impl IdTokenCheck for Doubtful {
     fn check(&self, _: Token, _: &AuthorizationCode) -> Step<Token> {
         Step::begin(|_| Err(Error::TokenRefused("nobody is believed")))
     }
-    fn check_without_redirect(&self, _: Token) -> Step<Token> {
+    fn check_without_redirect(&self, _: Token, _: &[String]) -> Step<Token> {
         Step::begin(|_| Err(Error::TokenRefused("nobody is believed")))
     }
     fn check_refreshed(&self, _: Token, _: &Record) -> Step<Token> {

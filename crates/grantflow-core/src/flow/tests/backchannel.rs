@@ -76,6 +76,28 @@ fn t45_its_id_token_has_to_pass() {
     }
 }
 
+/// RFC 9470: a login that was to be of a kind is one, or gives no token, without a redirect too.
+#[test]
+fn t45_the_user_has_to_have_logged_in_as_was_asked_for() {
+    let ways = |values: &'static str| {
+        move || {
+            let hint = UserHint::LoginHint("ann".to_owned());
+            let request = BackchannelAuthenticationRequest::new(&bank(), hint).acr_values(values);
+            request.flow().and_then(|grant, _| Ok(grant.poll()))
+        }
+    };
+    let granted = r#"{"access_token":"AT1","id_token":"strong"}"#;
+    let (token, host) = both(|| asked().replies(200, granted), ways("strong stronger"));
+    assert!(token.is_ok(), "{token:?}");
+    assert!(
+        host.bodies()[0].contains("acr_values=strong+stronger"),
+        "{:?}",
+        host.bodies()
+    );
+    let (end, _) = both(|| asked().replies(200, granted), ways("stronger"));
+    assert!(matches!(end, Err(Error::TokenRefused(_))), "{end:?}");
+}
+
 #[test]
 fn a_login_that_is_denied_or_that_nobody_answers_needs_the_user() {
     let (end, _) = both(|| asked().replies(400, r#"{"error":"access_denied"}"#), login);

@@ -91,14 +91,18 @@ fn a_login_ends_in_credentials_that_are_stored_and_work() {
 fn headers_that_the_api_wants_go_with_a_login_and_with_what_it_stored() {
     let server = TestServer::start().unwrap();
     let store = MemoryStore::new();
-    let client = client(&server, "native-app")
-        .with_api_header(HeaderName::from_static("api-version"), HeaderValue::from_static("2030-01-02"));
+    let client = client(&server, "native-app").with_api_header(
+        HeaderName::from_static("api-version"),
+        HeaderValue::from_static("2030-01-02"),
+    );
     for user in [User::consents(), User::is_not_asked()] {
         let credentials = login(&client, "read", &store, &user).unwrap();
         let mut headers = HeaderMap::new();
         let me = server.url("/api/me").parse().unwrap();
         let header = credentials.header().unwrap();
-        credentials.put_on(&header, (&Method::GET, &me), &mut headers).unwrap();
+        credentials
+            .put_on(&header, (&Method::GET, &me), &mut headers)
+            .unwrap();
         assert_eq!(headers["api-version"], "2030-01-02");
         assert_eq!(credentials.api_headers().len(), 1);
     }

@@ -1,13 +1,13 @@
 //! Files that a program names: the one thing of the disk that this crate reads itself.
 
-use std::fs;
-use std::io;
 use std::path::PathBuf;
 
 use grantflow_core::error::{TransportError, TransportErrorKind};
 use grantflow_core::{Client, EntropyError, Error, Host, LoadError, Now, Request, Response, Source, run};
 
-/// Reads a client from a `client_secrets.json`, as Google's console gives it.
+use crate::with_files::load;
+
+/// Reads a client from a `client_secrets.json`, as Google's console gives it: a regular file of at most 64 KiB.
 ///
 /// # Errors
 ///
@@ -41,13 +41,7 @@ impl Host for Files {
     }
 
     fn load(&self, source: Source) -> Result<Vec<u8>, LoadError> {
-        match source {
-            Source::File(path) => fs::read(path).map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => LoadError::NotFound,
-                _ => LoadError::Unreadable,
-            }),
-            _ => Err(LoadError::Refused),
-        }
+        load(&source)
     }
 }
 

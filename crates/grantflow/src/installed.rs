@@ -18,7 +18,7 @@ use grantflow_ureq::UreqTransport;
 /// ```no_run
 /// use grantflow::prelude::*;
 ///
-/// let client = Client::from_client_secrets(&std::fs::read("client_secrets.json")?)?;
+/// let client = grantflow::client_from_file("client_secrets.json")?;
 /// let scopes = ["https://www.googleapis.com/auth/calendar"];
 /// let credentials = grantflow::run_flow(&client, scopes, FileStore::new("credentials.json"))?;
 /// let agent = credentials.authorize(&ureq::Agent::new_with_defaults())?; // a ureq::Agent like any other

@@ -6,6 +6,10 @@
 //! - adapters and stores behind features: [`ureq`], [`reqwest`], [`loopback`], [`store`]
 //! - [`run_flow`]: the login of an installed application in one call; [`device_flow`]: that of a device
 //!
+//! - the guides: [the whole dance](guide::concepts), [the life of a token](guide::life_of_a_token),
+//!   [when a call fails](guide::errors), [client ids](guide::client_ids), [bound tokens](guide::bound_tokens),
+//!   [from a 401 to a login](guide::mcp), [from oauth2client](guide::from_oauth2client)
+//!
 //! # Out of scope
 //!
 //! - rules of OAuth, which are all in `grantflow-core`: this crate is glue
@@ -76,6 +80,8 @@ pub mod prelude {
     pub use grantflow_store::MemoryStore;
     #[cfg(feature = "multistore")]
     pub use grantflow_store::MultiStore;
+    #[cfg(all(feature = "reqwest", any(feature = "file", feature = "memory")))]
+    pub use grantflow_store::OnThread;
     #[cfg(feature = "ureq")]
     pub use grantflow_ureq::{Authorize, UreqTransport};
 }
@@ -88,6 +94,8 @@ pub mod guide {
     pub mod client_ids {}
     #[doc = include_str!("../docs/concepts.md")]
     pub mod concepts {}
+    #[doc = include_str!("../docs/errors.md")]
+    pub mod errors {}
     #[doc = include_str!("../docs/from-oauth2client.md")]
     pub mod from_oauth2client {}
     #[doc = include_str!("../docs/life-of-a-token.md")]

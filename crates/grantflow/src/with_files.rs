@@ -55,7 +55,8 @@ impl<T> WithFiles<T> {
     }
 }
 
-fn load(source: &Source) -> Result<Vec<u8>, LoadError> {
+/// Reads the file that a flow names.
+pub(crate) fn load(source: &Source) -> Result<Vec<u8>, LoadError> {
     match source {
         Source::File(path) => read(path).map_err(|error| match error.kind() {
             // Below a home that is `/dev/null`, as daemons have one, there is nothing either.

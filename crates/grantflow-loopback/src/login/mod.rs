@@ -21,8 +21,8 @@ mod stored;
 
 use grantflow_core::error::{InvalidInput, StoreErrorKind};
 use grantflow_core::{
-    Authentication, AuthorizationRequest, Client, Cx, Error, Key, Provenance, Record, Scopes, Store, Timestamp, Token,
-    TokenRequest, Transport, TransportHost, blocking, flow, run,
+    Authentication, AuthorizationRequest, Client, Cx, Error, Key, Provenance, Record, Scopes, Store,
+    Timestamp, Token, TokenRequest, Transport, TransportHost, blocking, flow, run,
 };
 
 pub(crate) use conversation::Event;

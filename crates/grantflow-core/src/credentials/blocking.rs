@@ -163,6 +163,9 @@ impl Credentials {
 
     /// Gets a new access token whatever the clock says; one that another process got meanwhile will do.
     ///
+    /// While the token lives, no refresh token is sent that may be spent since a reply was lost: the error says when
+    /// ([`retry_at`](Error::retry_at)), unless the provider has a grace period.
+    ///
     /// # Errors
     ///
     /// As [`header`](Self::header).

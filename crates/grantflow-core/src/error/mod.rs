@@ -63,7 +63,8 @@ pub enum Error {
     OriginNotAllowed(Arc<str>),
     /// Nothing says where the token may go: neither the client, nor the record, nor the handle.
     NoOrigins,
-    /// The server asked, of this process or of another one, to be left alone until then; nothing was sent.
+    /// Nothing was sent, and nothing is to be before then: the server asked this process or another one to be left alone, or the refresh
+    /// token may be spent, and an access token that lives till then might be lost by asking with it.
     RetryLater(Timestamp),
     /// The source of random bytes failed.
     Entropy(EntropyError),
@@ -176,7 +177,7 @@ impl fmt::Display for Error {
             Self::NoOrigins => f.write_str(
                 "it is not known where the token may go: name the API with `Client::with_origins` or `Credentials::allow_origins`",
             ),
-            Self::RetryLater(at) => write!(f, "the server asked to be left alone until {at}"),
+            Self::RetryLater(at) => write!(f, "the server is left alone until {at}"),
             Self::Entropy(error) => error.fmt(f),
             Self::NotSigned(SignError::Refused) => f.write_str("nothing was signed: this host has no signer"),
             Self::NotSigned(SignError::Failed) => {

@@ -36,7 +36,8 @@ pub enum Unless {
     Stale(u64),
     /// … it is this one, which an API has just refused.
     Is(Secret),
-    /// … its record is of this generation or an older one: refreshed whatever the clock says.
+    /// … its record is of this generation or an older one: refreshed whatever the clock says, but not with a refresh token that may be
+    /// spent while the access token lives ([`Error::RetryLater`](crate::Error::RetryLater)).
     Generation(u64),
 }
 
@@ -251,7 +252,8 @@ impl AccessTokenFlow {
 /// The flow ends in [`Error::NotAuthorized`] where only a new login helps. A request that is known to have changed nothing is
 /// tried again, as the [`RetryPolicy`] has it. One that left and got no answer may have spent the refresh token: while the
 /// access token lives, it is used; then, or at once where the provider has a grace period, the same request is made once more.
-/// Nothing is left to lose by it: if the token was spent, the one that replaced it is lost already.
+/// Nothing is left to lose by it: if the token was spent, the one that replaced it is lost already. An access token that an API has
+/// refused is of no use, however long it lives.
 pub fn access_token(key: Key, unless: Unless) -> Step<Access> {
     AccessTokenFlow::new(key, unless).flow()
 }
@@ -313,16 +315,27 @@ impl Expect<Result<Option<Record>, StoreError>, Access> for ExpectRecord {
             return Err(NotAuthorized::Refused.into());
         }
         let until = time_until(record.refresh.retry_at, now);
-        if matches!(flow.unless, Unless::Stale(_)) && !record.token().is_over(now) {
-            let not_before = if record.refresh.is_in_doubt() && !record.tolerates_reuse() {
-                record.token().ends_at()
-            } else {
-                (!until.is_zero()).then(|| now.plus(until))
-            };
-            if not_before.is_some() {
-                return Ok(end(record, unsaved, not_before));
+        let is_in_doubt = record.refresh.is_in_doubt() && !record.tolerates_reuse();
+        match flow.unless {
+            _ if record.token().is_over(now) => {}
+            Unless::Stale(_) => {
+                let not_before = if is_in_doubt {
+                    record.token().ends_at()
+                } else {
+                    (!until.is_zero()).then(|| now.plus(until))
+                };
+                if not_before.is_some() {
+                    return Ok(end(record, unsaved, not_before));
+                }
+                flow.policy.tries = 1;
             }
-            flow.policy.tries = 1;
+            // The token is good, and whoever wants another one may lose it by asking.
+            Unless::Generation(_) if is_in_doubt => {
+                if let Some(end) = record.token().ends_at() {
+                    return Err(Error::RetryLater(end));
+                }
+            }
+            Unless::Generation(_) | Unless::Expired | Unless::Is(_) => {}
         }
         if until > flow.policy.begin_within {
             return Err(Error::RetryLater(now.plus(until)));

@@ -149,8 +149,8 @@ impl Refresh {
     /// Whether nothing is lost by asking with a refresh token that may be spent: the provider tolerates it, or there is no
     /// access token of use that the server could take away.
     fn may_be_spent_in_vain(&self, now: Timestamp) -> bool {
-        let forced = matches!(self.flow.unless, Unless::Is(_) | Unless::Generation(_));
-        forced || self.record.token().is_over(now) || self.record.tolerates_reuse()
+        let is_refused = matches!(self.flow.unless, Unless::Is(_));
+        is_refused || self.record.token().is_over(now) || self.record.tolerates_reuse()
     }
 
     /// Writes down what is known now, for other processes and later runs, then goes on. What cannot be written down costs

@@ -146,6 +146,35 @@ fn r02_q67_while_the_token_lives_a_lost_reply_is_asked_for_again_only_where_the_
     assert!(both(script, early).0.unwrap().refreshed);
 }
 
+/// Somebody wants another token, but nothing is wrong with the one that is there.
+#[test]
+fn r02_a_token_that_lives_is_not_risked_for_another_one_when_a_reply_is_lost() {
+    let forced = || access_token(key(), Unless::Generation(1));
+    let script = || Scripted::default().stores(ends_in(60)).loses_the_reply();
+    let (access, host) = both(script, forced);
+    assert_eq!(access.unwrap_err().outcome(), Outcome::Ambiguous);
+    assert_eq!(host.log(), ["lock", "journal", "send POST /token", "unlock"]);
+    // Nor when it is wanted again, by this process or another.
+    let left = reread(&host.stored().unwrap());
+    let (access, host) = both(|| Scripted::default().stores(left.clone()), forced);
+    assert_eq!(access.unwrap_err().retry_at(), left.token().expires_at);
+    assert_eq!(host.log(), ["lock", "unlock"]);
+
+    for record in [tolerant(&ends_in(60)), ends_in(0)] {
+        let script = || {
+            Scripted::default()
+                .stores(record.clone())
+                .loses_the_reply()
+                .replies(200, GRANTED)
+        };
+        assert!(both(script, forced).0.unwrap().refreshed);
+    }
+    for record in [tolerant(&in_doubt(60)), in_doubt(0)] {
+        let script = || Scripted::default().stores(record.clone()).replies(200, GRANTED);
+        assert!(both(script, forced).0.unwrap().refreshed);
+    }
+}
+
 #[test]
 fn r17_a_server_in_trouble_is_tried_four_times_and_marks_nothing_bad() {
     for status in [429, 503] {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::asynchronous::Credentials;
 use super::published::Need;
+use super::step_aside;
 
 /// The least time between two looks.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
@@ -26,6 +27,7 @@ impl KeepFresh {
 }
 
 pub(super) async fn keep_fresh(credentials: Credentials, alive: Weak<()>) {
+    step_aside().await;
     while alive.strong_count() > 0 {
         // A failure is told to the observer and to the next caller; here it only means to come back.
         match credentials.obtain(&Need::Valid).await {

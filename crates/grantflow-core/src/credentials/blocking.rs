@@ -21,8 +21,8 @@ const DROP_PATIENCE: Duration = Duration::from_secs(35);
 
 /// A live grant: it gives `Authorization` headers, refreshes, persists and revokes. Clones share everything.
 ///
-/// Any number of threads may ask at once: one refresh runs, under the record's lock and on a thread of its own, and they wait
-/// for it or go on with the token while it lives.
+/// Any number of threads may ask at once: one of them refreshes, under the record's lock, and the others wait for it or go on with the
+/// token while it lives. A token that was granted and cannot be stored is given out, and a thread of its own goes on to store it.
 ///
 /// Dropping the first handle, or the last one, waits up to 35 s for a refresh in the air, so that a `main` that returns in the
 /// middle of it loses nothing; [`settle`](Self::settle) does so on request.
@@ -370,11 +370,10 @@ impl super::Credentials {
 
 #[cfg(test)]
 mod tests {
-    use std::future::Future as _;
-    use std::pin::pin;
     use std::sync::Mutex;
-    use std::task::{Context, Waker};
 
+    use super::super::published::Need;
+    use super::super::shared::Turn;
     use super::*;
     use crate::error::{StoreErrorKind, TransportErrorKind};
     use crate::flow::scripted;
@@ -447,20 +446,22 @@ mod tests {
     #[test]
     fn r38_a_handle_that_is_dropped_gives_up_a_refresh_that_never_ends() {
         let stuck = Stuck::default();
-        let mut credentials = Credentials::new(scripted::key(), stuck.clone(), stuck.clone());
+        let mut credentials = Credentials::new(scripted::key(), stuck.clone(), stuck);
         assert_eq!(credentials._settles.patience, Duration::from_secs(35));
         credentials._settles.patience = Duration::from_millis(1);
-        let handle = credentials.handle.clone();
-        let mut header = pin!(handle.header());
-        assert!(
-            header
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()))
-                .is_pending()
-        );
-        assert!(handle.shared.is_busy());
+        let shared = Arc::clone(&credentials.handle.shared);
+        let flying = shared.turn(&Need::Valid, Now::default);
+        assert!(matches!(flying, Turn::Fly(_)));
         drop(credentials);
-        assert!(handle.shared.is_busy());
+        assert!(shared.is_busy());
+    }
+
+    #[test]
+    fn who_keeps_a_token_fresh_is_a_thread_from_the_first_look_on() {
+        let stuck = Stuck::default();
+        let credentials = Credentials::new(scripted::key(), stuck.clone(), stuck.clone());
+        let _fresh = credentials.keep_fresh();
+        assert!(!credentials.handle.shared.is_busy());
         assert_eq!(stuck.0.lock().map(|jobs| jobs.len()).ok(), Some(1));
     }
 }

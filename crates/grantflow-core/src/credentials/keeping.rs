@@ -21,6 +21,7 @@ use super::flying::{FlightHost, Held};
 use super::inbox::Duty;
 use super::observer::Event;
 use super::published::Obtained;
+use super::step_aside;
 use crate::driver::perform;
 use crate::error::StoreErrorKind;
 use crate::flow::Access;
@@ -80,6 +81,7 @@ impl Credentials {
         let inbox = self.shared.inbox.open();
         let keeping = self.shared.keeping.begin();
         leader.land(obtained);
+        step_aside().await;
         let (mut pause, mut waited, mut tries) = (SLICE, Duration::ZERO, 0_u32);
         let stored = loop {
             self.transport.sleep(SLICE).await;

@@ -29,6 +29,7 @@ mod sync;
 mod unstored;
 
 use std::future::{Future, poll_fn};
+use std::mem::replace;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -88,6 +89,19 @@ async fn either<A>(first: impl Future<Output = A>, second: impl Future<Output = 
         second.as_mut().poll(cx).map(|()| false)
     })
     .await
+}
+
+/// Lets whoever polls a task go on with it elsewhere: a blocking caller, that has what it wanted, on another thread.
+async fn step_aside() {
+    let mut is_aside = false;
+    poll_fn(|cx| {
+        if replace(&mut is_aside, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 #[cfg(all(test, grantflow_loom))]

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -51,8 +52,15 @@ impl AsyncTransport for Parked<dyn Transport> {
         self.0.load(source)
     }
 
-    /// On a thread of its own, which nobody can drop.
-    fn spawn(&self, task: Task) -> Result<(), Task> {
+    /// On the caller's thread, which nobody can drop, to its end or to where it [steps aside](super::step_aside); from there on a thread
+    /// of its own. A panic ends it as it would end that thread, and whoever waits for it finds it lost.
+    fn spawn(&self, mut task: Task) -> Result<(), Task> {
+        let mut here = Context::from_waker(Waker::noop());
+        // Nothing looks at a task again that has panicked.
+        match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(&mut here))) {
+            Ok(Poll::Pending) => {}
+            Ok(Poll::Ready(())) | Err(_) => return Ok(()),
+        }
         let ours = Arc::new(Mutex::new(Some(task)));
         let theirs = Arc::clone(&ours);
         let job = move || {

@@ -303,6 +303,29 @@ fn a_forced_refresh_gets_another_token_and_stores_it() {
 }
 
 #[test]
+fn a_refresh_needs_no_thread_but_its_callers() {
+    let world = World::default();
+    world.has_threads();
+    let credentials = credentials(&world, 0);
+    assert_eq!(shown(&credentials.header().unwrap()), "Bearer AT2");
+    assert_eq!(credentials.refresh().unwrap().token.expose(), "AT3");
+    world.refuses();
+    assert!(credentials.refresh().unwrap_err().needs_user());
+    assert_eq!((world.refreshes(), world.jobs()), (3, 0));
+}
+
+#[test]
+fn r38_a_panic_of_the_transport_in_the_middle_of_a_refresh_is_made_good_by_who_waits() {
+    let world = World::default();
+    world.has_threads();
+    let credentials = credentials(&world, 0);
+    world.panics_once();
+    assert_eq!(shown(&credentials.header().unwrap()), "Bearer AT2");
+    assert_eq!((world.refreshes(), world.replays()), (1, 0));
+    assert!(credentials.settle(Duration::ZERO));
+}
+
+#[test]
 fn a_bare_token_needs_the_user_when_it_ends() {
     let world = World::default();
     let mut token = Token::bearer("AT1", Timestamp::from_unix_seconds(START));

@@ -213,6 +213,26 @@ fn r04_a_caller_that_refreshes_by_itself_tries_three_times_to_store_and_goes_on(
 }
 
 #[test]
+fn r04_a_blocking_caller_goes_on_with_its_token_while_a_thread_keeps_the_lock() {
+    let world = World::default();
+    world.has_threads();
+    let store = Narrow::new(store(0));
+    let credentials = blocking::Credentials::new(key(), store.clone(), world.clone());
+    let access = credentials.access_token().unwrap();
+    assert_eq!(access.token.expose(), "AT2");
+    assert_eq!(access.unsaved.unwrap().kind(), StoreErrorKind::Full);
+    assert!(is_locked(&store.inner));
+    assert!(!credentials.settle(Duration::ZERO));
+    assert_eq!(refresh_token(&store.inner), "RT1");
+    store.full.store(false, Ordering::SeqCst);
+    // The clock of this world is moved by whoever sleeps.
+    assert!(credentials.settle(Duration::MAX));
+    assert_eq!(refresh_token(&store.inner), "RT2");
+    assert!(!is_locked(&store.inner));
+    assert_eq!((world.refreshes(), world.replays(), world.jobs()), (1, 0, 1));
+}
+
+#[test]
 fn r03_the_handle_of_main_waits_for_a_refresh_in_the_air_before_it_goes() {
     let world = World::default();
     world.has_threads();

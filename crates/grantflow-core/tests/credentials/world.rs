@@ -39,6 +39,10 @@ struct Inner {
     flies: AtomicBool,
     /// Whether a job gets a thread; else it is refused.
     threads: AtomicBool,
+    /// How many jobs got one.
+    jobs: AtomicU64,
+    /// Whether the next request panics.
+    panics: AtomicBool,
     /// Whether what is random is so; else it is always the same.
     dice: AtomicBool,
 }
@@ -176,6 +180,16 @@ impl World {
         self.0.threads.store(true, Ordering::SeqCst);
     }
 
+    /// How many jobs got a thread of their own.
+    pub(crate) fn jobs(&self) -> u64 {
+        self.0.jobs.load(Ordering::SeqCst)
+    }
+
+    /// The next request of a blocking transport panics.
+    pub(crate) fn panics_once(&self) {
+        self.0.panics.store(true, Ordering::SeqCst);
+    }
+
     /// From now on what is random comes from the system.
     pub(crate) fn rolls_dice(&self) {
         self.0.dice.store(true, Ordering::SeqCst);
@@ -297,6 +311,10 @@ fn reply(status: u16, json: String) -> Response {
 
 impl Transport for World {
     fn send(&self, request: Request) -> Result<Response, TransportError> {
+        if self.0.panics.swap(false, Ordering::SeqCst) {
+            // As a panic, but without a word on standard error.
+            std::panic::resume_unwind(Box::new("transport"));
+        }
         match self.begin(&request)? {
             Answer::Now(reply) => Ok(reply),
             Answer::Held(reply) => {
@@ -313,6 +331,7 @@ impl Transport for World {
         if !self.0.threads.load(Ordering::SeqCst) {
             return Err(job);
         }
+        self.0.jobs.fetch_add(1, Ordering::SeqCst);
         std::thread::spawn(job);
         Ok(())
     }

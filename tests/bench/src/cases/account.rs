@@ -18,7 +18,6 @@ const OURS: &str = "ours: its flow over UreqTransport";
 const WHOLE: &str = "ours: Credentials::refresh";
 const LIMIT: &str = "limit: ring, RS256, and bare ureq";
 const WITHOUT_LOOKUPS: &str = "limit: ring, RS256, and bare ureq, no lookup";
-const ON_A_THREAD: &str = "limit: the same on a thread of its own, no lookup";
 
 pub(super) fn group() -> Group {
     let server = Elsewhere::start();
@@ -32,7 +31,6 @@ pub(super) fn group() -> Group {
         cases: vec![
             bare(LIMIT, refresh::with_limits().build().new_agent(), &url),
             bare(WITHOUT_LOOKUPS, refresh::without_lookups(&url), &url),
-            on_a_thread(ON_A_THREAD, refresh::without_lookups(&url), &url),
             Case::new(OURS, move |n| {
                 let host = TransportHost::new(&host);
                 for _ in 0..n {
@@ -50,7 +48,6 @@ pub(super) fn group() -> Group {
             (OURS, WITHOUT_LOOKUPS),
             (WHOLE, LIMIT),
             (WHOLE, WITHOUT_LOOKUPS),
-            (WHOLE, ON_A_THREAD),
         ]
         .map(|(case, limit)| Bar {
             case,
@@ -82,16 +79,6 @@ fn account(url: &str) -> ServiceAccount {
 fn bare(name: &'static str, agent: ureq::Agent, url: &str) -> Case {
     let once = once(agent, url);
     Case::new(name, move |n| (0..n).for_each(|_| once()))
-}
-
-/// As `Credentials` does it, so that a caller that is gone takes no refresh with it.
-fn on_a_thread(name: &'static str, agent: ureq::Agent, url: &str) -> Case {
-    let once = once(agent, url);
-    Case::new(name, move |n| {
-        for _ in 0..n {
-            std::thread::scope(|scope| scope.spawn(&once).join()).expect("no panic");
-        }
-    })
 }
 
 /// The signature, and a form as long as ours; neither is made of the other.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ureq::config::ConfigBuilder;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::typestate::AgentScope;
-use url::Url;
+use url::{Origin, Url};
 
 use crate::form::{Form, abort_link};
 
@@ -31,6 +31,16 @@ pub struct Page {
     pub status: u16,
     /// The reply itself.
     pub body: String,
+}
+
+/// The answer of a server to an authorization, on its way through the browser.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The address that it goes to.
+    pub url: String,
+    /// The body of the form that it is, if it is one.
+    pub form: Option<String>,
 }
 
 impl Browser {
@@ -70,29 +80,46 @@ impl Browser {
     }
 
     /// Opens the address of an authorization, logs in, answers the consent, and returns the redirect that leaves the server,
-    /// without following it.
+    /// without following it; of one that is a form the form's body.
     ///
     /// # Panics
     ///
     /// If the server does not redirect in the end; the message has its page.
     #[track_caller]
     pub fn authorize(&mut self, url: &str) -> String {
+        let answer = self.answer(url);
+        answer.form.unwrap_or(answer.url)
+    }
+
+    /// The same, with the address that a form goes to.
+    ///
+    /// # Panics
+    ///
+    /// As [`authorize`](Self::authorize).
+    #[track_caller]
+    pub fn answer(&mut self, url: &str) -> Answer {
         let mut url = parse(url);
         let home = url.origin();
         let mut form = None;
         for _ in 0..MOST_PAGES {
             if url.origin() != home {
-                return url.into();
+                return Answer {
+                    url: url.into(),
+                    form: None,
+                };
             }
             let reply = self.exchange(&url, form.take());
             if let Some(next) = reply.location {
                 url = next;
             } else if let Some(abort) = abort_link(&reply.body).filter(|_| self.denies) {
                 url = join(&url, &abort);
-            } else if let Some(page) = Form::first(&reply.body).filter(|_| reply.status == 200) {
+            } else if let Some(page) = page_of(&reply, &url, &home) {
                 let (next, body) = (join(&url, &page.action), page.fill(&self.user, self.denies));
                 if next.origin() != home {
-                    return body;
+                    return Answer {
+                        url: next.into(),
+                        form: Some(body),
+                    };
                 }
                 (url, form) = (next, Some(body));
             } else {
@@ -145,8 +172,18 @@ impl Browser {
     /// As [`authorize`](Self::authorize), and if nobody answers the redirect.
     #[track_caller]
     pub fn log_in(&mut self, url: &str) -> Page {
-        let redirect = self.authorize(url);
-        self.visit(&redirect)
+        let answer = self.answer(url);
+        self.bring(answer)
+    }
+
+    /// Brings an answer to the application, and follows redirects.
+    ///
+    /// # Panics
+    ///
+    /// As [`visit`](Self::visit).
+    #[track_caller]
+    pub fn bring(&mut self, answer: Answer) -> Page {
+        self.open(parse(&answer.url), answer.form)
     }
 
     /// Opens an address and follows redirects.
@@ -156,9 +193,13 @@ impl Browser {
     /// If nobody answers, or redirects never end.
     #[track_caller]
     pub fn visit(&mut self, url: &str) -> Page {
-        let mut url = parse(url);
+        self.open(parse(url), None)
+    }
+
+    #[track_caller]
+    fn open(&mut self, mut url: Url, mut form: Option<String>) -> Page {
         for _ in 0..MOST_PAGES {
-            let reply = self.exchange(&url, None);
+            let reply = self.exchange(&url, form.take());
             match reply.location {
                 Some(next) => url = next,
                 None => {
@@ -250,6 +291,13 @@ fn settings() -> ConfigBuilder<AgentScope> {
         .http_status_as_error(false)
         .timeout_global(Some(Duration::from_secs(30)))
         .proxy(None)
+}
+
+/// The form of a page: of one that says that something is wrong only where the form carries that to the application.
+fn page_of(reply: &Reply, url: &Url, home: &Origin) -> Option<Form> {
+    let page = Form::first(&reply.body)?;
+    let leaves = join(url, &page.action).origin() != *home;
+    (reply.status == 200 || leaves).then_some(page)
 }
 
 struct Reply {

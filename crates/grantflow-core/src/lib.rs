@@ -6,7 +6,7 @@
 //! - exchanges: one HTTP request and how to read its reply
 //! - flows: a [`Step`] says what it wants next; [`run`] and [`drive`] perform it
 //! - the life of a token, and the traits of stores and transports
-//! - what a client keeps to: [`TokenConstraint`], [`CertificateBound`], [`RequestSigner`], [`Profile`]
+//! - what a client keeps to: [`TokenConstraint`], [`CertificateBound`], [`RequestSigner`], [`ResponseCheck`], [`Profile`]
 //!
 //! # Out of scope
 //!
@@ -48,7 +48,8 @@ pub use authorization::{
 pub use body::{Body, Request, Response};
 pub use client::{
     Authentication, CertificateBound, CertificateThumbprint, Client, ClientAuthentication, ClientType,
-    Fapi2Rule, IdTokenCheck, LifetimeUnit, Profile, Proven, Quirks, RequestSigner, TokenConstraint,
+    Fapi2Rule, IdTokenCheck, LifetimeUnit, Profile, Proven, Quirks, RequestSigner, ResponseCheck,
+    TokenConstraint,
 };
 #[cfg(feature = "providers")]
 pub use client::{Placeholder, Provider};

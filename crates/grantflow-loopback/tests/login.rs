@@ -10,7 +10,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 use grantflow_core::error::StoreErrorKind;
-use grantflow_core::{Client, Error, Scopes, Store, blocking};
+use grantflow_core::{Client, Error, ResponseMode, Scopes, Store, blocking};
 use grantflow_loopback::{Environment, LoginError, LoginOptions, Prompt, run_flow_with};
 use grantflow_store::{FileStore, MemoryStore, MultiStore};
 use grantflow_testserver::{Browser, Config, Endpoint, Fault, TestServer};
@@ -146,6 +146,24 @@ fn t10_a_login_whose_answer_is_posted_ends_in_credentials_too() {
         matches!(refused, Err(LoginError::Flow(Error::InvalidInput(_)))),
         "{refused:?}"
     );
+}
+
+#[test]
+fn t09_nobody_is_asked_for_an_answer_that_could_not_be_proven() {
+    let server = TestServer::start().unwrap();
+    let client = client(&server, "native-app");
+    for mode in [ResponseMode::QueryJwt, ResponseMode::FormPostJwt] {
+        let by_option = (client.clone(), options().response_mode(mode));
+        let by_client = (client.clone().with_response_mode(mode), options());
+        for (client, options) in [by_option, by_client] {
+            let user = User::is_not_asked();
+            let refused = run_flow_with(&client, "read", MemoryStore::new(), transport(), &options, &user);
+            assert!(
+                matches!(refused, Err(LoginError::Flow(Error::InvalidInput(_)))),
+                "{refused:?}"
+            );
+        }
+    }
 }
 
 /// A browser that repeats itself, or somebody who has seen the redirect: whoever comes second is told that the login is over, or finds

@@ -9,7 +9,9 @@
 use std::sync::Arc;
 
 use grantflow_core::error::InvalidInput;
-use grantflow_core::{AuthorizationCode, Cx, Error, Issuer, PendingAuthorization, ServerMetadata, Step};
+use grantflow_core::{
+    AuthorizationCode, Cx, Error, Issuer, PendingAuthorization, ResponseCheck, ServerMetadata, Step,
+};
 use grantflow_jwt::{Algorithm, KeySet, NumericDate, Verification, VerifiedClaims};
 use serde_json::{Map, Value};
 
@@ -18,6 +20,9 @@ use crate::keys::{KeyCache, KeyRequest};
 /// Accepts the redirects of authorizations that were begun with
 /// [`ResponseMode::QueryJwt`](grantflow_core::ResponseMode::QueryJwt) or
 /// [`FormPostJwt`](grantflow_core::ResponseMode::FormPostJwt). Clones share the keys.
+///
+/// As a part of the client ([`Client::with_response_check`](grantflow_core::Client::with_response_check)) it serves those logins that are
+/// one call, such as `run_flow`.
 ///
 /// # Example
 ///
@@ -87,6 +92,12 @@ impl ResponseVerifier {
                 Ok(Step::Done(pending.accept_verified(&parameters(&claims)?, cx)?))
             }))
         })
+    }
+}
+
+impl ResponseCheck for ResponseVerifier {
+    fn accept(&self, pending: PendingAuthorization, callback: &str) -> Step<AuthorizationCode> {
+        self.accept(pending, callback)
     }
 }
 

@@ -75,13 +75,11 @@ impl AuthorizationRequest<'_> {
         Err(InvalidInput::new("ID token in the redirect", problem).into())
     }
 
-    /// Some providers post their answer whatever is asked for (quirk 45), and an ID token comes in no other way.
+    /// How the answer comes: an ID token in no other way than posted.
     pub(super) fn mode(&self) -> ResponseMode {
-        let is_posted = self.client.quirks().form_post || self.response_type.has_id_token();
-        if self.response_mode.is_usual() && is_posted {
-            ResponseMode::FormPost
-        } else {
-            self.response_mode
+        match self.client.answers_in(self.response_mode) {
+            mode if mode.is_usual() && self.response_type.has_id_token() => ResponseMode::FormPost,
+            mode => mode,
         }
     }
 

@@ -21,7 +21,7 @@ use super::mode::ResponseMode;
 use super::pkce::Verifier;
 use super::response_type::ResponseType;
 use super::unproven::UnprovenCode;
-use crate::{Cx, Endpoint, Error, Issuer, Scopes, Secret, Timestamp};
+use crate::{Client, Cx, Endpoint, Error, Issuer, Scopes, Secret, Step, Timestamp};
 
 /// An authorization that was begun and waits for its redirect.
 ///
@@ -88,6 +88,27 @@ impl PendingAuthorization {
         }
         let callback = Callback::parse_as(callback, self.response_mode)?;
         self.accept_parsed(&callback, cx)
+    }
+
+    /// The flow that takes the redirect in whichever mode it was to come: a signed one by the [check](Client::with_response_check) of
+    /// `client`, any other as [`accept`](Self::accept) does.
+    ///
+    /// The flow ends in the errors of [`accept`](Self::accept) or of the check, and in [`Error::InvalidInput`] if a signed answer was asked
+    /// for and the client has no check.
+    pub fn accept_for(self, client: &Client, callback: &str) -> Step<AuthorizationCode> {
+        match client.response_check() {
+            Some(check) if self.response_mode.is_signed() => check.accept(self, callback),
+            _ => {
+                let (allowed, callback) = (
+                    client.check_response_mode(self.response_mode),
+                    Secret::from(callback),
+                );
+                Step::begin(move |cx| {
+                    allowed?;
+                    Ok(Step::Done(self.accept(callback.expose(), cx)?))
+                })
+            }
+        }
     }
 
     /// The signed answer in a redirect (JARM): the parameter `response`, believed to be of this authorization and nothing more.

@@ -71,7 +71,7 @@ impl<'a> AuthorizationRequest<'a> {
             parameters: Vec::new(),
             acr_values: client.acr_values().to_vec(),
             response_type: ResponseType::Code,
-            response_mode: ResponseMode::Query,
+            response_mode: client.response_mode(),
             lifetime: LIFETIME,
         }
     }
@@ -169,8 +169,8 @@ impl<'a> AuthorizationRequest<'a> {
         self
     }
 
-    /// How the answer is to come back. Who receives it has to know: a POST is another request than a GET, and a signed answer is
-    /// accepted by `grantflow_oidc::ResponseVerifier` alone.
+    /// How the answer is to come back; as the [client](Client::with_response_mode) says unless told here. Who receives it has to know: a
+    /// POST is another request than a GET, and a signed answer is accepted by `grantflow_oidc::ResponseVerifier` alone.
     #[must_use]
     pub fn response_mode(mut self, mode: ResponseMode) -> Self {
         self.response_mode = mode;

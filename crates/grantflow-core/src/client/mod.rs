@@ -14,6 +14,7 @@ mod profile;
 mod provider;
 mod quirks;
 mod request_signer;
+mod response_check;
 mod secrets_file;
 
 use std::fmt;
@@ -33,12 +34,13 @@ pub use provider::{Placeholder, Provider};
 pub(crate) use quirks::SharedQuirks;
 pub use quirks::{LifetimeUnit, Quirks};
 pub use request_signer::RequestSigner;
+pub use response_check::ResponseCheck;
 pub use secrets_file::ClientType;
 
 use http::{HeaderName, HeaderValue};
 
 use crate::error::InvalidInput;
-use crate::{Endpoint, Error, Issuer, Origin, Secret};
+use crate::{Endpoint, Error, Issuer, Origin, ResponseMode, Secret};
 
 /// A client: plain data, cheap to clone, without generic parameters.
 ///
@@ -85,6 +87,8 @@ struct Registration {
     id_token_check: Option<Arc<dyn IdTokenCheck>>,
     token_constraint: Option<Arc<dyn TokenConstraint>>,
     request_signer: Option<Arc<dyn RequestSigner>>,
+    response_mode: ResponseMode,
+    response_check: Option<Arc<dyn ResponseCheck>>,
     profile: Option<Profile>,
     discovered: Option<Discovered>,
 }
@@ -120,6 +124,8 @@ impl Client {
             id_token_check: None,
             token_constraint: None,
             request_signer: None,
+            response_mode: ResponseMode::Query,
+            response_check: None,
             profile: None,
             discovered: None,
         }))

@@ -13,7 +13,7 @@ use grantflow_core::{
 };
 use grantflow_store::{MemoryStore, OnThread};
 
-use crate::world::{World, block_on, client, key, request};
+use crate::world::{World, block_on, client, request};
 
 fn source() -> ClientCredentials {
     ClientCredentials::new(client(), "a").unwrap()
@@ -74,7 +74,7 @@ fn a_stored_token_of_a_source_serves_the_next_process() {
     let store = MemoryStore::new();
     let one = blocking::Credentials::from_source_stored(source(), store.clone(), world.clone());
     assert_eq!(shown(&one.header().unwrap()), "Bearer AT2");
-    assert_eq!(store.keys().unwrap(), [key()]);
+    assert_eq!(store.keys().unwrap(), [source().key().clone()]);
     let next = Credentials::from_source_stored(source(), OnThread::new(store.clone()), world.clone());
     assert_eq!(shown(&block_on(next.header()).unwrap()), "Bearer AT2");
     assert_eq!(world.refreshes(), 1);

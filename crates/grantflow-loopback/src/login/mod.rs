@@ -21,8 +21,8 @@ mod stored;
 
 use grantflow_core::error::{InvalidInput, StoreErrorKind};
 use grantflow_core::{
-    Authentication, AuthorizationRequest, Client, Cx, Error, Key, Provenance, Record, Scopes, Store,
-    Timestamp, Token, TokenRequest, Transport, TransportHost, blocking, flow, run,
+    Authentication, AuthorizationRequest, Client, Cx, Error, Key, Provenance, Record, ResponseMode, Scopes,
+    Store, Timestamp, Token, TokenRequest, Transport, TransportHost, blocking, flow, run,
 };
 
 pub(crate) use conversation::Event;
@@ -181,7 +181,7 @@ impl Login<'_> {
     ) -> Result<Key, LoginError> {
         let mut request = AuthorizationRequest::new(self.client, redirect_uri)
             .scopes(key.scopes().clone())?
-            .response_mode(self.options.response_mode)
+            .response_mode(self.options.response_mode_of(self.client))
             // The conversation has the shorter limit and so the better error.
             .lifetime(self.options.time_limit.saturating_mul(2));
         if !self.options.resource.is_empty() {
@@ -201,14 +201,14 @@ impl Login<'_> {
             options: self.options,
             prompt: self.prompt,
         })?;
-        let code = self.with_cx(|cx| pending.accept(asked.callback().expose(), cx));
+        let host = TransportHost::new(self.transport);
+        let code = run(pending.accept_for(self.client, asked.callback().expose()), &host);
         // The browser is answered before the code is exchanged.
         asked.answer(code.is_ok());
         if let Err(Error::Denied(refusal) | Error::Server(refusal)) = &code {
             self.prompt.say(&Message::Refused(refusal));
         }
 
-        let host = TransportHost::new(self.transport);
         let exchange = TokenRequest::authorization_code(self.client, code?);
         let token = run(exchange.flow(), &host)?;
         self.keep(token, "authorization_code", key, instead_of)
@@ -237,8 +237,10 @@ impl Login<'_> {
 
     /// A receiver, if there is to be one, and the redirect address.
     fn receiver(&self) -> Result<(Option<Receiver>, String), LoginError> {
+        let mode = self.options.response_mode_of(self.client);
+        self.client.check_response_mode(mode)?;
         // Some providers post whatever is asked for (quirk 45).
-        let posted = self.options.response_mode.is_posted() || self.client.quirks().form_post;
+        let posted = mode.is_posted() || mode == ResponseMode::Query && self.client.quirks().form_post;
         if posted && !self.options.local_server {
             return Err(InvalidInput::new("form_post", "needs somebody who listens").into());
         }

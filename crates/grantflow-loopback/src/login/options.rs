@@ -26,7 +26,7 @@ pub struct LoginOptions {
     pub(super) host: Option<LoopbackHost>,
     pub(super) ports: Vec<u16>,
     pub(super) local_server: bool,
-    pub(super) response_mode: ResponseMode,
+    response_mode: Option<ResponseMode>,
     pub(super) time_limit: Duration,
     pub(super) environment: Environment,
     pub(super) always_ask: bool,
@@ -43,7 +43,7 @@ impl LoginOptions {
             host: None,
             ports: Vec::new(),
             local_server: true,
-            response_mode: ResponseMode::Query,
+            response_mode: None,
             time_limit: TIME_LIMIT,
             environment: Environment::of_this_process(),
             always_ask: false,
@@ -74,8 +74,14 @@ impl LoginOptions {
 
     /// Has the server send its answer in the body of a POST (`form_post`), so that the code is in no history of the browser: for servers
     /// that know how. Nothing can be pasted then, since no address has the answer.
-    pub fn form_post(mut self) -> Self {
-        self.response_mode = ResponseMode::FormPost;
+    pub fn form_post(self) -> Self {
+        self.response_mode(ResponseMode::FormPost)
+    }
+
+    /// Has the server send its answer in this mode; by default in the [client's](Client::with_response_mode). A signed one needs a client
+    /// with a [check](Client::with_response_check) of it, such as `grantflow_oidc::ResponseVerifier`.
+    pub fn response_mode(mut self, mode: ResponseMode) -> Self {
+        self.response_mode = Some(mode);
         self
     }
 
@@ -124,6 +130,11 @@ impl LoginOptions {
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.parameters.push((name.into(), value.into()));
         self
+    }
+
+    /// How the answer to a request of this client is asked for.
+    pub(super) fn response_mode_of(&self, client: &Client) -> ResponseMode {
+        self.response_mode.unwrap_or(client.response_mode())
     }
 
     /// Where the record of this login is kept.

@@ -280,7 +280,7 @@ fn drain(stream: &mut TcpStream) {
 const MOST_FORM: usize = 32 << 10;
 const DONE: &str = "/done";
 const ALSO_DONE: &str = "/done/";
-/// How long the login may take to judge a request.
-const VERDICT_LIMIT: Duration = Duration::from_secs(5);
+/// How long the login may take to judge a request: a signed answer may need the keys of the server first.
+const VERDICT_LIMIT: Duration = Duration::from_secs(35);
 const WRITE_LIMIT: Duration = Duration::from_secs(1);
 const DRAIN_LIMIT: Duration = Duration::from_secs(1);

@@ -5,7 +5,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::{at, client, parameter, request, start};
-use crate::{AuthorizationCode, CallbackError, Error, PendingAuthorization, ResponseMode};
+use crate::flow::scripted::Scripted;
+use crate::{
+    AuthorizationCode, CallbackError, Client, Error, PendingAuthorization, ResponseCheck, ResponseMode, Step,
+    run,
+};
 
 const ALL: [ResponseMode; 4] = [
     ResponseMode::Query,
@@ -131,6 +135,59 @@ fn t09_what_a_verified_answer_says_is_judged_as_any_redirect() {
     assert!(matches!(denied, Err(Error::Denied(_))), "{denied:?}");
     for mode in ALL.into_iter().filter(|mode| !mode.is_signed()) {
         assert_eq!(why(accept(mode, &said)), CallbackError::Mode, "{mode:?}");
+    }
+}
+
+/// Believes whatever it is given.
+#[derive(Debug)]
+struct Gullible;
+
+impl ResponseCheck for Gullible {
+    fn accept(&self, pending: PendingAuthorization, callback: &str) -> Step<AuthorizationCode> {
+        let callback = callback.to_owned();
+        Step::begin(move |cx| {
+            pending.signed_response(&callback, cx)?;
+            let said = format!("code=checked&state={}", pending.state.expose());
+            Ok(Step::Done(pending.accept_verified(&said, cx)?))
+        })
+    }
+}
+
+#[test]
+fn t09_a_redirect_is_taken_by_the_check_of_the_client_if_it_was_to_be_signed_and_only_then() {
+    let accept = |client: &Client, mode| {
+        let (pending, state) = pending(mode);
+        let callback = match mode.is_signed() {
+            true => format!("response={}", token(&state)),
+            false => format!("code=plain&state={state}"),
+        };
+        run(pending.accept_for(client, &callback), &Scripted::default())
+    };
+    let (plain, checking) = (
+        client(),
+        client().with_response_check(std::sync::Arc::new(Gullible)),
+    );
+    for mode in ALL {
+        let code = accept(&checking, mode).unwrap();
+        let expected = if mode.is_signed() { "checked" } else { "plain" };
+        assert_eq!(code.code().expose(), expected, "{mode:?}");
+        let unchecked = accept(&plain, mode);
+        match mode.is_signed() {
+            true => assert!(matches!(unchecked, Err(Error::InvalidInput(_))), "{unchecked:?}"),
+            false => assert!(unchecked.is_ok(), "{unchecked:?}"),
+        }
+        assert_eq!(plain.check_response_mode(mode).is_err(), mode.is_signed());
+        assert!(checking.check_response_mode(mode).is_ok());
+    }
+}
+
+#[test]
+fn a_request_asks_for_the_mode_of_its_client_unless_it_says_another() {
+    for mode in ALL {
+        let client = client().with_response_mode(mode);
+        assert_eq!(start(request(&client)).1.response_mode(), mode);
+        let other = request(&client).response_mode(ResponseMode::Query);
+        assert_eq!(start(other).1.response_mode(), ResponseMode::Query);
     }
 }
 

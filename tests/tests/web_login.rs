@@ -20,13 +20,18 @@ struct Site {
     _provider: Option<Provider>,
     api: String,
     home: String,
+    words: &'static [&'static str],
     dir: tempfile::TempDir,
 }
 
 impl Site {
     fn start() -> Option<Self> {
+        Self::start_at(home(), &[])
+    }
+
+    /// At this address, with more words on its command line.
+    fn start_at(home: String, words: &'static [&'static str]) -> Option<Self> {
         built("examples/web_login")?;
-        let home = home();
         let redirect_uri = format!("{home}/callback");
         let provider = Provider::start(&json!({ "web_redirect_uris": [redirect_uri] }))?;
         let secrets = json!({
@@ -36,7 +41,7 @@ impl Site {
             "issuer": provider.issuer(),
         });
         let api = provider.url("/me");
-        Some(Self::with(home, secrets, api, Some(provider)))
+        Some(Self::with(home, words, secrets, api, Some(provider)))
     }
 
     /// At a server that counts what it is asked, and asks nobody anything.
@@ -47,10 +52,16 @@ impl Site {
             "token_uri": server.url("/token"),
             "issuer": server.issuer(),
         });
-        Self::with(home, secrets, server.url("/userinfo"), None)
+        Self::with(home, &[], secrets, server.url("/userinfo"), None)
     }
 
-    fn with(home: String, mut secrets: Value, api: String, provider: Option<Provider>) -> Self {
+    fn with(
+        home: String,
+        words: &'static [&'static str],
+        mut secrets: Value,
+        api: String,
+        provider: Option<Provider>,
+    ) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory can be made");
         secrets["client_id"] = "web".into();
         secrets["redirect_uris"] = json!([format!("{home}/callback")]);
@@ -61,6 +72,7 @@ impl Site {
             _provider: provider,
             api,
             home,
+            words,
             dir,
         };
         site.restart();
@@ -76,7 +88,8 @@ impl Site {
         command
             .arg(dir.join("client_secrets.json"))
             .arg(&self.api)
-            .arg(dir);
+            .arg(dir)
+            .args(self.words);
         self.process = Some(Running::start(&mut command));
         let address = self.home.trim_start_matches("http://");
         let end = Instant::now() + Duration::from_secs(20);
@@ -160,6 +173,36 @@ fn two_users_log_in_at_once_and_each_gets_their_own() {
         ann.text("body").contains("ann@example.com"),
         "the session goes on"
     );
+}
+
+/// The provider is at another site than the application: localhost and 127.0.0.1 are two to a browser, which leaves cookies out of a POST
+/// from one to the other unless they say `SameSite=None`.
+#[test]
+fn t10_an_answer_that_is_posted_from_another_site_ends_the_login_of_the_browser_that_began() {
+    let home = home().replace("127.0.0.1", "localhost");
+    let (Some(site), Some(chromium)) = (Site::start_at(home, &["form_post"]), Chromium::start()) else {
+        return;
+    };
+    let ann = chromium.window();
+    log_in(&ann, &site, "ann");
+    let page = consent(&ann, &site);
+    assert!(page.contains("ann@example.com"), "{page}");
+    assert_eq!((site.files("user-"), site.files("login-")), (1, 0));
+
+    let mut bob = Browser::of("bob");
+    let at_the_provider = bob.authorize(&site.home);
+    let answer = bob.answer(&at_the_provider);
+    let form = answer.form.as_ref().expect("the answer is posted");
+    assert!(!answer.url.contains("code=") && form.contains("code="));
+    let stranger = Browser::of("eve").bring(answer.clone());
+    assert_eq!(
+        (stranger.status, site.files("user-")),
+        (400, 1),
+        "{}",
+        stranger.body
+    );
+    let page = bob.bring(answer);
+    assert!(page.body.contains("bob@example.com"), "{}", page.body);
 }
 
 #[test]

@@ -1,17 +1,17 @@
 //! A web application, where oauth2client's guide begins: two steps, two requests, perhaps two processes.
-//!
-//! `web_login CLIENT_SECRETS API_URL DIRECTORY`, with a `client_secrets.json` of type `web` and a directory that nobody else can
-//! read. A user here is whoever has the session's cookie; an application with accounts names the records by those.
+//! `web_login CLIENT_SECRETS API_URL DIRECTORY [form_post]`, with a `client_secrets.json` of type `web` and a directory that nobody
+//! else can read. A user here is whoever has the session's cookie; an application with accounts names the records by those.
 
 use axum::http::{HeaderMap, HeaderName, Request, StatusCode, Uri, header};
-use axum::{Router, response::IntoResponse, response::Redirect, response::Response, routing::get};
+use axum::{Router, response::IntoResponse, response::Redirect, response::Response, routing::any};
 use grantflow::{AsyncTransportHost, AuthorizationRequest, Body, PendingAuthorization, Provenance, Record};
-use grantflow::{Step, TokenRequest, drive, flow, prelude::*, store::OnThread};
+use grantflow::{ResponseMode, Step, TokenRequest, drive, flow, prelude::*, store::OnThread};
 use std::{env, fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, time::Duration};
 use tokio::signal::{ctrl_c, unix};
 
 const SCOPES: &str = "openid email";
 type Failure = Box<dyn std::error::Error + Send + Sync>;
+type Made = Result<Response, Failure>;
 
 struct App {
     client: Client,
@@ -22,18 +22,20 @@ struct App {
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let [secrets, api, dir] = [1, 2, 3].map(|n| env::args().nth(n).expect("three arguments"));
+    let mode = env::args().nth(4).map(|_| ResponseMode::FormPost);
     let client = Client::from_client_secrets(&fs::read(secrets)?)?;
+    let client = client.with_response_mode(mode.unwrap_or_default());
     let here: Uri = client.redirect_uris().first().ok_or("no redirect")?.parse()?;
     let listener = tokio::net::TcpListener::bind(here.authority().ok_or("no host")?.as_str()).await?;
     env::set_current_dir(dir)?;
-    let app: &App = Box::leak(Box::new(App {
+    let app: &'static App = Box::leak(Box::new(App {
         client,
         api: api.parse()?,
         transport: ReqwestTransport::new()?,
     }));
-    let step_1 = get(async |headers: HeaderMap| page(home(app, &headers).await));
-    let step_2 = get(async |headers: HeaderMap, uri: Uri| page(callback(app, &headers, uri).await));
-    let routes = Router::new().route("/", step_1).route(here.path(), step_2);
+    let step_1 = any(async move |headers: HeaderMap| page(home(app, &headers).await));
+    let step_2 = async move |headers: HeaderMap, uri, form| page(callback(app, &headers, uri, form).await);
+    let routes = Router::new().route("/", step_1).route(here.path(), any(step_2));
     let mut terminate = unix::signal(unix::SignalKind::terminate())?;
     let stopped = async move { tokio::select!(_ = terminate.recv() => {}, _ = ctrl_c() => {}) };
     let server = axum::serve(listener, routes);
@@ -41,8 +43,8 @@ async fn main() -> Result<(), Failure> {
 }
 
 /// Shows what the API has for the user, whose record gives the token, refreshed if it has to be.
-async fn home(app: &App, headers: &HeaderMap) -> Result<Response, Failure> {
-    let Some(user) = named(headers, "user") else {
+async fn home(app: &'static App, headers: &HeaderMap) -> Made {
+    let Some(user) = named(headers, "__Host-user=") else {
         return login(app).await;
     };
     let (key, store) = app.place(user)?;
@@ -54,10 +56,9 @@ async fn home(app: &App, headers: &HeaderMap) -> Result<Response, Failure> {
 }
 
 /// Step 1: what the redirect will be checked against stays here, under a name that only this browser has.
-async fn login(app: &App) -> Result<Response, Failure> {
-    let client = app.client.clone();
-    let start = Step::begin(move |cx| {
-        let request = AuthorizationRequest::new(&client, &client.redirect_uris()[0]);
+async fn login(app: &'static App) -> Made {
+    let start = Step::begin(|cx| {
+        let request = AuthorizationRequest::new(&app.client, &app.client.redirect_uris()[0]);
         let started = request.scopes(SCOPES)?.start(cx)?;
         Ok(Step::Done((started, cx.random_token()?)))
     });
@@ -66,20 +67,20 @@ async fn login(app: &App) -> Result<Response, Failure> {
     options.write(true).create_new(true).mode(0o600);
     let mut waiting = options.open(format!("login-{}", name.expose()))?;
     waiting.write_all(pending.expose_json().expose().as_bytes())?;
-    Ok((cookie("login", &name), Redirect::to(url.as_str())).into_response())
+    Ok((cookie("login", &name, "None"), Redirect::to(url.as_str())).into_response())
 }
 
 /// Step 2: the redirect counts once, in the browser that began, whichever process is asked.
-async fn callback(app: &App, headers: &HeaderMap, uri: Uri) -> Result<Response, Failure> {
-    let name = named(headers, "login").ok_or("this login began elsewhere")?;
+async fn callback(app: &'static App, headers: &HeaderMap, uri: Uri, form: String) -> Made {
+    let name = named(headers, "__Host-login=").ok_or("this login began elsewhere")?;
     let waiting = format!("login-{name}");
     let json = Secret::from(fs::read_to_string(&waiting).map_err(|_| "this login is over")?);
     fs::remove_file(waiting).map_err(|_| "this login is over")?; // fails for the second of two
     let pending = PendingAuthorization::from_json(json.expose())?;
-    let client = app.client.clone();
+    let answer = if form.is_empty() { uri.to_string() } else { form };
     let finish = Step::begin(move |cx| {
-        let code = pending.accept(&uri.to_string(), cx)?;
-        let exchange = TokenRequest::authorization_code(&client, code).flow();
+        let code = pending.accept(&answer, cx)?;
+        let exchange = TokenRequest::authorization_code(&app.client, code).flow();
         Ok(exchange.and_then(|token, cx| Ok(Step::Done((token, cx.wall(), cx.random_token()?)))))
     });
     let (token, now, user) = drive(finish, &AsyncTransportHost::new(&app.transport)).await?;
@@ -87,7 +88,7 @@ async fn callback(app: &App, headers: &HeaderMap, uri: Uri) -> Result<Response, 
     let record = Record::new(key, app.client.clone(), token, Provenance::new("web_login", now));
     let host = AsyncTransportHost::new(&app.transport).with_store(&store);
     drive(flow::keep(record, None), &host).await?;
-    Ok((cookie("user", &user), Redirect::to("/")).into_response())
+    Ok((cookie("user", &user, "Lax"), Redirect::to("/")).into_response())
 }
 
 impl App {
@@ -97,9 +98,9 @@ impl App {
     }
 }
 
-/// `__Host-`: over https or on this machine, for this host alone; no script reads it.
-fn cookie(name: &str, value: &Secret) -> [(HeaderName, String); 1] {
-    let attributes = "Path=/; Secure; HttpOnly; SameSite=Lax";
+/// `__Host-`: over https or on this machine, for this host alone; no script reads it. `None` comes with a posted answer too.
+fn cookie(name: &str, value: &Secret, same_site: &str) -> [(HeaderName, String); 1] {
+    let attributes = format!("Path=/; Secure; HttpOnly; SameSite={same_site}");
     let cookie = format!("__Host-{name}={}; {attributes}", value.expose());
     [(header::SET_COOKIE, cookie)]
 }
@@ -107,13 +108,12 @@ fn cookie(name: &str, value: &Secret) -> [(HeaderName, String); 1] {
 /// The value of a cookie, if it can be one of ours: it becomes the name of a file.
 fn named<'a>(headers: &'a HeaderMap, cookie: &str) -> Option<&'a str> {
     let mut cookies = headers.get(header::COOKIE)?.to_str().ok()?.split("; ");
-    let cookie = format!("__Host-{cookie}=");
-    let value = cookies.find_map(|pair| pair.strip_prefix(&cookie))?;
+    let value = cookies.find_map(|pair| pair.strip_prefix(cookie))?;
     let is_ours = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
     (value.len() == 43 && value.bytes().all(is_ours)).then_some(value)
 }
 
 /// An error of any kind is a page too.
-fn page(made: Result<Response, Failure>) -> Response {
+fn page(made: Made) -> Response {
     made.unwrap_or_else(|error| (StatusCode::BAD_REQUEST, error.to_string()).into_response())
 }

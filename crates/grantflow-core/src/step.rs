@@ -169,7 +169,8 @@ impl<R: 'static, T: Send + 'static> Next<R, T> {
 pub enum Change {
     /// Store this record in place of the one under its key.
     Put(Box<Record>),
-    /// Store this record and forget the one under the other key, as one change where the store has one place only.
+    /// Store this record and forget the one under the other key, as one change where the store has one place only. Whoever holds the lock
+    /// of the other is waited for, or gets a conflict: what was forgotten is not written back.
     Replace {
         /// The record to store.
         record: Box<Record>,

@@ -9,6 +9,10 @@ use grantflow_core::{Change, Key, Locked, Protection, Record, Store, StoreError,
 
 /// Many records, kept until the last clone of the store is dropped; clones share them.
 ///
+/// [`Change::Replace`](grantflow_core::Change::Replace) saves the new record first, then waits for the lock of the one that it replaces, as
+/// long as its own lock was to be waited for; where that takes longer both stay, and it is a
+/// [`LockTimeout`](grantflow_core::StoreErrorKind::LockTimeout).
+///
 /// # Example
 ///
 /// ```
@@ -30,8 +34,11 @@ pub struct MemoryStore(Arc<Inner>);
 struct Inner {
     /// By digest; a slot lives while it has a record or a lock.
     slots: Mutex<HashMap<String, Slot>>,
-    freed: Condvar,
+    /// Told of each lock that is given back and of each change of a record.
+    changed: Condvar,
 }
+
+type Slots<'s> = MutexGuard<'s, HashMap<String, Slot>>;
 
 #[derive(Default)]
 struct Slot {
@@ -48,9 +55,20 @@ impl MemoryStore {
 }
 
 impl Inner {
-    fn slots(&self) -> MutexGuard<'_, HashMap<String, Slot>> {
+    fn slots(&self) -> Slots<'_> {
         // A change of the map is one assignment: a panic elsewhere leaves it whole.
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until something has changed; without end where there is no deadline.
+    fn wait<'s>(&self, slots: Slots<'s>, deadline: Option<Instant>) -> Result<Slots<'s>, StoreError> {
+        let left = deadline.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
+        if left.is_zero() {
+            let holder = Some(std::process::id());
+            return Err(StoreError::new(StoreErrorKind::LockTimeout { holder }));
+        }
+        let waited = self.changed.wait_timeout(slots, left);
+        Ok(waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 }
 
@@ -75,15 +93,10 @@ impl Store for MemoryStore {
                     key: key.clone(),
                     digest,
                     record,
+                    patience,
                 }));
             }
-            let left = deadline.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
-                let holder = Some(std::process::id());
-                return Err(StoreError::new(StoreErrorKind::LockTimeout { holder }));
-            }
-            let waited = self.0.freed.wait_timeout(slots, left);
-            slots = waited.unwrap_or_else(PoisonError::into_inner).0;
+            slots = self.0.wait(slots, deadline)?;
         }
     }
 
@@ -109,10 +122,12 @@ struct Guard<'a> {
     key: Key,
     digest: String,
     record: Option<Record>,
+    /// How long the caller was ready to wait for this lock, and so for another that it replaces.
+    patience: Duration,
 }
 
 impl Guard<'_> {
-    fn put(&mut self, record: Record, forget: Option<&Key>) -> Result<(), StoreError> {
+    fn put(&mut self, record: Record) -> Result<(), StoreError> {
         if record.key() != &self.key {
             return Err(StoreError::new(StoreErrorKind::NotLocked));
         }
@@ -120,17 +135,43 @@ impl Guard<'_> {
         if record.generation() < stored {
             return Err(StoreError::new(StoreErrorKind::Conflict));
         }
+        self.set(Some(record));
+        Ok(())
+    }
+
+    fn set(&mut self, record: Option<Record>) {
         let mut slots = self.inner.slots();
-        if let Some(old) = forget.filter(|old| **old != self.key).map(Key::digest)
-            && let Some(slot) = slots.get_mut(&old)
-        {
-            slot.record = None;
-            if !slot.locked {
-                slots.remove(&old);
+        slots
+            .entry(self.digest.clone())
+            .or_default()
+            .record
+            .clone_from(&record);
+        self.record = record;
+        self.inner.changed.notify_all();
+    }
+
+    /// Saves first, and forgets then what is under the other key now, once nobody has its lock: whoever has it may be about to write it
+    /// anew.
+    fn replace(&mut self, record: Record, forget: &Key) -> Result<(), StoreError> {
+        if *forget == self.key {
+            return self.put(record);
+        }
+        let digest = forget.digest();
+        let login = |slot: &Slot| slot.record.as_ref().map(|record| record.provenance().clone());
+        let before = self.inner.slots().get(&digest).and_then(login);
+        self.put(record)?;
+        let deadline = Instant::now().checked_add(self.patience);
+        let mut slots = self.inner.slots();
+        loop {
+            match slots.get(&digest) {
+                // Forgotten already, or a login has put another one there, perhaps in place of ours: each would wait for the other.
+                None => return Ok(()),
+                Some(slot) if slot.record.is_none() || login(slot) != before => return Ok(()),
+                Some(slot) if !slot.locked => break,
+                Some(_) => slots = self.inner.wait(slots, deadline)?,
             }
         }
-        slots.entry(self.digest.clone()).or_default().record = Some(record.clone());
-        self.record = Some(record);
+        slots.remove(&digest);
         Ok(())
     }
 }
@@ -142,11 +183,10 @@ impl Locked for Guard<'_> {
 
     fn save(&mut self, change: Change) -> Result<(), StoreError> {
         match change {
-            Change::Put(record) => self.put(*record, None),
-            Change::Replace { record, forget } => self.put(*record, Some(&forget)),
+            Change::Put(record) => self.put(*record),
+            Change::Replace { record, forget } => self.replace(*record, &forget),
             Change::Delete => {
-                self.inner.slots().entry(self.digest.clone()).or_default().record = None;
-                self.record = None;
+                self.set(None);
                 Ok(())
             }
             _ => Err(StoreError::new(StoreErrorKind::Unsupported("make this change"))),
@@ -163,6 +203,6 @@ impl Drop for Guard<'_> {
                 slots.remove(&self.digest);
             }
         }
-        self.inner.freed.notify_all();
+        self.inner.changed.notify_all();
     }
 }

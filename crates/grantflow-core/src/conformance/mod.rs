@@ -91,6 +91,7 @@ macro_rules! __store_promises {
             two_keys_never_share
             a_record_of_another_key_is_refused
             a_record_replaces_another
+            a_replaced_record_is_not_written_back
             a_tombstone_is_kept
             keys_lists_what_is_stored
             the_order_of_scopes_does_not_count

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::samples::{json, key, record, record_of};
 use crate::{Change, Key, Locked, Record, Scopes, Store, StoreError, StoreErrorKind, StoreExt, Token};
@@ -302,6 +302,38 @@ pub fn a_record_replaces_another<S: Store>(make: impl FnOnce() -> S) {
     drop(locked);
     assert_eq!(stored(&store, &key("bob")), Some(json(&bob)));
     assert!(read(&store, &key("ann")).is_none(), "the other was not forgotten");
+}
+
+/// `Replace` waits for whoever has the lock of the record to forget, or makes its save a conflict: what was forgotten does not come back.
+pub fn a_replaced_record_is_not_written_back<S: Store>(make: impl FnOnce() -> S) {
+    let (store, ann, bob) = (make(), record("ann"), record("bob"));
+    put(&store, &ann);
+    let mut held = lock(&store, &key("ann"));
+    std::thread::scope(|scope| {
+        let replacing = scope.spawn(|| {
+            lock(&store, &key("bob")).save(Change::Replace {
+                record: Box::new(bob.clone()),
+                forget: Box::new(key("ann")),
+            })
+        });
+        // A store with several places shows the new record before it waits, or nothing while it waits.
+        let looked_enough = Instant::now() + Duration::from_secs(2);
+        while !store.holds_one_record()
+            && Instant::now() < looked_enough
+            && read(&store, &key("bob")).is_none()
+        {
+            std::thread::yield_now();
+        }
+        let written = held.save(Change::Put(Box::new(ann.refreshed(ann.token().clone()))));
+        if let Err(error) = written {
+            assert_eq!(error.kind(), StoreErrorKind::Conflict, "the held guard's save");
+        }
+        drop(held);
+        let replaced = replacing.join().expect("whoever replaces does not panic");
+        replaced.expect("a record is replaced when the lock of the other is free");
+    });
+    assert!(read(&store, &key("ann")).is_none(), "the other was written back");
+    assert_eq!(stored(&store, &key("bob")), Some(json(&bob)));
 }
 
 /// A record that must not be used any more is kept like any other, until its revocation is done.

@@ -35,6 +35,7 @@ enum Fault {
     DeletesAnyKey,
     TakesAnyRecord,
     KeepsForgotten,
+    ForgetsWhatIsLocked,
     DropsTombstones,
     ListsNothing,
     ListsLocks,
@@ -256,11 +257,16 @@ impl Locked for Guard<'_> {
         let fault = self.store.fault;
         match change {
             Change::Put(record) => self.put(*record),
-            Change::Replace { record, forget } => {
-                if fault != Fault::KeepsForgotten {
-                    self.store.state().records.remove(&self.store.name(&forget));
-                }
+            Change::Replace { record, .. } if fault == Fault::KeepsForgotten => self.put(*record),
+            Change::Replace { record, forget } if fault == Fault::ForgetsWhatIsLocked => {
+                self.store.state().records.remove(&self.store.name(&forget));
                 self.put(*record)
+            }
+            Change::Replace { record, forget } => {
+                self.put(*record)?;
+                let other = self.store.locked(&forget, promises::PATIENCE)?;
+                self.store.state().records.remove(&other.name);
+                Ok(())
             }
             Change::Delete => {
                 let mut state = self.store.state();
@@ -413,6 +419,7 @@ mod a_store_is_caught_that_breaks {
         two_keys_never_share: SharesAccounts DeletesAnyKey;
         a_record_of_another_key_is_refused: TakesAnyRecord;
         a_record_replaces_another: KeepsForgotten;
+        a_replaced_record_is_not_written_back: ForgetsWhatIsLocked;
         a_tombstone_is_kept: DropsTombstones;
         keys_lists_what_is_stored: ListsNothing ListsLocks;
         the_order_of_scopes_does_not_count: OrdersScopes;

@@ -5,6 +5,8 @@ mod conformance;
 mod corrupt;
 mod golden;
 #[cfg(feature = "multistore")]
+mod memory;
+#[cfg(feature = "multistore")]
 mod multistore;
 mod room;
 

@@ -20,7 +20,7 @@ fn many(test: impl Fn(Kind)) {
 }
 
 /// A record of this account.
-fn of_account(account: &str) -> Record {
+pub(crate) fn of_account(account: &str) -> Record {
     let one = record(1);
     Record::new(
         key().with_account(account),
@@ -192,11 +192,15 @@ fn a_deleted_record_leaves_an_empty_lock_file_and_nothing_else() {
     });
 }
 
-fn replace(store: &dyn Store, record: &Record, forget: &Key) -> Result<(), grantflow_core::StoreError> {
+pub(crate) fn replace(
+    store: &dyn Store,
+    record: &Record,
+    forget: &Key,
+) -> Result<(), grantflow_core::StoreError> {
     replace_within(PATIENCE, store, record, forget)
 }
 
-fn replace_within(
+pub(crate) fn replace_within(
     patience: Duration,
     store: &dyn Store,
     record: &Record,
@@ -323,7 +327,7 @@ fn a_login_that_comes_while_its_record_is_to_be_forgotten_stays() {
 }
 
 /// A new login of the account, later than that of [`of_account`].
-fn login_of(account: &str, round: u64) -> Record {
+pub(crate) fn login_of(account: &str, round: u64) -> Record {
     let old = of_account(account);
     let now = old.provenance().obtained_at.plus(Duration::from_secs(60 + round));
     Record::new(

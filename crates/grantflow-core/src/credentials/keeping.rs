@@ -82,12 +82,14 @@ impl Credentials {
         let keeping = self.shared.keeping.begin();
         leader.land(obtained);
         step_aside().await;
+        // The first token of a source replaces nothing; where a lock was lost, something was.
+        let was_stored = held.as_ref().is_none_or(|lock| lock.record().is_some());
         let (mut pause, mut waited, mut tries) = (SLICE, Duration::ZERO, 0_u32);
         let stored = loop {
             self.transport.sleep(SLICE).await;
             waited = waited.saturating_add(SLICE);
             if let Some(lock) = &held
-                && (is_stored(&unsaved.record, &**lock) || is_gone(&**lock))
+                && (is_stored(&unsaved.record, &**lock) || is_gone(&**lock, was_stored))
             {
                 break is_stored(&unsaved.record, &**lock);
             }
@@ -100,7 +102,7 @@ impl Credentials {
             if waited < pause {
                 continue;
             }
-            let error = match store(&unsaved.record, host, &mut held).await {
+            let error = match store((&unsaved.record, was_stored), host, &mut held).await {
                 Ok(stored) => break stored,
                 Err(error) => error,
             };
@@ -174,7 +176,7 @@ impl Credentials {
 /// Stores the record under the lock, which is taken anew if it was lost, and says whether it or something as new is stored: it is not where
 /// the record was deleted or revoked meanwhile.
 async fn store<'h>(
-    record: &Record,
+    (record, was_stored): (&Record, bool),
     host: &'h FlightHost<'_>,
     held: &mut Held<'h>,
 ) -> Result<bool, StoreError> {
@@ -182,7 +184,7 @@ async fn store<'h>(
         Some(lock) => lock,
         None => held.insert(host.lock(record.key().clone(), LONGEST_PAUSE).await?),
     };
-    if is_stored(record, &**lock) || is_gone(&**lock) {
+    if is_stored(record, &**lock) || is_gone(&**lock, was_stored) {
         return Ok(is_stored(record, &**lock));
     }
     let saved = lock.save(Change::Put(Box::new(record.clone()))).await;
@@ -196,9 +198,11 @@ async fn store<'h>(
 }
 
 /// Whether the record was deleted or revoked, as is found where the lock was lost and had to be taken again: it does not come back.
-fn is_gone(lock: &dyn AsyncLocked) -> bool {
-    lock.record()
-        .is_none_or(|stored| stored.refresh.revoked_at.is_some())
+fn is_gone(lock: &dyn AsyncLocked, was_stored: bool) -> bool {
+    match lock.record() {
+        Some(stored) => stored.refresh.revoked_at.is_some(),
+        None => was_stored,
+    }
 }
 
 /// Whether what stands in the store is this record or a later one.

@@ -1,5 +1,8 @@
 //! Handles whose tokens come from a source that can be asked again: a client for itself.
 
+use std::future::{Future as _, poll_fn};
+use std::sync::atomic::Ordering;
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -9,11 +12,11 @@ use grantflow_core::transport::{Job, Ticks};
 use grantflow_core::{
     AsyncTransport, AsyncTransportHost, Client, Credentials, Cx, EntropyError, Error, Key, LoadError, Next,
     NotAuthorized, Now, Request, Response, Scopes, SignError, Signature, SigningRequest, Source, Step,
-    Store as _, Token, Transport, TransportError, TransportHost, blocking, drive, run,
+    Store as _, StoreErrorKind, Token, Transport, TransportError, TransportHost, blocking, drive, run,
 };
 use grantflow_store::{MemoryStore, OnThread};
 
-use crate::world::{World, block_on, client, request};
+use crate::world::{Narrow, World, block_on, client, request};
 
 fn source() -> ClientCredentials {
     ClientCredentials::new(client(), "a").unwrap()
@@ -77,6 +80,33 @@ fn a_stored_token_of_a_source_serves_the_next_process() {
     assert_eq!(store.keys().unwrap(), [source().key().clone()]);
     let next = Credentials::from_source_stored(source(), OnThread::new(store.clone()), world.clone());
     assert_eq!(shown(&block_on(next.header()).unwrap()), "Bearer AT2");
+    assert_eq!(world.refreshes(), 1);
+}
+
+#[test]
+fn r04_the_first_token_of_a_source_is_stored_as_soon_as_it_can_be() {
+    let world = World::default();
+    world.keeps_tasks();
+    world.time_flies();
+    let store = Narrow::new(MemoryStore::new());
+    let credentials = Credentials::from_source_stored(source(), OnThread::new(store.clone()), world.clone());
+    let mut access = Box::pin(credentials.access_token());
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(access.as_mut().poll(&mut cx).is_pending());
+    let mut task = world.tasks().pop().unwrap();
+    let access = block_on(poll_fn(|cx| {
+        // It keeps the lock, and goes on trying.
+        assert!(task.as_mut().poll(cx).is_pending());
+        access.as_mut().poll(cx)
+    }));
+    assert_eq!(access.unwrap().unsaved.unwrap().kind(), StoreErrorKind::Full);
+    for _ in 0..100 {
+        assert!(task.as_mut().poll(&mut cx).is_pending());
+    }
+    assert_eq!(store.keys().unwrap(), []);
+    store.full.store(false, Ordering::SeqCst);
+    block_on(task);
+    assert_eq!(store.keys().unwrap(), [source().key().clone()]);
     assert_eq!(world.refreshes(), 1);
 }
 

@@ -136,14 +136,21 @@ impl Refresh {
             let elapsed = cx.now().boot.saturating_sub(self.began);
             if elapsed.saturating_add(pause) <= self.flow.policy.begin_within {
                 return match asked {
-                    Some(_) => self.note(asked, move |refresh, cx| refresh.after(pause, cx)),
+                    Some(_) => self.note(asked, move |refresh, noted, cx| match noted {
+                        // Somebody else has stored something, a newer refresh token perhaps: a lease that was lost.
+                        Err(error) if error.kind() == StoreErrorKind::Conflict => {
+                            let known = (refresh.record, refresh.unsaved);
+                            retry::after(pause, cx, move |_| refresh.flow.look_again(known, error))
+                        }
+                        _ => refresh.after(pause, cx),
+                    }),
                     None => self.after(pause, cx),
                 };
             }
         }
         self.lost &= !error.needs_user();
         self.record.fails(&error);
-        self.note(asked, move |_, _| Err(error))
+        self.note(asked, move |_, _, _| Err(error))
     }
 
     /// Whether nothing is lost by asking with a refresh token that may be spent: the provider tolerates it, or there is no
@@ -158,11 +165,13 @@ impl Refresh {
     fn note(
         mut self,
         retry_at: Option<Timestamp>,
-        then: impl FnOnce(Self, &mut Cx<'_>) -> Result<Step<Access>, Error> + Send + 'static,
+        then: impl FnOnce(Self, Result<(), StoreError>, &mut Cx<'_>) -> Result<Step<Access>, Error>
+        + Send
+        + 'static,
     ) -> Result<Step<Access>, Error> {
         if self.lost && retry_at.is_none() && self.record.refresh.retry_at.is_none() {
             // The journal says all of it already.
-            return Ok(Step::begin(move |cx| then(self, cx)));
+            return Ok(Step::begin(move |cx| then(self, Ok(()), cx)));
         }
         self.record.refresh.retry_at = retry_at;
         if !self.lost {
@@ -173,7 +182,7 @@ impl Refresh {
             if saved.is_ok() {
                 self.unsaved = None;
             }
-            then(self, cx)
+            then(self, saved, cx)
         };
         Ok(Step::Save(change, Next::new(next)))
     }

@@ -382,6 +382,27 @@ fn r30_who_comes_second_to_a_noted_attempt_sends_nothing() {
     assert_eq!(host.log(), ["lock", "journal", "unlock", "lock", "unlock"]);
 }
 
+/// After a lost reply nothing is sent again when somebody else has stored a newer token meanwhile: the old one is spent.
+#[test]
+fn r30_a_try_that_was_put_off_is_given_up_when_the_lease_is_lost() {
+    let newer = ends_in(60).refreshed(ends_in(60).token().clone());
+    let script = || {
+        Scripted::default()
+            .stores(ends_in(0))
+            .saves()
+            .loses_the_reply()
+            .replies_later(503, "4")
+            .overtaken_by(newer.clone())
+    };
+    let (access, host) = both(script, expired);
+    assert_eq!(access.unwrap().record.generation(), 2);
+    assert_eq!(host.bodies().len(), 2);
+    assert_eq!(
+        host.log()[5..],
+        ["save retry-at", "wait 4000 ms", "unlock", "lock", "unlock"]
+    );
+}
+
 /// Whoever has a token to store and finds that the lock was lost goes on with the newer of the two, and sends nothing before.
 #[test]
 fn r30_a_token_to_store_is_not_given_up_for_an_older_one_when_the_lease_is_lost() {

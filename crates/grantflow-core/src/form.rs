@@ -181,6 +181,8 @@ const ROOM: usize = 512;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -207,5 +209,33 @@ mod tests {
             assert_eq!(form.0.as_ptr(), address);
         }
         assert_eq!(form.0.len(), 7 + 4 * (3 + 3 * ROOM));
+    }
+
+    /// The serializer of the URL standard's section 5.2, byte by byte, from its text.
+    fn whatwg(text: &str) -> String {
+        let byte = |byte: u8| match byte {
+            b' ' => "+".to_owned(),
+            b'*' | b'-' | b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                char::from(byte).to_string()
+            }
+            byte => format!("%{byte:02X}"),
+        };
+        text.bytes().map(byte).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn v10_every_form_is_what_the_url_standard_writes_and_reads_back(pairs in prop::collection::vec((any::<String>(), any::<String>()), 1..5)) {
+            let mut form = Form::default();
+            for (name, value) in &pairs {
+                form.push(name, value);
+            }
+            let written: Vec<String> = pairs.iter().map(|(name, value)| format!("{}={}", whatwg(name), whatwg(value))).collect();
+            prop_assert_eq!(&form.0, &written.join("&"));
+            let read: Vec<(String, String)> = form_urlencoded::parse(form.0.as_bytes()).into_owned().collect();
+            prop_assert_eq!(read, pairs);
+        }
     }
 }

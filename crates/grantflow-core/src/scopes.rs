@@ -218,6 +218,10 @@ impl<S: AsRef<str>> TryFrom<Vec<S>> for Scopes {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -252,5 +256,50 @@ mod tests {
         assert_eq!(scopes, Scopes::parse("a b").unwrap());
         assert_ne!(scopes, Scopes::parse("a").unwrap());
         assert_eq!(scopes.sorted(), ["a", "b"]);
+    }
+
+    /// A few names, so that two sets have much in common.
+    fn some() -> impl Strategy<Value = Vec<String>> {
+        prop::collection::vec("[a-c!~]{1,2}", 0..6)
+    }
+
+    fn set(names: &[String]) -> BTreeSet<&str> {
+        names.iter().map(String::as_str).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn t69_scopes_keep_the_laws_of_sets(a in some(), b in some(), c in some()) {
+            let of = |names: &[String]| Scopes::try_from(names.to_vec()).unwrap();
+            let (sa, sb, sc) = (of(&a), of(&b), of(&c));
+            // As the library of the language has sets.
+            prop_assert_eq!(sa.sorted(), set(&a).into_iter().collect::<Vec<_>>());
+            prop_assert_eq!(sa.len(), set(&a).len());
+            prop_assert_eq!(sa.is_empty(), set(&a).is_empty());
+            prop_assert_eq!(sa.covers(&sb), set(&a).is_superset(&set(&b)));
+            prop_assert_eq!(sa == sb, set(&a) == set(&b));
+            let union = sa.union(&sb);
+            prop_assert_eq!(union.sorted(), set(&a).union(&set(&b)).copied().collect::<Vec<_>>());
+            prop_assert!(a.iter().all(|name| sa.contains(name)));
+            // And what follows from that.
+            prop_assert!(sa.covers(&sa) && sa.covers(&Scopes::none()));
+            prop_assert_eq!(sa.union(&sa), sa.clone());
+            prop_assert_eq!(sb.union(&sa), union.clone());
+            prop_assert_eq!(union.union(&sc), sa.union(&sb.union(&sc)));
+            prop_assert!(union.covers(&sa) && union.covers(&sb));
+            prop_assert!(!(sa.covers(&sb) && sb.covers(&sa)) || sa == sb);
+            // As they are written they are read, by whoever asks and by whoever grants.
+            prop_assert_eq!(Scopes::parse(&sa.to_string()).unwrap(), sa.clone());
+            prop_assert_eq!(Scopes::granted([sa.as_str()]), sa);
+        }
+
+        #[test]
+        fn what_is_asked_for_is_of_the_letters_that_rfc_6749_has(text in "[ -~\u{e4}\n\t]{0,8}") {
+            let allowed = |letter: char| matches!(letter, '\u{21}' | '\u{23}'..='\u{5b}' | '\u{5d}'..='\u{7e}');
+            let sound = text.split(' ').all(|name| name.chars().all(allowed));
+            prop_assert_eq!(Scopes::parse(&text).is_ok(), sound);
+        }
     }
 }

@@ -220,6 +220,8 @@ pub struct Now {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -254,6 +256,34 @@ mod tests {
             "1970-01-01T00:00:01.Z",
         ] {
             assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn t32_no_time_and_no_duration_is_too_large(millis in any::<i64>(), other in any::<i64>(), seconds in any::<u64>(), nanos in 0..1_000_000_000_u32) {
+            let (time, earlier) = (Timestamp::from_unix_millis(millis), Timestamp::from_unix_millis(other));
+            let duration = Duration::new(seconds, nanos);
+            let exact = |sum: i128| i64::try_from(sum.clamp(i128::from(i64::MIN), i128::from(i64::MAX))).unwrap();
+            let span = i128::try_from(duration.as_millis()).unwrap();
+            // Beyond what a time can be it stops at its ends, and never comes out on the other side.
+            let span = span.min(i128::from(i64::MAX));
+            prop_assert_eq!(time.plus(duration).unix_millis(), exact(i128::from(millis) + span));
+            prop_assert_eq!(time.minus(duration).unix_millis(), exact(i128::from(millis) - span));
+            let between = exact(i128::from(millis) - i128::from(other)).max(0);
+            prop_assert_eq!(i64::try_from(time.since(earlier).as_millis()).unwrap(), between);
+            prop_assert!(time.since(earlier).is_zero() || earlier.since(time).is_zero());
+            prop_assert_eq!(Timestamp::from_unix_seconds(millis).unix_seconds(), exact(i128::from(millis) * 1000).div_euclid(1000));
+            // It can be shown, whatever it is.
+            prop_assert!(time.to_string().ends_with('Z'));
+        }
+
+        #[test]
+        fn every_time_of_the_years_that_rfc_3339_has_reads_back(millis in -62_167_219_200_000..=253_402_300_799_999_i64) {
+            let time = Timestamp::from_unix_millis(millis);
+            prop_assert_eq!(time.to_string().parse::<Timestamp>().unwrap(), time);
         }
     }
 }

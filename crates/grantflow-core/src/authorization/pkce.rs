@@ -43,6 +43,9 @@ impl Verifier {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -64,6 +67,34 @@ mod tests {
             let verifier = Verifier::from_random(&[byte; 32]);
             assert_eq!(verifier.secret().expose().len(), 43);
             assert!(Verifier::parse(verifier.into_secret()).is_some(), "{byte}");
+        }
+    }
+
+    /// RFC 7636 section 4.1, by its text.
+    fn is_in_grammar(text: &str) -> bool {
+        let unreserved = |c: char| matches!(c, 'A'..='Z' | 'a'..='z' | '0'..='9' | '-' | '.' | '_' | '~');
+        (43..=128).contains(&text.chars().count()) && text.chars().all(unreserved)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn t06_whatever_is_drawn_is_a_verifier_and_its_challenge_is_one_too(random in any::<[u8; 32]>()) {
+            let verifier = Verifier::from_random(&random);
+            prop_assert!(is_in_grammar(verifier.secret().expose()));
+            let mut challenge = String::new();
+            verifier.push_challenge(&mut challenge);
+            prop_assert_eq!(challenge.len(), 43);
+            prop_assert!(is_in_grammar(&challenge));
+            // All of what was drawn is in it.
+            prop_assert_eq!(URL_SAFE_NO_PAD.decode(verifier.secret().expose()).unwrap(), random);
+        }
+
+        #[test]
+        fn t06_what_is_read_back_is_a_verifier_or_refused(text in prop_oneof!["[A-Za-z0-9._~-]{40,131}", "[!-~]{43,44}", ".{43}", any::<String>()]) {
+            let sound = is_in_grammar(&text);
+            prop_assert_eq!(Verifier::parse(Secret::new(text)).is_some(), sound);
         }
     }
 }

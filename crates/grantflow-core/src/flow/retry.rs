@@ -65,7 +65,10 @@ impl RetryPolicy {
         let limit = self.first_pause.saturating_mul(doubled).min(self.longest_pause);
         let mut dice = [0; 4];
         cx.fill(&mut dice)?;
-        Ok(limit.mul_f64(f64::from(u32::from_le_bytes(dice)) / f64::from(u32::MAX)))
+        let share = f64::from(u32::from_le_bytes(dice)) / f64::from(u32::MAX);
+        // All of the longest time there is would be rounded up to more than that.
+        let pause = Duration::try_from_secs_f64(limit.as_secs_f64() * share);
+        Ok(pause.map_or(limit, |pause| pause.min(limit)))
     }
 }
 
@@ -98,6 +101,8 @@ pub(super) fn time_until(retry_at: Option<Timestamp>, now: Timestamp) -> Duratio
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
+    use proptest::prelude::*;
+
     use super::*;
     use crate::Now;
 
@@ -151,5 +156,48 @@ mod tests {
             .pause(u32::MAX, &mut Cx::new(Now::default(), &mut fill))
             .unwrap();
         assert_eq!(pause, Duration::ZERO);
+    }
+
+    fn duration() -> impl Strategy<Value = Duration> {
+        prop_oneof![
+            4 => (0_u64..100_000).prop_map(Duration::from_millis),
+            1 => any::<u64>().prop_map(Duration::from_secs),
+            1 => Just(Duration::MAX),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn r17_no_pause_is_longer_than_the_policy_has_it(
+            (first_pause, longest_pause) in (duration(), duration()),
+            tries in prop_oneof![0_u32..40, any::<u32>()],
+            dice in prop_oneof![any::<u32>(), Just(0), Just(u32::MAX)],
+        ) {
+            let policy = RetryPolicy { first_pause, longest_pause, ..RetryPolicy::default() };
+            let pause = |tries, dice: u32| {
+                let mut fill = |bytes: &mut [u8]| {
+                    bytes.copy_from_slice(&dice.to_le_bytes());
+                    Ok(())
+                };
+                policy.pause(tries, &mut Cx::new(Now::default(), &mut fill)).unwrap()
+            };
+            let (drawn, most) = (pause(tries, dice), pause(tries, u32::MAX));
+            prop_assert!(drawn <= most && most <= longest_pause);
+            prop_assert_eq!(pause(tries, 0), Duration::ZERO);
+            // It never shrinks with the tries, and the first is the shortest.
+            prop_assert!(most <= pause(tries.saturating_add(1), u32::MAX));
+            prop_assert!(pause(1, u32::MAX) <= first_pause);
+        }
+
+        #[test]
+        fn r17_no_server_is_heard_that_wants_more_than_an_hour(at in any::<i64>(), now in any::<i64>()) {
+            let (at, now) = (Timestamp::from_unix_millis(at), Timestamp::from_unix_millis(now));
+            let left = time_until(Some(at), now);
+            prop_assert!(left <= LONGEST_RETRY_AFTER);
+            prop_assert!(left.is_zero() || left == at.since(now));
+            prop_assert_eq!(left.is_zero(), at <= now || at.since(now) > LONGEST_RETRY_AFTER);
+        }
     }
 }

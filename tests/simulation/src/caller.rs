@@ -6,14 +6,15 @@ use std::task::Poll;
 use std::time::Duration;
 
 use grantflow_core::{
-    AsyncTransportHost, Body, Change, Client, Credentials, Endpoint, Error, Key, Origin, Provenance, Record,
-    Request, Scopes, Timestamp, Token, TokenType, drive, flow,
+    AsyncTransportHost, Body, Change, Client, Credentials, Endpoint, Error, IntrospectionRequest, Issuer,
+    Key, Origin, Provenance, Record, Request, Scopes, Timestamp, Token, TokenType, TokenTypeHint, drive,
+    flow,
 };
 
 use crate::chronicle::Call;
 use crate::host::SimHost;
 use crate::ledger::Begun;
-use crate::network::{API, DEVICE, REVOKE, TOKEN};
+use crate::network::{API, AUTHORIZE, BACKCHANNEL, DEVICE, INTROSPECT, ISSUER, PUSH, REVOKE, TOKEN};
 use crate::plant::{Plant, PlantedStore};
 use crate::proof;
 use crate::scenario::{Fault, Scenario};
@@ -46,6 +47,7 @@ impl Caller {
         let pace = self.host.world.state().scenario.pace;
         if task == 0 {
             self.resume_devices().await;
+            self.resume_browsers().await;
         }
         while self.take_call(task) {
             self.host.idle(pace).await;
@@ -94,8 +96,7 @@ impl Caller {
         let mut state = self.host.world.state();
         let at = state.dice.below(self.handles.len() as u64) as usize;
         let call = match state.dice.below(100) {
-            18..45 => Call::Header,
-            0..15 => Call::Header,
+            0..15 | 23..45 => Call::Header,
             45..60 => Call::AccessToken,
             60..82 => Call::Authorized,
             82..90 => Call::Refresh,
@@ -104,8 +105,25 @@ impl Caller {
             97 if state.has(Fault::Revoke) => Call::Revoke,
             98 if state.has(Fault::Delete) => Call::Delete,
             99 if state.has(Fault::Login) => Call::Login,
-            15..18 if state.has(Fault::DeviceLogin) => Call::Device,
+            15 | 16 if state.has(Fault::DeviceLogin) => Call::Device,
+            17 | 18 if state.has(Fault::DeviceLogin) => Call::Backchannel,
+            19..22 if state.has(Fault::BrowserLogin) => Call::Browser,
+            22 => Call::Introspect,
             _ => Call::Header,
+        };
+        let slot = self.handles[at].slot;
+        let by_user = matches!(
+            call,
+            Call::Login | Call::Device | Call::Backchannel | Call::Browser
+        );
+        let call = match call {
+            // Nobody logs in there, and a revocation would end it for good.
+            _ if state.source_of(slot).is_some() && (by_user || call == Call::Revoke) => Call::Header,
+            // There the API says who can log somebody in.
+            _ if state.is_of_resource(slot) && (by_user || state.depot.slots[slot].record.is_none()) => {
+                Call::Resource
+            }
+            _ => call,
         };
         (self.handles[at].clone(), call)
     }
@@ -153,6 +171,13 @@ impl Caller {
             }
             // A program does not drop what it was given once.
             Call::Device => Some(self.device_login(handle.slot).await.map(|()| (None, false))),
+            Call::Backchannel => Some(self.backchannel_login(handle.slot).await.map(|()| (None, false))),
+            Call::Browser => Some(self.browser_login(handle.slot).await.map(|()| (None, false))),
+            Call::Resource => Some(self.resource_login(handle.slot).await.map(|()| (None, false))),
+            Call::Introspect => {
+                let asked = self.cancellable(begun, self.introspect(handle)).await;
+                asked.map(|done| done.map(|()| (None, false)))
+            }
             Call::Login => {
                 let login = self.cancellable(begun, self.login(handle.slot)).await;
                 login.map(|done| done.map(|()| (None, false)))
@@ -200,6 +225,23 @@ impl Caller {
         let deleted = locked.save(Change::Delete).await;
         locked.unlock().await;
         Ok(deleted?)
+    }
+
+    /// Asks the server about the stored token.
+    async fn introspect(&self, handle: &Handle) -> Result<(), Error> {
+        let record = handle.credentials.record().await?;
+        let token = &record.token().access_token;
+        let client = base_client(&self.host.world.state().scenario);
+        let request = IntrospectionRequest::new(&client, token, TokenTypeHint::AccessToken);
+        let said = self.drive(request.flow()).await?;
+        let mut state = self.host.world.state();
+        state.ledger.introspections += 1;
+        let lives = access_of(token.expose()).is_some_and(|grant| state.server.accepts(grant, state.now));
+        // What lives now has lived when the server was asked.
+        if lives && !said.active {
+            state.violated("I5", "takes a living token for one that has ended".to_owned());
+        }
+        Ok(())
     }
 
     fn key(&self, slot: usize) -> Key {
@@ -299,14 +341,14 @@ fn of_header(value: &http::HeaderValue) -> Option<Grant> {
     )
 }
 
-fn api_request() -> Request {
+pub(crate) fn api_request() -> Request {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = http::Uri::from_static(API);
     request
 }
 
 /// The client that all processes are.
-pub(crate) fn client(scenario: &Scenario) -> Client {
+pub(crate) fn base_client(scenario: &Scenario) -> Client {
     let endpoint = |url| Endpoint::new(url).expect("the addresses of the model are https");
     let api = http::Uri::from_static(API);
     let mut quirks = grantflow_core::Quirks::default();
@@ -316,13 +358,19 @@ pub(crate) fn client(scenario: &Scenario) -> Client {
     Client::new("simulated", endpoint(TOKEN))
         .with_revocation_endpoint(endpoint(REVOKE))
         .with_device_authorization_endpoint(endpoint(DEVICE))
+        .with_backchannel_authentication_endpoint(endpoint(BACKCHANNEL))
+        .with_authorization_endpoint(endpoint(AUTHORIZE))
+        .with_pushed_authorization_request_endpoint(endpoint(PUSH))
+        .with_introspection_endpoint(endpoint(INTROSPECT))
+        .with_issuer(Issuer::new(ISSUER).expect("it is https"))
+        .with_iss_promised(true)
         .with_origins(Origin::of(&api))
         .with_quirks(quirks)
 }
 
 /// The client of a login, and the key that its tokens are bound to.
 pub(crate) fn login_client(scenario: &Scenario) -> (Client, Option<String>) {
-    let client = client(scenario);
+    let client = base_client(scenario);
     if !scenario.bound {
         return (client, None);
     }

@@ -30,6 +30,16 @@ pub struct Totals {
     pub device_logins: u64,
     /// Those that another life of their process went on with.
     pub resumed: u64,
+    /// Logins that were stored, and that the server had asked the user about itself.
+    pub backchannel_logins: u64,
+    /// Logins in browsers that were stored.
+    pub browser_logins: u64,
+    /// Logins for a protected resource that were stored.
+    pub resource_logins: u64,
+    /// Tokens that were granted for what programs present.
+    pub presented: u64,
+    /// How often the server was asked about a token.
+    pub introspections: u64,
     /// Requests that were sent back for another proof.
     pub nonces: u64,
     /// Deaths of processes.
@@ -55,6 +65,11 @@ impl Totals {
         self.refreshes += history.refreshes;
         self.device_logins += history.device_logins;
         self.resumed += history.resumed;
+        self.backchannel_logins += history.backchannel_logins;
+        self.browser_logins += history.browser_logins;
+        self.resource_logins += history.resource_logins;
+        self.presented += history.presented;
+        self.introspections += history.introspections;
         self.nonces += history.nonces;
         self.crashes += history.crashes;
         self.longest_wait = self.longest_wait.max(history.longest_wait);
@@ -73,6 +88,11 @@ impl Totals {
         self.refreshes += other.refreshes;
         self.device_logins += other.device_logins;
         self.resumed += other.resumed;
+        self.backchannel_logins += other.backchannel_logins;
+        self.browser_logins += other.browser_logins;
+        self.resource_logins += other.resource_logins;
+        self.presented += other.presented;
+        self.introspections += other.introspections;
         self.nonces += other.nonces;
         self.crashes += other.crashes;
         self.longest_wait = self.longest_wait.max(other.longest_wait);
@@ -96,8 +116,18 @@ impl fmt::Display for Totals {
         )?;
         writeln!(
             f,
-            "{} logins on devices, {} gone on with after a death; {} requests sent back for another proof",
-            self.device_logins, self.resumed, self.nonces
+            "logins: {} on devices, {} by CIBA, {} in browsers, {} for a resource; {} gone on with after a death",
+            self.device_logins,
+            self.backchannel_logins,
+            self.browser_logins,
+            self.resource_logins,
+            self.resumed
+        )?;
+        writeln!(
+            f,
+            "{} tokens for assertions, subject tokens, passwords and secrets; {} introspections; \
+             {} requests sent back for another proof",
+            self.presented, self.introspections, self.nonces
         )?;
         let losses = &self.losses;
         writeln!(

@@ -47,6 +47,10 @@ pub(crate) enum Call {
     Delete,
     Login,
     Device,
+    Backchannel,
+    Browser,
+    Resource,
+    Introspect,
 }
 
 /// What happened.
@@ -189,7 +193,7 @@ impl fmt::Display for What {
             Self::FamilyEnds { family, why } => write!(f, "server: grant {family} ends: {why}"),
             Self::Dies(effect, side) => write!(f, "dies {side:?} {effect:?}"),
             Self::Exits => f.write_str("ends, all settled"),
-            Self::Resumes { slot } => write!(f, "goes on with the login of record {slot} on a device"),
+            Self::Resumes { slot } => write!(f, "goes on with the login of record {slot}"),
             Self::Restarts => f.write_str("starts"),
             Self::StandsStill(time) => write!(f, "stands still for {} s", time / SECOND),
             Self::RuntimeGone => f.write_str("the runtime is dropped"),

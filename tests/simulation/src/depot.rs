@@ -72,10 +72,10 @@ pub(crate) struct Holder {
 }
 
 impl Slot {
-    pub(crate) fn new(key: Key, record: Record) -> Self {
+    pub(crate) fn new(key: Key, record: Option<Record>) -> Self {
         Self {
             key,
-            record: Some(record),
+            record,
             version: 0,
             since: 0,
             holder: None,

@@ -1,4 +1,4 @@
-//! A login at another device (RFC 8628): the server's codes, the user who answers or does not, and a program that keeps what it waits
+//! A login at another device (RFC 8628, OpenID Connect CIBA): the server's codes, the user who answers or does not, and a program that keeps what it waits
 //! for, dies, and goes on.
 //!
 //! ```text
@@ -7,16 +7,17 @@
 //!                  └── the next life of a process that died meanwhile
 //! ```
 //!
+//! Where the server asks the user itself, on their telephone say, nothing is kept: whoever dies has to ask again.
+//!
 //! Invariant I9 is about it: a code is asked for no more often than the server wants, and no more once its answer is known.
 
 use grantflow_core::{
-    AsyncTransportHost, DeviceAuthorizationRequest, DeviceGrant, Error, Provenance, Record, Scopes, Step,
-    Token, drive, flow,
+    AsyncTransportHost, BackchannelAuthenticationRequest, DeviceAuthorizationRequest, DeviceGrant, Error,
+    Provenance, Record, Scopes, Step, Token, UserHint, drive, flow,
 };
 
-use crate::caller::{Caller, client};
+use crate::caller::{Caller, base_client};
 use crate::chronicle::What;
-use crate::plant::PlantedTransport;
 use crate::proof;
 use crate::server::Grant;
 use crate::world::{Cause, MILLI, Micros, SECOND, State, Who};
@@ -48,6 +49,14 @@ struct Poller {
     ended: bool,
 }
 
+/// A login that a process waits for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Login {
+    /// With the code of a device, or the number of a request that the server asks the user about.
+    Device(usize),
+    Browser(usize),
+}
+
 /// What the server says to a poll.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum PollVerdict {
@@ -73,8 +82,35 @@ impl PollVerdict {
 }
 
 impl State {
+    /// Which pair of tokens a login became.
+    fn redeemed(&self, login: Login) -> Option<Grant> {
+        match login {
+            Login::Device(at) => self.server.devices.get(at)?.redeemed,
+            Login::Browser(at) => self.server.authorizations.get(at)?.redeemed,
+        }
+    }
+
+    /// Somebody asks that the server ask the user; the reply.
+    pub(crate) fn backchannel(&mut self, slot: usize) -> String {
+        let number = self.device(slot);
+        format!(
+            r#"{{"auth_req_id":"q{number}","expires_in":{},"interval":{}}}"#,
+            LIFETIME / SECOND,
+            INTERVAL / SECOND,
+        )
+    }
+
     /// Somebody asks for codes; the reply.
     pub(crate) fn codes(&mut self, slot: usize) -> String {
+        let number = self.device(slot);
+        format!(
+            r#"{{"device_code":"d{number}","user_code":"WDJB-MJHT","verification_uri":"https://server.example.com/device","expires_in":{},"interval":{}}}"#,
+            LIFETIME / SECOND,
+            INTERVAL / SECOND,
+        )
+    }
+
+    fn device(&mut self, slot: usize) -> usize {
         let answers = self.now + self.dice.between(1, 400) * SECOND;
         let answer = match self.dice.below(10) {
             0..7 => Some((answers, true)),
@@ -88,12 +124,7 @@ impl State {
             redeemed: None,
             poller: None,
         });
-        let number = self.server.devices.len() - 1;
-        format!(
-            r#"{{"device_code":"d{number}","user_code":"WDJB-MJHT","verification_uri":"https://server.example.com/device","expires_in":{},"interval":{}}}"#,
-            LIFETIME / SECOND,
-            INTERVAL / SECOND,
-        )
+        self.server.devices.len() - 1
     }
 
     /// A poll leaves its process: not too early, and not in vain.
@@ -157,11 +188,11 @@ impl State {
     }
 }
 
-/// The tokens of a device that its process may lose: its task is dropped after the reply and before they
+/// The tokens of a login that its process may lose: its task is dropped after the reply and before they
 /// are stored, or they cannot be.
-struct Unkept<'a> {
+pub(crate) struct Unkept<'a> {
     caller: &'a Caller,
-    device: usize,
+    login: Login,
 }
 
 impl Drop for Unkept<'_> {
@@ -169,11 +200,7 @@ impl Drop for Unkept<'_> {
         let mut state = self.caller.host.world.state();
         let cause = state.dropping.unwrap_or(Cause::GaveUp);
         let who = self.caller.host.who;
-        let grant = state
-            .server
-            .devices
-            .get(self.device)
-            .and_then(|device| device.redeemed);
+        let grant = state.redeemed(self.login);
         let issue = grant.and_then(|grant| state.server.issue_mut(grant));
         if let Some(issue) = issue.filter(|issue| issue.delivered == Some(who) && !issue.saved) {
             issue.window = Some(cause);
@@ -186,11 +213,9 @@ impl Caller {
     /// The user logs in at another device.
     pub(crate) async fn device_login(&self, slot: usize) -> Result<(), Error> {
         let client = self.device_client();
-        let transport = PlantedTransport::new(self.host.clone(), self.plant);
-        let host = AsyncTransportHost::new(&transport);
         let scopes = Scopes::parse(&format!("slot{slot}")).expect("it is a scope");
         let request = DeviceAuthorizationRequest::new(&client).scopes(scopes);
-        let grant = drive(request.flow(), &host).await?;
+        let grant = self.drive(request.flow()).await?;
         let json = grant.expose_json().expose().to_owned();
         self.host
             .world
@@ -198,6 +223,29 @@ impl Caller {
             .kept
             .insert((self.host.who.process, slot), json);
         self.go_on(slot).await
+    }
+
+    /// The server asks the user itself.
+    pub(crate) async fn backchannel_login(&self, slot: usize) -> Result<(), Error> {
+        let client = self.device_client();
+        let request =
+            BackchannelAuthenticationRequest::new(&client, UserHint::LoginHint(format!("slot{slot}")));
+        let devices = self.host.world.state().server.devices.len();
+        let grant = self.drive(request.flow()).await?;
+        let asked = {
+            let state = self.host.world.state();
+            let mut of_slot = state.server.devices[devices..].iter();
+            of_slot.position(|device| device.slot == slot && device.poller.is_none())
+        };
+        let _unkept = asked.map(|at| self.unkept(Login::Device(devices + at)));
+        let token = self.drive(grant.poll()).await?;
+        self.keep(slot, client, token).await?;
+        self.host.world.state().ledger.backchannel_logins += 1;
+        Ok(())
+    }
+
+    pub(crate) fn unkept(&self, login: Login) -> Unkept<'_> {
+        Unkept { caller: self, login }
     }
 
     /// Waits for what this process, or the life before it, has kept.
@@ -216,13 +264,10 @@ impl Caller {
             .expect("the model's codes are numbers");
         // Whoever goes on knows what is on the disk: neither what the server said since, nor that it has answered.
         self.host.world.state().server.devices[device].poller = None;
-        let _unkept = Unkept { caller: self, device };
+        let _unkept = self.unkept(Login::Device(device));
         let polling = client.clone();
         let poll = Step::begin(move |cx| Ok(DeviceGrant::from_json(&polling, &json, cx)?.poll()));
-        let transport = PlantedTransport::new(self.host.clone(), self.plant);
-        let polled = drive(poll, &AsyncTransportHost::new(&transport)).await;
-        self.host.live().await;
-        let ended = match polled {
+        let ended = match self.drive(poll).await {
             Ok(token) => self.keep(slot, client, token).await,
             Err(error) => Err(error),
         };
@@ -254,9 +299,14 @@ impl Caller {
     }
 
     /// Stores it once, as the logins of `grantflow-loopback` do: a save that failed may be done late, and then be followed by a refresh.
-    async fn keep(&self, slot: usize, client: grantflow_core::Client, token: Token) -> Result<(), Error> {
+    pub(crate) async fn keep(
+        &self,
+        slot: usize,
+        client: grantflow_core::Client,
+        token: Token,
+    ) -> Result<(), Error> {
         let key = self.host.world.state().depot.slots[slot].key.clone();
-        let provenance = Provenance::new("device_code", token.issued_at);
+        let provenance = Provenance::new("simulation", token.issued_at);
         let record = Record::new(key, client, token, provenance);
         let host = AsyncTransportHost::new(&self.host).with_store(&self.store);
         let kept = drive(flow::keep(record, None), &host).await;
@@ -266,7 +316,7 @@ impl Caller {
 
     fn device_client(&self) -> grantflow_core::Client {
         let state = self.host.world.state();
-        let client = client(&state.scenario);
+        let client = base_client(&state.scenario);
         if state.scenario.bound {
             proof::with_new_key(client).0
         } else {

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use grantflow_core::flow::TokenSource as _;
 use grantflow_core::{Credentials, Timestamp};
 
-use crate::caller::{Caller, Handle, client, key_of, login_client, record_of};
+use crate::browser::resource_key;
+use crate::caller::{Caller, Handle, base_client, key_of, login_client, record_of};
 use crate::chronicle::What;
 use crate::depot::{SimStore, Slot};
 use crate::dice::Dice;
@@ -14,6 +16,7 @@ use crate::ledger::{Losses, Violation};
 use crate::plant::{Plant, PlantedStore, PlantedTransport};
 use crate::proof;
 use crate::scenario::{Faults, Scenario};
+use crate::source::SimSource;
 use crate::world::{Due, EPOCH_MILLIS, Micros, SECOND, Who, World};
 
 /// What a history was, and whether the invariants held.
@@ -40,6 +43,16 @@ pub struct History {
     pub device_logins: u64,
     /// How many of those that began were gone on with by another life of their process.
     pub resumed: u64,
+    /// How many logins were stored that the server had asked the user about itself.
+    pub backchannel_logins: u64,
+    /// How many logins in browsers were stored.
+    pub browser_logins: u64,
+    /// How many logins for a protected resource were stored.
+    pub resource_logins: u64,
+    /// How many tokens were granted for what programs present: assertions, subject tokens, a password, their own secret.
+    pub presented: u64,
+    /// How often the server was asked about a token.
+    pub introspections: u64,
     /// How many requests were sent back for another proof.
     pub nonces: u64,
     /// How often a process died.
@@ -84,6 +97,11 @@ pub(crate) fn run(seed: u64, allowed: Faults, plant: Option<Plant>, with_text: b
         requests: ledger.asks.len() as u64,
         device_logins: ledger.device_logins,
         resumed: ledger.resumed,
+        backchannel_logins: ledger.backchannel_logins,
+        browser_logins: ledger.browser_logins,
+        resource_logins: ledger.resource_logins,
+        presented: ledger.presented,
+        introspections: ledger.introspections,
         nonces: ledger.nonces,
         crashes: ledger.crashes,
         longest_wait: ledger.longest_wait,
@@ -158,9 +176,28 @@ impl Run {
             state.server.binds(key);
             let of_slot = key_of(&client, slot);
             let record = record_of(client, of_slot, grant, issued_at, lifetime);
-            state.depot.slots.push(Slot::new(record.key().clone(), record));
+            state
+                .depot
+                .slots
+                .push(Slot::new(record.key().clone(), Some(record)));
             state.server.saved(grant, true);
             state.server.aged(grant, age.unsigned_abs() * 1000);
+            state.ledger.ended_by_user.push(false);
+        }
+        let slots = state.depot.slots.len();
+        if state.scenario.resource {
+            let key = resource_key(&state.scenario, slots);
+            state.depot.slots.push(Slot::new(key, None));
+            // Nobody has logged in there yet.
+            state.ledger.ended_by_user.push(true);
+        }
+        let slots = state.depot.slots.len();
+        let Some(kind) = state.scenario.source else { return };
+        for slot in slots..slots + state.scenario.subjects {
+            let family = state.server.subject(slot);
+            let client = base_client(&state.scenario);
+            let source = SimSource::new(kind, client, family, &self.world, false);
+            state.depot.slots.push(Slot::new(source.key().clone(), None));
             state.ledger.ended_by_user.push(false);
         }
     }
@@ -196,10 +233,19 @@ impl Run {
                 let mut state = self.world.state();
                 let number = state.opened(who, slot);
                 let key = state.depot.slots[slot].key.clone();
-                let client = client(&state.scenario);
+                let client = base_client(&state.scenario);
                 let bound = state.scenario.bound;
+                let of_source = state.source_of(slot);
                 drop(state);
                 let transport = PlantedTransport::new(host.clone(), self.plant);
+                if let Some(of_source) = of_source {
+                    let source = SimSource::planted(of_source, &client, &self.world, self.plant);
+                    return Handle {
+                        credentials: Credentials::from_source_stored(source, store.clone(), transport),
+                        number,
+                        slot,
+                    };
+                }
                 let mut credentials = Credentials::new(key, store.clone(), transport);
                 if bound {
                     credentials = credentials.with_client(proof::without_key(client));

@@ -9,6 +9,7 @@ use grantflow_core::transport::{AsyncTransport, Task, Ticks};
 use grantflow_core::{EntropyError, Now, Request, Response, Timestamp, TransportError};
 
 use crate::chronicle::{Effect, Side, What};
+use crate::network::Asked;
 use crate::world::{MILLI, Who, World};
 
 /// A process as its transport.
@@ -21,7 +22,13 @@ pub(crate) struct SimHost {
 #[async_trait]
 impl AsyncTransport for SimHost {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
-        let asked = self.world.state().now;
+        let asked = {
+            let state = self.world.state();
+            Asked {
+                at: state.now,
+                wall: state.wall(self.who.process),
+            }
+        };
         self.world.point(self.who, Effect::Send, Side::Before).await;
         let ask = self.world.state().depart(self.who, &request, asked);
         let sent = Sent { host: self, ask };

@@ -1,4 +1,4 @@
-//! The invariants I1–I9, held against everything that happens.
+//! The invariants I1–I10, held against everything that happens.
 //!
 //! | | what is checked | where |
 //! |---|---|---|
@@ -11,6 +11,7 @@
 //! | I7 | nobody touches another key's record | [`saves`], [`end`] |
 //! | I8 | nothing panics | the executor |
 //! | I9 | the code of a device is asked for no more often than the server wants, and not once its answer is known | `device` |
+//! | I10 | a code, a subject token or an assertion that works once is sent once, with what belongs to it, and only by its own login or source | `browser`, `source` |
 
 mod asks;
 mod calls;
@@ -31,7 +32,7 @@ pub(crate) const LOCK_AND_REFRESH: Micros = (75 + 60) * SECOND;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Violation {
-    /// Which one: `I1` to `I9`.
+    /// Which one: `I1` to `I10`.
     pub invariant: &'static str,
     /// What was seen.
     pub what: String,
@@ -90,6 +91,13 @@ pub(crate) struct Ledger {
     /// Logins on devices that were stored, and those that a later life of their process went on with.
     pub(crate) device_logins: u64,
     pub(crate) resumed: u64,
+    /// Those that the server asked the user about, in browsers, and for a resource.
+    pub(crate) backchannel_logins: u64,
+    pub(crate) browser_logins: u64,
+    pub(crate) resource_logins: u64,
+    pub(crate) introspections: u64,
+    /// Tokens that were granted for what a source presented.
+    pub(crate) presented: u64,
     /// Requests that were sent back for another proof.
     pub(crate) nonces: u64,
     /// Somebody revoked, deleted or logged in: from then on it is no fault that a login is needed.

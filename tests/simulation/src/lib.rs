@@ -6,8 +6,9 @@
 //!
 //! # In scope
 //!
-//! - the invariants I1–I9, held on every history
-//! - tokens that are bound to a key, with nonces that change; logins on devices that outlive their process
+//! - the invariants I1–I10, held on every history
+//! - tokens that are bound to a key, with nonces that change; logins on devices and in browsers that outlive their process
+//! - tokens for what a program presents: assertions, subject tokens, a password, its own secret
 //! - replay of any history by its seed
 //! - planted bugs, each of which has to be found
 //!
@@ -15,6 +16,7 @@
 //!
 //! - real files, locks, sockets and clocks: the suites in `tests/` and the stores' own
 
+mod browser;
 mod caller;
 pub mod campaign;
 mod chronicle;
@@ -30,6 +32,7 @@ mod plant;
 mod proof;
 mod scenario;
 mod server;
+mod source;
 mod world;
 
 pub use history::History;

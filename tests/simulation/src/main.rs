@@ -144,7 +144,7 @@ const HELP: &str = "\
 cargo xtask simulate [OPTIONS]
 
 Runs the flows and the handle of grantflow-core in a simulated world of processes, tasks, a server and a store, with faults
-before and after every effect, and holds the invariants I1 to I9 against everything that happens. One seed is one history.
+before and after every effect, and holds the invariants I1 to I10 against everything that happens. One seed is one history.
 
   --seeds N       this many histories (20,000 where nothing else is said)
   --first SEED    beginning with this one (0)
@@ -154,7 +154,8 @@ before and after every effect, and holds the invariants I1 to I9 against everyth
   -h, --help      this text
 
 The plants: no-reread-under-lock, publish-before-save, retry-outside-lock, write-back-deleted, adopt-older,
-unlock-before-saved, compare-generations, forget-hung-writes, forget-key, ignore-nonces, poll-too-early.
+unlock-before-saved, compare-generations, forget-hung-writes, forget-key, ignore-nonces, poll-too-early, present-again,
+send-code-again, poll-after-answer, ask-source-twice, mix-subjects, forget-resource.
 
 A refresh token that the server has granted and that was lost before it could be stored is counted as unavoidable: the reply
 never came, or its receiver died, or a lease was lost. Any other loss is a violation. The exit code is 0 if there was none and

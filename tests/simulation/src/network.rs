@@ -9,35 +9,33 @@
 //!
 //! What the server does happens at its own time, whether the sender still waits, gave up, or died.
 
+mod replies;
+mod wanted;
+
 use std::task::{Poll, Waker};
 
 use grantflow_core::transport::REQUEST_TIMEOUT;
-use grantflow_core::{Body, Request, Response, TransportError, TransportErrorKind};
+use grantflow_core::{Request, Response, TransportError, TransportErrorKind};
 use http::header;
 
+use crate::browser::WithCode;
 use crate::chronicle::What;
 use crate::device::PollVerdict;
 use crate::proof::Proof;
-use crate::scenario::Fault;
-use crate::server::{Ended, Grant, Rules, Verdict, access_of, refresh_of};
-use crate::world::{Due, MILLI, Micros, SECOND, State, Who};
+use crate::scenario::{Fault, StoreKind};
+use crate::server::{Ended, Grant, Rules, Verdict};
+use crate::source::Presented;
+use crate::world::{Cause, Due, MILLI, Micros, SECOND, State, Who};
 
-/// Where tokens are refreshed, revoked and used.
-pub(crate) const TOKEN: &str = "https://server.example.com/token";
-pub(crate) const REVOKE: &str = "https://server.example.com/revoke";
-pub(crate) const DEVICE: &str = "https://server.example.com/device_authorization";
-pub(crate) const API: &str = "https://api.example.com/";
+use replies::{reply, throttled};
+pub(crate) use wanted::{API, AUTHORIZE, Aim, BACKCHANNEL, DEVICE, INTROSPECT, ISSUER, PUSH, REVOKE, TOKEN};
+use wanted::{Wanted, wanted};
 
-/// What a request wants.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Aim {
-    Refresh,
-    Revoke,
-    Api,
-    /// For the codes of a device.
-    Device,
-    /// With the code of a device.
-    Poll,
+/// When a sender looked at its clock, and what it read there, in milliseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) at: Micros,
+    pub(crate) wall: i64,
 }
 
 /// What became of a request, as far as its sender knows.
@@ -70,11 +68,15 @@ pub(crate) struct Ask {
     wants_proof: bool,
     poll: Option<PollVerdict>,
     codes: Option<String>,
+    presented: Option<Presented>,
+    with_code: Option<WithCode>,
+    /// What was pushed, or what is described.
+    text: Option<String>,
     /// When its sender looked at the clock.
     pub(crate) asked: Micros,
     pub(crate) end: End,
     way: Way,
-    verdict: Option<Verdict>,
+    pub(crate) verdict: Option<Verdict>,
     status: u16,
     answer: Option<Result<Response, TransportError>>,
     waker: Option<Waker>,
@@ -95,8 +97,15 @@ enum Way {
 
 impl State {
     /// A request leaves.
-    pub(crate) fn depart(&mut self, who: Who, request: &Request, asked: Micros) -> usize {
-        let (aim, with) = aim_of(request);
+    pub(crate) fn depart(&mut self, who: Who, request: &Request, asked: Asked) -> usize {
+        let Wanted {
+            aim,
+            with,
+            presented,
+            with_code,
+            text,
+            names_resource,
+        } = wanted(request);
         let Some(with) = with else {
             self.violated("I2", "sends a token that no server has issued".to_owned());
             return self.ask(who, aim, Grant { family: 0, number: 0 }, Way::NoConnection, 0, 0);
@@ -107,6 +116,12 @@ impl State {
             Aim::Api => "the API",
             Aim::Device => "for codes of a device",
             Aim::Poll => "a poll of a device",
+            Aim::Source => "for a token of a source",
+            Aim::Backchannel => "that the server ask the user",
+            Aim::Push => "before the browser",
+            Aim::Code => "with a code",
+            Aim::Introspect => "about a token",
+            Aim::Described => "for what is public",
         };
         let ask = self.server_asks();
         self.note(who, What::Departs { ask, to, with });
@@ -130,17 +145,26 @@ impl State {
             way = Way::TimeOut;
         }
         let ask = self.ask(who, aim, with, way, arrives, back);
-        self.ledger.asks[ask].asked = asked;
+        let mut earlier = self.ledger.asks[..ask].iter().rev();
+        let before = earlier.find(|ask| (ask.who, ask.aim, ask.with) == (who, aim, with));
+        let unproven = before.filter(|ask| ask.wants_proof).map(|ask| ask.asked);
+        let proven_again = unproven.is_some();
+        // Its sender counts from when it first asked.
+        self.ledger.asks[ask].asked = unproven.unwrap_or(asked.at);
         self.ledger.asks[ask].proof = Proof::of(request);
+        self.ledger.asks[ask].presented = presented;
+        self.ledger.asks[ask].text = text;
         match aim {
-            Aim::Refresh => self.check_departure(ask),
-            Aim::Poll => {
-                let earlier = self.ledger.asks[..ask].iter().rev();
-                let mut earlier =
-                    earlier.filter(|ask| ask.who == who && ask.aim == Aim::Poll && ask.with == with);
-                let proven_again = earlier.next().is_some_and(|ask| ask.wants_proof);
-                self.check_poll(who, with.family as usize, proven_again);
+            Aim::Code => {
+                self.check_code(with.family as usize, with_code.as_ref(), proven_again);
+                self.ledger.asks[ask].with_code = with_code;
             }
+            Aim::Source => self.check_presented(ask, presented.unwrap_or_default(), asked),
+            Aim::Refresh => {
+                self.check_resource(with, names_resource);
+                self.check_departure(ask);
+            }
+            Aim::Poll => self.check_poll(who, with.family as usize, proven_again),
             _ => {}
         }
         ask
@@ -160,6 +184,9 @@ impl State {
             wants_proof: false,
             poll: None,
             codes: None,
+            presented: None,
+            with_code: None,
+            text: None,
             asked: self.now,
             end: End::Open,
             way,
@@ -176,7 +203,7 @@ impl State {
     }
 
     fn way(&mut self, aim: Aim) -> Way {
-        if self.now < self.server.down_until && aim != Aim::Api {
+        if self.now < self.server.down_until && !matches!(aim, Aim::Api | Aim::Described) {
             return Way::NoConnection;
         }
         if !self.faults_on || !self.dice.chance(self.scenario.mishaps) {
@@ -240,8 +267,44 @@ impl State {
                 200
             }
             Aim::Refresh => self.refresh_arrives(ask, with),
+            Aim::Source => {
+                let presented = self.ledger.asks[ask].presented.unwrap_or_default();
+                self.presented_arrives(ask, with, presented)
+            }
             Aim::Device => {
                 self.ledger.asks[ask].codes = Some(self.codes(with.family as usize));
+                200
+            }
+            Aim::Backchannel => {
+                self.ledger.asks[ask].codes = Some(self.backchannel(with.family as usize));
+                200
+            }
+            Aim::Push => {
+                let body = self.ledger.asks[ask].text.take().unwrap_or_default();
+                let pushed = self.pushed(&body);
+                let status = if pushed.is_some() { 201 } else { 400 };
+                self.ledger.asks[ask].codes = pushed;
+                status
+            }
+            Aim::Introspect => {
+                let active = self.server.accepts(with, self.now);
+                self.ledger.asks[ask].codes = Some(format!(r#"{{"active":{active}}}"#));
+                200
+            }
+            Aim::Described => {
+                let text = self.ledger.asks[ask].text.take();
+                let status = if text.is_some() { 200 } else { 401 };
+                self.ledger.asks[ask].codes = text;
+                status
+            }
+            Aim::Code => {
+                let key = proof.map(|proof| proof.thumbprint().to_owned());
+                let Some(grant) = self.code_arrives(with.family as usize, key) else {
+                    self.ledger.asks[ask].status = 400;
+                    return;
+                };
+                self.ledger.asks[ask].verdict = Some(Verdict::Granted(grant));
+                self.remark(What::Commits { ask, grant });
                 200
             }
             Aim::Poll => {
@@ -337,53 +400,6 @@ impl State {
         }
     }
 
-    /// What the server answers where nothing goes wrong.
-    fn reply_to(&self, ask: usize) -> Response {
-        let ask = &self.ledger.asks[ask];
-        let body = match (ask.aim, ask.verdict) {
-            _ if ask.wants_proof => r#"{"error":"use_dpop_nonce"}"#.to_owned(),
-            (Aim::Device, _) => ask.codes.clone().unwrap_or_default(),
-            (Aim::Poll, None) => {
-                let code = ask.poll.map_or("invalid_grant", PollVerdict::code);
-                format!(r#"{{"error":"{code}"}}"#)
-            }
-            (Aim::Refresh | Aim::Poll, Some(Verdict::Granted(grant))) => self.token_reply(grant),
-            (Aim::Refresh, _) => r#"{"error":"invalid_grant"}"#.to_owned(),
-            _ => "{}".to_owned(),
-        };
-        let mut reply = reply(ask.status.max(100), "application/json", body);
-        if let Some(nonce) = self.nonce() {
-            let nonce = http::HeaderValue::try_from(nonce).expect("it is a letter and digits");
-            reply.headers_mut().insert("dpop-nonce", nonce);
-        }
-        if ask.wants_proof && ask.aim == Aim::Api {
-            let challenge = http::HeaderValue::from_static("DPoP error=\"use_dpop_nonce\"");
-            reply.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-        }
-        reply
-    }
-
-    fn token_reply(&self, grant: Grant) -> String {
-        let issue = self.server.issue(grant);
-        let lifetime = issue.and_then(|issue| {
-            let age = self.now.saturating_sub(issue.issued).div_ceil(SECOND);
-            Some(issue.lifetime?.saturating_sub(age))
-        });
-        let token_type = if self.scenario.bound { "DPoP" } else { "Bearer" };
-        let mut body = format!(
-            r#"{{"token_type":"{token_type}","access_token":"{}""#,
-            grant.access_token()
-        );
-        if let Some(lifetime) = lifetime {
-            body.push_str(&format!(r#","expires_in":{lifetime}"#));
-        }
-        if self.scenario.rotates || grant.number == 0 {
-            body.push_str(&format!(r#","refresh_token":"{}""#, grant.refresh_token()));
-        }
-        body.push('}');
-        body
-    }
-
     /// The answer, once it is there.
     pub(crate) fn answer(&mut self, at: usize, waker: &Waker) -> Poll<Result<Response, TransportError>> {
         let ask = &mut self.ledger.asks[at];
@@ -392,14 +408,23 @@ impl State {
             return Poll::Pending;
         };
         ask.end = match (ask.aim, ask.way, ask.verdict) {
-            (Aim::Api | Aim::Revoke | Aim::Device, ..) => End::Replied,
+            (
+                Aim::Api
+                | Aim::Revoke
+                | Aim::Device
+                | Aim::Backchannel
+                | Aim::Push
+                | Aim::Introspect
+                | Aim::Described,
+                ..,
+            ) => End::Replied,
             (_, Way::Good, _) if ask.wants_proof => End::Transient,
             (_, Way::NoConnection | Way::Throttled { .. }, _) => End::Transient,
             (_, Way::Good, Some(Verdict::Granted(grant))) => End::Granted(grant),
             (_, Way::Good, _) => End::Refused,
             _ => End::Ambiguous,
         };
-        let (who, asked, with, end) = (ask.who, ask.asked, ask.with, ask.end);
+        let (who, aim, asked, with, end) = (ask.who, ask.aim, ask.asked, ask.with, ask.end);
         let heard = ask.poll.filter(|_| ask.way == Way::Good);
         let wants_proof = ask.wants_proof;
         // A reply that wants another proof still, after one more, counts as any other 401.
@@ -413,7 +438,16 @@ impl State {
         if let Some(verdict) = heard {
             self.heard(who, with.family as usize, verdict);
         }
+        let date = answer
+            .as_ref()
+            .ok()
+            .and_then(|reply| reply.headers().get(header::DATE)?.to_str().ok());
+        if let Some(date) = date {
+            self.processes[who.process].told = Some(date.into());
+        }
         let now = self.now;
+        // Without a lock one of two keeps what the other has stored. Nothing is spent for it.
+        let of_nobody = aim == Aim::Source && self.scenario.store == StoreKind::CompareAndSwap;
         if let End::Granted(grant) = end
             && let Some(issue) = self.server.issue_mut(grant)
         {
@@ -421,7 +455,8 @@ impl State {
             issue.longest_way = issue.longest_way.max(now - asked);
             issue.delivered_at = now;
             issue.delivered = Some(who);
-            issue.window = None;
+            issue.window = of_nobody.then_some(Cause::GaveUp);
+            issue.lost_once |= of_nobody;
             self.granted_under_lock(who, grant);
         }
         Poll::Ready(answer)
@@ -455,59 +490,6 @@ impl State {
             .find(|family| family.slot == slot);
         newest.and_then(|family| family.ended)
     }
-}
-
-/// What a request wants, and the token in it.
-fn aim_of(request: &Request) -> (Aim, Option<Grant>) {
-    let body = || std::str::from_utf8(request.body().as_bytes()).unwrap_or_default();
-    let member = |name: &str| {
-        let pairs = body().split('&').filter_map(|pair| pair.split_once('='));
-        pairs.filter(|(n, _)| *n == name).map(|(_, value)| value).next()
-    };
-    match request.uri().path() {
-        "/token" if body().contains("device_code=") => (
-            Aim::Poll,
-            member("device_code").and_then(|code| number_after(code, "d")),
-        ),
-        "/token" => (Aim::Refresh, member("refresh_token").and_then(refresh_of)),
-        "/device_authorization" => (
-            Aim::Device,
-            member("scope").and_then(|scope| number_after(scope, "slot")),
-        ),
-        "/revoke" => (Aim::Revoke, member("token").and_then(refresh_of)),
-        _ => {
-            let header = request.headers().get(header::AUTHORIZATION);
-            let value = header.and_then(|value| value.to_str().ok());
-            let token = value.and_then(|value| {
-                value
-                    .strip_prefix("Bearer ")
-                    .or_else(|| value.strip_prefix("DPoP "))
-            });
-            (Aim::Api, token.and_then(access_of))
-        }
-    }
-}
-
-/// What is no pair of tokens, by its number.
-fn number_after(text: &str, prefix: &str) -> Option<Grant> {
-    let family = text.strip_prefix(prefix)?.parse().ok()?;
-    Some(Grant { family, number: 0 })
-}
-
-fn reply(status: u16, media_type: &'static str, body: String) -> Response {
-    let mut reply = Response::new(Body::from(body));
-    *reply.status_mut() = http::StatusCode::from_u16(status).expect("the model has three-digit codes only");
-    let value = http::HeaderValue::from_static(media_type);
-    reply.headers_mut().insert(header::CONTENT_TYPE, value);
-    reply
-}
-
-fn throttled(status: u16, seconds: Option<u64>) -> Response {
-    let mut reply = reply(status, "text/plain", "later".to_owned());
-    if let Some(seconds) = seconds {
-        reply.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-    }
-    reply
 }
 
 fn micros(time: std::time::Duration) -> Micros {

@@ -36,6 +36,18 @@ pub enum Plant {
     IgnoreNonces,
     /// A device waits for half the time that the server wants.
     PollTooEarly,
+    /// A subject token or an assertion that may be used once is kept, and presented for the next token too.
+    PresentAgain,
+    /// A request whose reply was lost is made again, though it has a code in it that works once.
+    SendCodeAgain,
+    /// Whoever waits for the user's answer asks once more when it is there.
+    PollAfterAnswer,
+    /// A source is asked twice for one token.
+    AskSourceTwice,
+    /// A source asks for the token of the next subject.
+    MixSubjects,
+    /// A token for a resource is refreshed without the name of the resource.
+    ForgetResource,
 }
 
 impl Plant {
@@ -52,6 +64,12 @@ impl Plant {
         Self::ForgetKey,
         Self::IgnoreNonces,
         Self::PollTooEarly,
+        Self::PresentAgain,
+        Self::SendCodeAgain,
+        Self::PollAfterAnswer,
+        Self::AskSourceTwice,
+        Self::MixSubjects,
+        Self::ForgetResource,
     ];
 
     /// Its name on the command line.
@@ -69,6 +87,12 @@ impl Plant {
             Self::ForgetKey => "forget-key",
             Self::IgnoreNonces => "ignore-nonces",
             Self::PollTooEarly => "poll-too-early",
+            Self::PresentAgain => "present-again",
+            Self::SendCodeAgain => "send-code-again",
+            Self::PollAfterAnswer => "poll-after-answer",
+            Self::AskSourceTwice => "ask-source-twice",
+            Self::MixSubjects => "mix-subjects",
+            Self::ForgetResource => "forget-resource",
         }
     }
 

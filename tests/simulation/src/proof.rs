@@ -63,7 +63,9 @@ impl State {
 
     /// Whether a request is done nothing about because of its proof, which has to be by the key of its grant.
     pub(crate) fn lacks_a_proof(&mut self, aim: Aim, with: Grant, proof: Option<&Proof>) -> bool {
-        if !self.scenario.bound || matches!(aim, Aim::Revoke | Aim::Device) {
+        let of_source = self.server.family(with).is_some_and(|family| family.is_of_source);
+        let bound = matches!(aim, Aim::Refresh | Aim::Api | Aim::Poll | Aim::Code);
+        if !self.scenario.bound || !bound || aim == Aim::Api && of_source {
             return false;
         }
         if self.has(Fault::NonceChanges) && self.dice.chance(300) {
@@ -87,7 +89,11 @@ impl State {
     /// key: the API refuses it as any token that has ended, and the next try has the new token.
     fn is_proven(&self, aim: Aim, with: Grant, proof: &Proof) -> bool {
         let is_own = |family: &Family| family.key.as_deref() == Some(proof.thumbprint());
-        let Some(family) = self.server.family(with).filter(|_| aim != Aim::Poll) else {
+        let Some(family) = self
+            .server
+            .family(with)
+            .filter(|_| !matches!(aim, Aim::Poll | Aim::Code))
+        else {
             return true;
         };
         let mut of_slot = self

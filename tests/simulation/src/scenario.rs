@@ -5,6 +5,7 @@
 use std::fmt;
 
 use crate::dice::Dice;
+use crate::source::SourceKind;
 use crate::world::{MILLI, Micros, SECOND};
 
 macro_rules! faults {
@@ -78,6 +79,8 @@ faults! {
     Login = "login",
     /// Somebody logs in at another device.
     DeviceLogin = "device-login",
+    /// Somebody logs in in a browser.
+    BrowserLogin = "browser-login",
     /// The server wants another nonce in proofs.
     NonceChanges = "nonce-changes",
 }
@@ -171,6 +174,12 @@ pub(crate) struct Scenario {
     pub(crate) handles: usize,
     /// Whether there is a second record, which no fault of the first may touch.
     pub(crate) second_key: bool,
+    /// What a program presents for tokens of its own, beside the logins.
+    pub(crate) source: Option<SourceKind>,
+    /// For so many subjects.
+    pub(crate) subjects: usize,
+    /// Whether there is a record for a resource, which says itself who logs somebody in.
+    pub(crate) resource: bool,
     /// Whether tokens are bound to a key, which their records keep.
     pub(crate) bound: bool,
     /// Whether the server wants a nonce in each proof.
@@ -237,6 +246,9 @@ impl Scenario {
             calls: dice.between(1, 6) as u32,
             handles: if dice.chance(200) { 2 } else { 1 },
             second_key: dice.chance(250),
+            source: dice.chance(300).then(|| dice.pick(SourceKind::ALL)),
+            resource: dice.chance(80),
+            subjects: if dice.chance(500) { 2 } else { 1 },
             bound,
             nonces: bound && dice.chance(600),
             rotates,
@@ -264,7 +276,7 @@ impl fmt::Display for Scenario {
         let store = self.store.name();
         write!(
             f,
-            "{} processes x {} tasks x {} calls, {store}, {}, {}grace {} s{}, expires_in {:?}, faults: {}",
+            "{} processes x {} tasks x {} calls, {store}, {}, {}{}grace {} s{}, expires_in {:?}, faults: {}",
             self.processes,
             self.tasks,
             self.calls,
@@ -274,6 +286,10 @@ impl fmt::Display for Scenario {
                 (true, false) => "bound to keys, ",
                 _ => "",
             },
+            match self.source {
+                Some(kind) => format!("{} for {}, ", kind.name(), self.subjects),
+                None => String::new(),
+            } + if self.resource { "a resource, " } else { "" },
             self.grace / SECOND,
             if self.grace_known { " (known)" } else { "" },
             self.lifetimes,

@@ -3,8 +3,10 @@
 //! Each login begins a family; each refresh gives it one more pair of tokens. A token's text names its family and number, so
 //! that everybody can tell what a token is, and only the server knows what it is worth.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::browser::Authorization;
 use crate::device::Device;
 use crate::world::{Cause, Micros, SECOND, Who};
 
@@ -74,7 +76,7 @@ pub(crate) struct Issue {
     pub(crate) lost_once: bool,
     /// Why it was not stored.
     pub(crate) window: Option<Cause>,
-    /// Granted for the code of a device: the program has to store it, not a handle.
+    /// Granted for the code of a device or a browser: the program has to store it, not a handle.
     pub(crate) by_device: bool,
 }
 
@@ -95,6 +97,8 @@ pub(crate) struct Family {
     pub(crate) issues: Vec<Issue>,
     /// Why it is of no use any more.
     pub(crate) ended: Option<Ended>,
+    /// Nobody has consented: its tokens are asked for by what a program presents, and have no refresh tokens.
+    pub(crate) is_of_source: bool,
 }
 
 impl Family {
@@ -132,8 +136,14 @@ pub(crate) struct Server {
     pub(crate) api_refuses_until: Micros,
     pub(crate) commits: u64,
     pub(crate) devices: Vec<Device>,
+    pub(crate) authorizations: Vec<Authorization>,
     /// Counts up; the one that counts is the last.
     pub(crate) nonce: u64,
+    /// So many things were made that may be used once.
+    pub(crate) serials: u64,
+    /// Those of them that have left their process, and those that were taken.
+    pub(crate) sent_once: BTreeSet<u64>,
+    pub(crate) taken_once: BTreeSet<u64>,
 }
 
 impl Server {
@@ -150,11 +160,37 @@ impl Server {
             key: None,
             issues: vec![first],
             ended: None,
+            is_of_source: false,
         });
         Grant {
             family: self.families.len() as u32 - 1,
             number: 0,
         }
+    }
+
+    /// A subject whose tokens a program may ask for; its number.
+    pub(crate) fn subject(&mut self, slot: usize) -> usize {
+        self.families.push(Family {
+            slot,
+            key: None,
+            issues: Vec::new(),
+            ended: None,
+            is_of_source: true,
+        });
+        self.families.len() - 1
+    }
+
+    /// A token of a subject, for what was presented.
+    pub(crate) fn issue_for(&mut self, with: Grant, lifetime: Option<u64>, now: Micros) -> Option<Grant> {
+        let family = self.families.get_mut(with.family as usize)?;
+        let number = family.issues.len() as u32;
+        family.issues.push(Issue {
+            issued: now,
+            asked: now,
+            lifetime,
+            ..Issue::default()
+        });
+        Some(Grant { number, ..with })
     }
 
     /// The newest grant is bound to this key.

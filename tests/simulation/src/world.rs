@@ -15,6 +15,7 @@ use std::task::{Poll, Waker};
 
 use grantflow_core::StoreErrorKind;
 
+use crate::browser::Pending;
 use crate::chronicle::{Chronicle, Effect, Side, What};
 use crate::depot::Depot;
 use crate::dice::Dice;
@@ -59,6 +60,8 @@ pub(crate) struct Process {
     pub(crate) callers: usize,
     /// Whether it has ended in good order once.
     pub(crate) exited: bool,
+    /// The last date that a server has told it.
+    pub(crate) told: Option<Box<str>>,
     /// Calls that its tasks have still to make.
     pub(crate) calls_left: Vec<u32>,
 }
@@ -159,6 +162,8 @@ pub(crate) struct State {
     pub(crate) ledger: Ledger,
     /// What processes have on their disks of logins on devices, by process and slot.
     pub(crate) kept: BTreeMap<(usize, usize), String>,
+    /// The same of logins in browsers.
+    pub(crate) pending: BTreeMap<(usize, usize), Pending>,
     /// What the executor has to take over after the poll.
     pub(crate) spawned: Vec<(Who, grantflow_core::transport::Task)>,
     pub(crate) doomed: Vec<Doom>,
@@ -187,6 +192,7 @@ impl World {
             depot: Depot::default(),
             ledger: Ledger::default(),
             kept: BTreeMap::new(),
+            pending: BTreeMap::new(),
             spawned: Vec::new(),
             doomed: Vec::new(),
             flight: None,
@@ -286,6 +292,7 @@ impl State {
             jumps: 0,
             callers: 0,
             exited: false,
+            told: None,
             calls_left: vec![self.scenario.calls; tasks],
         }
     }

@@ -21,6 +21,13 @@ fn r01_r09_no_history_breaks_an_invariant() {
     );
     let devices = totals.device_logins > 0 && totals.resumed > 0;
     assert!(devices && totals.nonces > 100, "{totals}");
+    let logins = [
+        totals.backchannel_logins,
+        totals.browser_logins,
+        totals.resource_logins,
+    ];
+    assert!(logins.iter().all(|count| *count > 0), "{totals}");
+    assert!(totals.presented > 100 && totals.introspections > 0, "{totals}");
     println!("{totals}");
 }
 
@@ -111,4 +118,40 @@ fn t50_a_nonce_that_is_not_heard_is_found() {
 #[test]
 fn t53_a_device_that_does_not_wait_is_found() {
     finds(Plant::PollTooEarly, &["I9"]);
+}
+
+/// Only what a server takes once finds it.
+#[test]
+fn a_subject_token_that_is_presented_twice_is_found() {
+    finds(Plant::PresentAgain, &["I10"]);
+}
+
+/// Only sources find it.
+#[test]
+fn a_source_that_is_asked_twice_for_one_token_is_found() {
+    finds(Plant::AskSourceTwice, &["I3"]);
+}
+
+/// Only sources for two subjects find it.
+#[test]
+fn t68_the_token_of_another_subject_is_found() {
+    finds(Plant::MixSubjects, &["I3", "I7"]);
+}
+
+/// Only logins in a browser whose reply is lost find it.
+#[test]
+fn t04_a_code_that_is_sent_twice_is_found() {
+    finds(Plant::SendCodeAgain, &["I10"]);
+}
+
+/// Only logins that the server asks the user about find it.
+#[test]
+fn t53_a_poll_after_the_answer_is_found() {
+    finds(Plant::PollAfterAnswer, &["I9"]);
+}
+
+/// Only records for a resource find it.
+#[test]
+fn t39_a_refresh_that_does_not_name_its_resource_is_found() {
+    finds(Plant::ForgetResource, &["I7"]);
 }

@@ -179,13 +179,13 @@ impl State {
     }
 
     /// The token that is to be replaced is stale, or was refused, or somebody asked for another.
-    fn check_reason(&mut self, who: Who, slot: usize, with: Grant) {
+    pub(crate) fn check_reason(&mut self, who: Who, slot: usize, with: Grant) {
         let stored = self.depot.slots[slot].record.as_ref();
         let Some(stored) = stored.map(|record| record.token().clone()) else {
             return;
         };
         let current = access_of(stored.access_token.expose());
-        let newest = if self.scenario.rotates {
+        let newest = if self.scenario.rotates && self.source_of(slot).is_none() {
             Some(with)
         } else {
             current

@@ -3,6 +3,7 @@
 use grantflow_core::{Error, Token};
 
 use super::LOCK_AND_REFRESH;
+use crate::browser::PATIENCE;
 use crate::chronicle::{Call, What};
 use crate::depot::LONGEST_SAVE;
 use crate::device::LIFETIME;
@@ -39,6 +40,13 @@ pub(crate) struct Failure {
     pub(crate) text: Box<str>,
 }
 
+fn is_login(call: Call) -> bool {
+    matches!(
+        call,
+        Call::Login | Call::Device | Call::Backchannel | Call::Browser | Call::Resource
+    )
+}
+
 impl State {
     pub(crate) fn begin(&mut self, handle: usize, call: Call) -> Begun {
         let log = &self.ledger.handles[handle];
@@ -55,7 +63,7 @@ impl State {
             });
             self.ledger.demands.len() - 1
         });
-        if matches!(call, Call::Revoke | Call::Delete | Call::Login | Call::Device) {
+        if matches!(call, Call::Revoke | Call::Delete) || is_login(call) {
             self.ledger.ended_by_user[slot] = true;
         }
         self.ledger.handles[handle].asked_to_revoke |= call == Call::Revoke;
@@ -137,7 +145,7 @@ impl State {
         let who = self.ledger.handles[begun.handle].who;
         let still = self.processes[who.process].stood_still - begun.stood_still;
         let waited = (self.now - begun.at).saturating_sub(still);
-        if begun.call != Call::Device {
+        if begun.call == Call::Login || !is_login(begun.call) {
             self.ledger.longest_wait = self.ledger.longest_wait.max(waited);
         }
         // One flight that was under way already, and one of its own; each sends at most the two requests of `authorized` beside.
@@ -153,7 +161,11 @@ impl State {
         };
         let bound = match begun.call {
             // The code's time, and what it takes to store the token.
-            Call::Device => LIFETIME + LOCK_AND_REFRESH + self.store_time(),
+            Call::Device | Call::Backchannel => LIFETIME + LOCK_AND_REFRESH + self.store_time(),
+            // The same of the browser, and what is asked before: three descriptions, the pushed request, the exchange.
+            Call::Browser | Call::Resource => {
+                PATIENCE + 7 * 30 * SECOND + LOCK_AND_REFRESH + self.store_time()
+            }
             // A little more than was asked for.
             Call::Settle => LONGEST_SETTLE + self.store_time(),
             _ => flights * (LOCK_AND_REFRESH + self.store_time()) + requests,
@@ -168,6 +180,13 @@ impl State {
         let Some(issue) = self.server.issue(grant).cloned() else {
             return self.violated("I2", "hands out a token that no server has issued".to_owned());
         };
+        if self
+            .server
+            .family(grant)
+            .is_none_or(|family| family.slot != log.slot)
+        {
+            return self.violated("I7", format!("hands out {grant}, which is another's"));
+        }
         // I1: nobody sees a token whose refresh token could be lost by others, but for losses that are known already.
         let kept = self.holds(log.who, log.slot) && issue.delivered == Some(log.who);
         if !issue.saved && !kept && !issue.lost_once && !self.ledger.lease_lost {
@@ -274,6 +293,8 @@ impl State {
             // It has forgotten its token then, and joins a flight that may be for more than a living one.
             && !log.asked_to_revoke
             && begun.newest <= self.stored_grant(log.slot)
+            // Without a lock another source may have been answered meanwhile: who asked in vain has not looked since.
+            && !(self.source_of(log.slot).is_some() && self.scenario.store == StoreKind::CompareAndSwap)
             // After a lost lease another may refresh while this one tries in vain.
             && !self.ledger.lease_lost
             && clocks_agree

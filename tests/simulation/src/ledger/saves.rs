@@ -2,6 +2,7 @@
 
 use grantflow_core::Record;
 
+use crate::scenario::StoreKind;
 use crate::server::{Grant, access_of, refresh_of};
 use crate::world::State;
 
@@ -14,8 +15,10 @@ impl State {
         }
         let refresh = record.token().refresh_token.as_ref();
         let refresh = refresh.and_then(|token| refresh_of(token.expose()));
+        let of_source = self.source_of(slot).is_some();
         let number = if self.scenario.rotates { grant.number } else { 0 };
-        if refresh != Some(Grant { number, ..grant }) {
+        let own = (!of_source).then_some(Grant { number, ..grant });
+        if refresh != own {
             self.violated(
                 "I2",
                 format!("token {grant} is stored with the refresh token of another"),
@@ -26,6 +29,9 @@ impl State {
         }
         let stored = &self.depot.slots[slot].record;
         let Some(stored) = stored else {
+            if of_source {
+                return;
+            }
             return self.violated("I2", "a deleted record is written back".to_owned());
         };
         if stored.refresh_state().revoked_at.is_some() && !is_tombstone {
@@ -33,7 +39,10 @@ impl State {
         }
         let generation = stored.generation();
         let old = access_of(stored.token().access_token.expose());
-        if old.is_some_and(|old| old.family == grant.family && old > grant) {
+        // Whoever comes second without a lock stores what it got later: both tokens live, and neither has spent the other.
+        let compares = self.scenario.store == StoreKind::CompareAndSwap;
+        let unlocked = of_source && (compares || self.ledger.lease_lost);
+        if !unlocked && old.is_some_and(|old| old.family == grant.family && old > grant) {
             return self.violated("I2", format!("token {grant} is stored over a newer one"));
         }
         if !is_tombstone && (old == Some(grant)) != (generation == record.generation()) {

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! 1 byte   which flow      it ends; it sends the newest refresh token it knows of and none that is spent, unless an answer was lost;
-//! the rest, a byte for     what was granted is stored or handed out as not stored; nothing is saved without the lock
-//! an answer
+//! the rest, a byte for     what was granted is stored or handed out as not stored; nothing is saved without the lock;
+//! an answer                an answer that was lost is noted in the record
 //! ```
 
 use std::time::Duration;
@@ -34,11 +34,13 @@ pub fn driver(data: &[u8]) {
     match choice % 4 {
         0 | 1 => {
             let end = world.drive(expired().flow());
+            world.lost_is_noted();
             world.granted_is_kept(end);
         }
         2 => {
             let flow = AccessTokenFlow::new(key(), Unless::Generation(u64::from(choice >> 2)));
             let end = world.drive(flow.flow());
+            world.lost_is_noted();
             world.granted_is_kept(end);
         }
         _ => {
@@ -73,6 +75,8 @@ struct World<'a> {
     script: std::slice::Iter<'a, u8>,
     elapsed: Duration,
     is_locked: bool,
+    /// Whether the lock was a lease and is lost: whatever is saved under it comes too late.
+    is_lost: bool,
     stored: Option<Record>,
     /// How many refreshes the server has granted, and so the number of the token it takes.
     granted: u32,
@@ -80,6 +84,8 @@ struct World<'a> {
     told: u32,
     /// Whether an answer was lost: the flow may then ask with a token that is spent.
     lost: bool,
+    /// Whether nothing has been heard since that says what became of it.
+    in_doubt: bool,
     /// Whether somebody else has written into the store.
     overtaken: bool,
 }
@@ -90,10 +96,12 @@ impl<'a> World<'a> {
             script: script.iter(),
             elapsed: Duration::from_secs(60),
             is_locked: false,
+            is_lost: false,
             stored: Some(record("AT-0", "RT-0")),
             granted: 0,
             told: 0,
             lost: false,
+            in_doubt: false,
             overtaken: false,
         }
     }
@@ -147,20 +155,24 @@ impl<'a> World<'a> {
         if self.next() == 1 {
             return Err(StoreError::new(StoreErrorKind::LockTimeout { holder: None }));
         }
-        self.is_locked = true;
+        (self.is_locked, self.is_lost) = (true, false);
         Ok(self.stored.clone())
     }
 
     fn save(&mut self, change: Change) -> Result<(), StoreError> {
         assert!(self.is_locked, "saved without the lock");
-        match self.next() % 8 {
+        let word = self.next();
+        if self.is_lost {
+            return Err(StoreError::new(StoreErrorKind::Conflict));
+        }
+        match word % 8 {
             1 => return Err(StoreError::new(StoreErrorKind::Full)),
             2 => return Err(StoreError::new(StoreErrorKind::Io)),
             // The lock was a lease and lost: another login came, of the same user.
             3 => {
                 if let Some(stored) = &self.stored {
                     self.stored = Some(record("AT-other", "RT-other").succeeding(stored));
-                    self.overtaken = true;
+                    (self.overtaken, self.is_lost) = (true, true);
                     return Err(StoreError::new(StoreErrorKind::Conflict));
                 }
             }
@@ -202,6 +214,7 @@ impl<'a> World<'a> {
             return Err(TransportError::new(TransportErrorKind::Connect).before_sending());
         }
         if !is_newest {
+            self.in_doubt = false;
             return Ok(reply(400, "application/json", br#"{"error":"invalid_grant"}"#));
         }
         let mut grants = |members: &str| {
@@ -212,25 +225,37 @@ impl<'a> World<'a> {
             )
         };
         let told = match word % 8 {
-            2 => return Ok(reply(503, "text/plain", b"later")),
+            2 => return Ok(busy(word >> 3)),
             3 => return Ok(reply(400, "application/json", br#"{"error":"invalid_request"}"#)),
             4 => {
                 let _ = grants("");
-                self.lost = true;
+                (self.lost, self.in_doubt) = (true, true);
                 return Err(TransportError::new(TransportErrorKind::Timeout));
             }
             // A gateway has eaten the reply.
             5 => {
                 let _ = grants("");
-                self.lost = true;
+                (self.lost, self.in_doubt) = (true, true);
                 return Ok(reply(502, "text/html", b"<p>no"));
             }
             6 => grants(r#","token_type":"mac""#),
             7 => grants(r#","token_type":"Bearer","expires_in":"soon""#),
             _ => grants(r#","token_type":"Bearer","expires_in":3600"#),
         };
-        self.told = self.granted;
+        (self.told, self.in_doubt) = (self.granted, false);
         Ok(reply(200, "application/json", told.as_bytes()))
+    }
+
+    /// Whoever comes next finds in the record that an attempt came to no answer.
+    fn lost_is_noted(&self) {
+        let noted = self
+            .stored
+            .as_ref()
+            .is_some_and(|record| record.refresh_state().is_in_doubt());
+        assert!(
+            noted || !self.in_doubt || self.overtaken,
+            "a lost answer is forgotten"
+        );
     }
 
     /// The newest refresh token that the flow was told of is stored, or handed out as not stored, or somebody else's login is there.
@@ -254,4 +279,14 @@ impl<'a> World<'a> {
             ),
         }
     }
+}
+
+/// A server in trouble, which says for how long, or does not.
+fn busy(seconds: u8) -> Response {
+    let mut busy = reply(503, "text/plain", b"later");
+    if seconds > 0 {
+        busy.headers_mut()
+            .insert(http::header::RETRY_AFTER, u16::from(seconds).into());
+    }
+    busy
 }

@@ -8,7 +8,7 @@
 use grantflow_core::{Endpoint, Issuer, MetadataRequest, ResourceMetadataRequest};
 use serde_json::{Map, Value};
 
-use crate::world::{reply, with};
+use crate::world::{has_each_once, reply, with};
 
 const ISSUER: &str = "https://as.example/issuer1";
 const RESOURCE: &str = "https://api.example/mcp";
@@ -40,6 +40,7 @@ fn server(choice: u8, body: &[u8]) {
     let Ok(read) = with(|cx| request.parse(&reply(200, "application/json", body), cx)) else {
         return;
     };
+    has_each_once(body);
     let Some(members) = members(body) else { return };
     assert_eq!(members["issuer"], ISSUER);
     assert_eq!(read.issuer().as_str(), ISSUER);
@@ -95,6 +96,7 @@ fn resource(body: &[u8]) {
     let Ok(read) = with(|cx| request.parse(&reply(200, "application/json", body), cx)) else {
         return;
     };
+    has_each_once(body);
     if let Some(members) = members(body) {
         // The same, or what it is a part of: hosts have no case.
         let named = members["resource"]

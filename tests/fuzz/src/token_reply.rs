@@ -49,6 +49,7 @@ pub fn token_reply(data: &[u8]) {
                     media_type.starts_with("application/json"),
                     "it is not labelled as JSON"
                 );
+                world::has_each_once(body);
                 stands_in(&token, body);
                 is_read_again(&token, &request);
             }

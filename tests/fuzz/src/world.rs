@@ -44,3 +44,51 @@ pub(crate) fn reply(status: u16, media_type: &'static str, body: &[u8]) -> Respo
     reply.headers_mut().insert(http::header::CONTENT_TYPE, value);
     reply
 }
+
+/// No member of an object is there twice: another reader would take the other one.
+///
+/// # Panics
+///
+/// If one is.
+pub(crate) fn has_each_once(json: &[u8]) {
+    let mut names = names(str::from_utf8(json).expect("it was read as JSON"));
+    names.sort_unstable();
+    let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
+    assert!(twice.is_none(), "a member that is there twice: {twice:?}");
+}
+
+/// The names of an object's own members, each as often as it is there. Of what is no JSON they are any.
+fn names(json: &str) -> Vec<String> {
+    let (mut names, mut depth, mut is_name) = (Vec::new(), 0_u32, false);
+    let mut rest = json;
+    while let Some(at) = rest.find(['{', '}', '[', ']', ',', '"']) {
+        let (sign, after) = rest[at..].split_at(1);
+        rest = after;
+        match sign {
+            "{" | "[" => depth += 1,
+            "}" | "]" => depth = depth.saturating_sub(1),
+            "," => {}
+            _ => {
+                let end = end_of_text(rest);
+                if is_name {
+                    names.extend(serde_json::from_str::<String>(&format!("\"{}\"", &rest[..end])));
+                }
+                rest = rest.get(end + 1..).unwrap_or_default();
+            }
+        }
+        is_name = depth == 1 && matches!(sign, "{" | ",");
+    }
+    names
+}
+
+/// Where the quotation mark is that ends a text.
+fn end_of_text(rest: &str) -> usize {
+    let mut is_escaped = false;
+    let ends = |(_, byte): &(usize, u8)| {
+        let ends = *byte == b'"' && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        ends
+    };
+    let found = rest.bytes().enumerate().find(ends);
+    found.map_or(rest.len(), |(at, _)| at)
+}

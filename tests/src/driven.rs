@@ -44,6 +44,8 @@ pub const DPOP: &str = "tokens bound to a key (RFC 9449)";
 pub const FAPI2: &str = "FAPI 2.0 Security Profile";
 /// OpenID Connect Core section 3.3.
 pub const HYBRID: &str = "ID token beside the code (OpenID Connect)";
+/// RFC 7516, OpenID Connect Core section 10.2.
+pub const ENCRYPTED: &str = "encrypted ID token (RFC 7516)";
 /// OpenID Connect Core section 3.1.3.7.
 pub const ID_TOKEN: &str = "ID token proven (OpenID Connect)";
 /// RFC 7662.

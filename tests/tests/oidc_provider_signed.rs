@@ -3,21 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
 use grantflow_core::error::{ErrorCode, ReplyProblem};
 use grantflow_core::flow::discover;
 use grantflow_core::{
-    Authentication, AuthorizationRequest, Client, Error, Issuer, ResponseMode, Secret, Step, Token,
+    Authentication, AuthorizationRequest, Error, Issuer, ResponseMode, Secret, Step, Token,
 };
-use grantflow_jwt::{Algorithm, SigningKey};
+use grantflow_jwt::{Algorithm, ContentEncryption, Decryption, DecryptionKey, KeyManagement, SigningKey};
 use grantflow_oidc::{
-    ClientSecretJwt, IdTokenVerifier, Occasion, PrivateKeyJwt, ResponseVerifier, UserInfoRequest,
-    VerifiedIdToken, exchange, refresh,
+    ClientSecretJwt, IdTokenVerification, IdTokenVerifier, Occasion, PrivateKeyJwt, ResponseVerifier,
+    UserInfoRequest, VerifiedIdToken, exchange, refresh,
 };
 use grantflow_suites::app::{NOWHERE, SCOPES, get, member};
 use grantflow_suites::browser::Browser;
 use grantflow_suites::driven::Server::OidcProvider;
 use grantflow_suites::driven::{
-    ASSERTION, BASIC, CODE, ID_TOKEN, PUSHED, REFRESH, RESPONSE_MODE, USERINFO, drives_over_both,
+    ASSERTION, BASIC, CODE, ENCRYPTED, ID_TOKEN, PUSHED, REFRESH, RESPONSE_MODE, USERINFO, drives_over_both,
 };
 use grantflow_suites::either::Either;
 use grantflow_suites::login;
@@ -100,9 +101,63 @@ fn a_client_logs_in_with_its_key_and_refreshes_and_each_id_token_is_proven() -> 
             assert_eq!(user.claims().jws().key_id(), Some("es"));
             let nonce: Option<String> = user.claims().claim("nonce").expect("it is text");
             assert!(nonce.is_some(), "what was compared is there");
-            let (renewed, again) = app.run(refresh(app.client(), refresh_token(&token), &user, &verifier))?;
+            let refreshed = app.run(refresh(app.client(), refresh_token(&token), &user, &verifier))?;
+            let (renewed, again) = refreshed.token?;
             assert!(!renewed.access_token.eq_ct(&token.access_token));
             assert!(again.is_some_and(|again| again.same_subject_as(&user)));
+        }
+    }
+    Ok(())
+}
+
+/// A new key, as a file has it.
+fn encryption_key() -> String {
+    let pkcs8 = SigningKey::generate(Algorithm::Es256).expect("the system has entropy");
+    let body = base64::engine::general_purpose::STANDARD.encode(pkcs8);
+    format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----")
+}
+
+fn opens(pem: &str) -> DecryptionKey {
+    DecryptionKey::from_pem(pem)
+        .expect("a key just made")
+        .with_key_id("enc-1")
+}
+
+#[test]
+fn t45_an_encrypted_id_token_of_the_provider_is_opened_and_one_in_the_clear_refused() -> Result<(), Error> {
+    drives_over_both(OidcProvider, &[ENCRYPTED, CODE, ID_TOKEN]);
+    for encryption in [ContentEncryption::A128Gcm, ContentEncryption::A256Gcm] {
+        let ours = encryption_key();
+        let public: Value = serde_json::from_str(&opens(&ours).public_jwk()).expect("it is JSON");
+        let options = json!({ "encryption_key": public, "encryption_enc": encryption.name() });
+        let Some(provider) = Provider::start(&options) else {
+            return Ok(());
+        };
+        let opening = |app: &Either, pem: &str| {
+            let issuer = Issuer::allow_http_for_loopback(provider.issuer())?;
+            let keys = verifier(app, Algorithm::Es256)?.keys().clone();
+            let verification = IdTokenVerification::new([Algorithm::Es256], &issuer, app.client().id());
+            let decryption = Decryption::new([opens(pem)], [KeyManagement::EcdhEs], [encryption]);
+            Ok::<_, Error>(IdTokenVerifier::new(verification.encrypted(decryption), keys))
+        };
+        for app in Either::both(provider.issuer(), "encrypted", |client| client)? {
+            let verifier = opening(&app, &ours)?;
+            let (token, user) = log_in(&app, &verifier)?;
+            assert_eq!(user.subject(), "ann");
+            let kept = token.id_token.clone().expect("there is one");
+            assert_eq!(kept.expose().split('.').count(), 3, "the one within is kept");
+            let refreshed = app.run(refresh(app.client(), refresh_token(&token), &user, &verifier))?;
+            let (_, again) = refreshed.token?;
+            assert!(again.is_some_and(|again| again.same_subject_as(&user)));
+            let refused = log_in(&app, &opening(&app, &encryption_key())?);
+            assert!(
+                matches!(refused, Err(Error::TokenRefused("it is not encrypted for us"))),
+                "{refused:?}"
+            );
+        }
+        for app in Either::both(provider.issuer(), "native", |client| client)? {
+            let refused = log_in(&app, &opening(&app, &ours)?);
+            assert!(matches!(refused, Err(Error::TokenRefused(_))), "{refused:?}");
         }
     }
     Ok(())

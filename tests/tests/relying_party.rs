@@ -1,7 +1,7 @@
 //! The relying-party modules of the OpenID Foundation's conformance suite, by name: what each demands of a client, and what this one
 //! does. The server of each is `grantflow-testserver`, which is made to misbehave as the module has it.
 //!
-//! The names are the 59 that openid-client (npm) runs. A module that needs what is not built yet stands in the table with the reason.
+//! The names are the 59 that openid-client (npm) runs.
 
 #![expect(
     clippy::print_stdout,
@@ -17,7 +17,7 @@ use grantflow_core::{
     Authentication, AuthorizationCode, AuthorizationRequest, Client, Error, Issuer, Origin, Record,
     ResponseMode, ResponseType, Secret, Step, Token, TokenType,
 };
-use grantflow_jwt::{Algorithm, SigningKey};
+use grantflow_jwt::{Algorithm, ContentEncryption, Decryption, DecryptionKey, KeyManagement, SigningKey};
 use grantflow_oidc::{
     ClientSecretJwt, Dpop, IdTokenVerification, IdTokenVerifier, PrivateKeyJwt, ResponseVerifier,
     UserInfoRequest, VerifiedIdToken, exchange, refresh,
@@ -31,7 +31,7 @@ use grantflow_ureq::UreqTransport;
 
 use Demand::{Either, Pass, Refuse};
 use Scene::{Bound, Flaw, Honest, Hybrid, Jarm, Server, Unstated};
-use Verdict::{Beyond, OnPurpose, Played};
+use Verdict::{OnPurpose, Played};
 
 /// What a module wants to see.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,8 +49,6 @@ enum Verdict {
     Played,
     /// The scene is played, and the client refuses what the module would let pass.
     OnPurpose(&'static str),
-    /// It needs what the client does not speak.
-    Beyond(&'static str),
 }
 
 /// What the server does.
@@ -86,6 +84,8 @@ const HS: &str = "hs-app";
 const BASIC: &str = "basic-app";
 const SIGNING: &str = "signing-app";
 const SECRET_JWT: &str = "secret-app";
+/// Registered for encrypted ID tokens.
+const ENCRYPTED: &str = "encrypted-app";
 /// Registered for signed userinfo.
 const SIGNED_USERINFO: &str = "signed-userinfo-app";
 
@@ -99,8 +99,8 @@ fn modules() -> Vec<Module> {
     vec![
         ("client-secret-basic", Pass, Played, BASIC, Honest),
         ("discovery-issuer-mismatch", Refuse, Played, NATIVE, Server(Endpoint::Metadata, Fault::WrongIssuer)),
-        ("encrypted-idtoken-usingrsa15", Refuse, Played, NATIVE, Flaw(Encrypted)),
-        ("encrypted-idtoken", Pass, Beyond("encrypted ID tokens"), NATIVE, Honest),
+        ("encrypted-idtoken-usingrsa15", Refuse, Played, ENCRYPTED, Flaw(Encrypted)),
+        ("encrypted-idtoken", Pass, Played, ENCRYPTED, Honest),
         ("ensure-authorization-response-with-invalid-missing-state-fails", Refuse, Played, NATIVE, authorization(Fault::NoState)),
         ("ensure-authorization-response-with-invalid-state-fails", Refuse, Played, NATIVE, authorization(Fault::WrongState)),
         ("ensure-jarm-signature-is-not-none", Refuse, Played, NATIVE, Jarm(Some(Unsigned))),
@@ -170,7 +170,10 @@ fn config() -> Config {
     let secret = TestClient::client_secret_jwt(SECRET_JWT, HS_SECRET, redirects);
     let userinfo =
         TestClient::public(SIGNED_USERINFO, redirects).with_userinfo_algorithm(IdTokenAlgorithm::Rs256);
-    [es, hs, native, basic, signing, secret, userinfo]
+    let encrypted = TestClient::public(ENCRYPTED, redirects)
+        .with_encrypted_id_tokens(&decryption_key().public_jwk())
+        .expect("a key of an RFC");
+    [es, hs, native, basic, signing, secret, userinfo, encrypted]
         .into_iter()
         .fold(Config::new(), Config::client)
 }
@@ -207,6 +210,15 @@ const PUBLIC: &str = r#"{"keys":[
     {"kty":"OKP","crv":"Ed25519","kid":"new","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 const PRIVATE: &str = r#"{"kty":"OKP","crv":"Ed25519","kid":"new","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 
+/// Bob's, of RFC 7518 appendix C.
+fn decryption_key() -> DecryptionKey {
+    DecryptionKey::from_jwk(DECRYPTING)
+        .expect("a key of an RFC")
+        .with_key_id("bob")
+}
+
+const DECRYPTING: &str = r#"{"kty":"EC","crv":"P-256","x":"weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ","y":"e8lnCO-AlStT-NJVX-crhB7QRYhiix03illJOVAOyck","d":"VEmDZpDXXK8p8N0Cndsxs924q6nS1RXFASRl6BfUqdw"}"#;
+
 fn signing_key() -> Authentication {
     let key = SigningKey::from_jwk(PRIVATE).expect("a key of an RFC");
     PrivateKeyJwt::new(key, Algorithm::EdDsa)
@@ -238,6 +250,16 @@ fn app(server: &TestServer, id: &str) -> Result<(App, IdTokenVerifier), Error> {
         Algorithm::Rs256
     };
     let verifier = IdTokenVerifier::of_server([algorithm], &metadata, id)?;
+    if id == ENCRYPTED {
+        let verification = IdTokenVerification::new([algorithm], &issuer, id);
+        let opening = Decryption::new(
+            [decryption_key()],
+            [KeyManagement::EcdhEs],
+            [ContentEncryption::A256Gcm],
+        );
+        let keys = verifier.keys().clone();
+        return Ok((app, IdTokenVerifier::new(verification.encrypted(opening), keys)));
+    }
     Ok((app, verifier))
 }
 
@@ -346,13 +368,8 @@ fn play(server: &TestServer, id: &str, scene: &Scene) -> Result<(Token, Verified
 #[test]
 fn t09_the_modules_of_the_conformance_suite_end_as_each_demands() {
     let modules = modules();
-    let (mut as_demanded, mut on_purpose, mut beyond) = (0, 0, 0);
+    let (mut as_demanded, mut on_purpose) = (0, 0);
     for (name, demand, verdict, client, scene) in &modules {
-        if let Beyond(what) = verdict {
-            println!("{name}: not played, it needs {what}");
-            beyond += 1;
-            continue;
-        }
         let server = server(name, scene);
         let outcome = play(&server, client, scene);
         println!(
@@ -371,7 +388,7 @@ fn t09_the_modules_of_the_conformance_suite_end_as_each_demands() {
                 assert_eq!((refused, *demand), (true, Pass), "{name}");
                 on_purpose += 1;
             }
-            _ => {
+            Played => {
                 assert!(
                     *demand == Either || refused == (*demand == Refuse),
                     "{name}: {outcome:?}"
@@ -381,10 +398,57 @@ fn t09_the_modules_of_the_conformance_suite_end_as_each_demands() {
         }
     }
     println!(
-        "{} modules: {as_demanded} end as demanded, {on_purpose} refused on purpose, {beyond} not played",
+        "{} modules: {as_demanded} end as demanded, {on_purpose} refused on purpose",
         modules.len()
     );
-    assert_eq!((modules.len(), as_demanded, on_purpose, beyond), (59, 57, 1, 1));
+    assert_eq!((modules.len(), as_demanded, on_purpose), (59, 58, 1));
+}
+
+#[test]
+fn t45_an_encrypted_id_token_is_believed_no_more_than_one_in_the_clear() -> Result<(), Error> {
+    use IdTokenFlaw::*;
+    let server = server("", &Honest);
+    let (app, verifier) = app(&server, ENCRYPTED)?;
+    let (token, user) = log_in(&server, &app, &verifier)?;
+    // What is kept can be compared with the next one, and is no other user's.
+    let refresh_token = token.refresh_token.clone().expect("there is one");
+    let kept = token.id_token.expect("there is one");
+    assert_eq!(kept.expose().split('.').count(), 3);
+    let (_, again) = app.run(refresh(app.client(), refresh_token, &user, &verifier))?;
+    assert!(again.is_some_and(|again| again.same_subject_as(&user)));
+    for flaw in [
+        Unsigned,
+        BrokenSignature,
+        ForeignKey,
+        OtherAlgorithm,
+        WrongIssuer,
+        WrongAudience,
+        WrongNonce,
+        Expired,
+        Encrypted,
+    ] {
+        server.push_fault(Endpoint::Token, Fault::IdToken(flaw));
+        let refused = log_in(&server, &app, &verifier);
+        assert!(
+            matches!(refused, Err(Error::TokenRefused(_))),
+            "{flaw}: {refused:?}"
+        );
+    }
+    // Beside a code, too.
+    assert!(log_in_with_id_token(&server, &app, &verifier).is_ok());
+    // A verifier that opens takes nothing in the clear, and one that does not takes nothing encrypted.
+    let (plain, reading) = self::app(&server, NATIVE)?;
+    assert!(log_in(&server, &app, &reading).is_err());
+    let opening =
+        IdTokenVerification::of_client([Algorithm::Rs256], plain.client())?.encrypted(Decryption::new(
+            [decryption_key()],
+            [KeyManagement::EcdhEs],
+            [ContentEncryption::A256Gcm],
+        ));
+    let opening = IdTokenVerifier::new(opening, verifier.keys().clone());
+    let refused = log_in(&server, &plain, &opening);
+    assert!(matches!(refused, Err(Error::TokenRefused(_))), "{refused:?}");
+    Ok(())
 }
 
 /// Each by name, since one that passes for another reason proves nothing.

@@ -39,7 +39,7 @@ pub enum Refusal {
     TooLong,
     /// It has not exactly three parts.
     Parts,
-    /// A part, `"header"`, `"payload"` or `"signature"`, is not canonical base64url.
+    /// A part, `"header"`, `"payload"`, `"signature"` or `"ciphertext"`, is not canonical base64url.
     Base64(&'static str),
     /// The header or the payload is not a JSON object, or has a member twice.
     Json(&'static str),
@@ -47,10 +47,12 @@ pub enum Refusal {
     Algorithm,
     /// The algorithm is known but was not allowed.
     AlgorithmNotAllowed,
-    /// The header has a parameter that changes how it would have to be verified: `crit`, `b64`, `jku`, `jwk`, `x5u`.
+    /// The header has a parameter that changes how it would have to be verified or opened: `crit`, `b64`, `jku`, `jwk`, `x5u`, `zip`.
     HeaderParameter(&'static str),
     /// The signature is not the key's.
     Signature,
+    /// It is encrypted for another key, or was changed on the way.
+    Decryption,
     /// The `typ` is not the one that was asked for.
     Type,
     /// A claim is not there.
@@ -126,6 +128,7 @@ impl fmt::Display for Refusal {
             Self::AlgorithmNotAllowed => f.write_str("its algorithm is not allowed here"),
             Self::HeaderParameter(name) => write!(f, "its header has `{name}`"),
             Self::Signature => f.write_str("its signature is not that of the key"),
+            Self::Decryption => f.write_str("it is not encrypted for us, or was changed"),
             Self::Type => f.write_str("its `typ` is another"),
             Self::MissingClaim(name) => write!(f, "it has no `{name}`"),
             Self::ClaimType(name) => write!(f, "its `{name}` has the wrong JSON type"),

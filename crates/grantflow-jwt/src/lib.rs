@@ -9,11 +9,13 @@
 //! - keys: [`SigningKey`] from PEM (PKCS #8, PKCS #1, SEC 1), DER, JWK and HMAC secrets; [`VerifyingKey`] from PEM, certificates and JWK;
 //!   [`KeySet`] from JWKS ([RFC 7517]); thumbprints ([RFC 7638])
 //! - [`Signer`]: a key in this process or elsewhere, in one slot
+//! - `Decryption` (feature `jwe`): encrypted tokens opened, by ECDH-ES on P-256 with A128GCM and A256GCM ([RFC 7516], [RFC 7518]); what is
+//!   in one is verified as ever
 //! - [`Verification`]: algorithms, issuer, audience and times of a token ([RFC 7519], [RFC 8725]); [`VerifiedClaims`] come from it alone
 //!
 //! # Out of scope
 //!
-//! - `none`, ES512, secp256k1, Ed448; encryption (JWE); the JSON serialization; detached and unencoded payloads
+//! - `none`, ES512, secp256k1, Ed448; tokens that we encrypt, RSA and shared keys to decrypt with; the JSON serialization; detached and unencoded payloads
 //! - encrypted PEM, and PKCS #12 without the feature `pkcs12`: `openssl pkey` and `openssl pkcs12 -legacy -nodes` convert them
 //! - trust in certificates: one is only where a key stands
 //! - fetching key sets, ID tokens with their nonce and hashes, assertions: `grantflow-oidc`, `grantflow-google`
@@ -41,6 +43,8 @@
 //! ```
 //!
 //! [RFC 7515]: https://www.rfc-editor.org/rfc/rfc7515
+//! [RFC 7516]: https://www.rfc-editor.org/rfc/rfc7516
+//! [RFC 7518]: https://www.rfc-editor.org/rfc/rfc7518
 //! [RFC 7517]: https://www.rfc-editor.org/rfc/rfc7517
 //! [RFC 7519]: https://www.rfc-editor.org/rfc/rfc7519
 //! [RFC 7638]: https://www.rfc-editor.org/rfc/rfc7638
@@ -52,6 +56,8 @@ mod claims;
 mod date;
 mod error;
 mod json;
+#[cfg(feature = "jwe")]
+mod jwe;
 mod jws;
 mod key;
 mod random;
@@ -61,6 +67,8 @@ pub use algorithm::Algorithm;
 pub use claims::ClaimsSet;
 pub use date::NumericDate;
 pub use error::{BadKey, Error, Refusal};
+#[cfg(feature = "jwe")]
+pub use jwe::{ContentEncryption, Decryption, DecryptionKey, KeyManagement};
 pub use jws::{Header, Jws, MAX_TOKEN_LENGTH, SignatureDue, Signer, Signing, VerifiedJws};
 pub use key::{KeySet, SigningKey, VerifyingKey};
 pub use verification::{

@@ -6,6 +6,7 @@
 //! - [`PrivateKeyJwt`] and [`ClientSecretJwt`]: clients that prove themselves by an assertion ([RFC 7523 section 2.2])
 //! - [`IdTokenVerification`]: ID tokens, proven or refused ([OpenID Connect Core section 3.1.3.7]); [`VerifiedIdToken`] comes
 //!   from it alone
+//! - `IdTokenVerification::encrypted` (feature `jwe`): ID tokens that are encrypted for the client
 //! - [`IdTokenVerifier`]: the same with keys that are fetched and kept in a [`KeyCache`]
 //! - [`IdTokenVerifier::accept`]: answers with an ID token beside the code, the hybrid flow ([OpenID Connect Core section 3.3])
 //! - [`presented`]: an ID token that goes where an access token would

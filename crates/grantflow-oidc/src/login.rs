@@ -112,14 +112,18 @@ fn is_allowed(client: &Client, verifier: &IdTokenVerifier) -> Result<(), Error> 
     names.try_for_each(|name| client.check_algorithm(name))
 }
 
+/// The token keeps the signed ID token, whether or not it came encrypted: so the next one can be compared with it, and a logout name it
+/// (OpenID Connect RP-Initiated Logout section 2: it "MUST" be decrypted for that).
 fn prove(
-    token: Token,
+    mut token: Token,
     occasion: Occasion,
     verifier: &IdTokenVerifier,
 ) -> Result<Step<(Token, VerifiedIdToken)>, Error> {
     let id_token = token.id_token.as_ref().ok_or(NO_ID_TOKEN)?;
+    let signed = verifier.checks().opened(id_token)?;
     let occasion = occasion.with_access_token(token.access_token.clone());
-    let verified = verifier.verify(id_token, occasion);
+    let verified = verifier.verify_signed(signed.clone(), occasion);
+    token.id_token = Some(signed);
     Ok(verified.and_then(|verified, _| Ok(Step::Done((token, verified)))))
 }
 

@@ -62,6 +62,7 @@ fn why(refusal: grantflow_jwt::Refusal) -> &'static str {
         Refusal::Algorithm | Refusal::AlgorithmNotAllowed => "its algorithm is not allowed",
         Refusal::HeaderParameter(_) => "its header wants to be verified in another way",
         Refusal::Type => "it is a token of another kind",
+        Refusal::Decryption => "it is not encrypted for us",
         Refusal::Signature => "its signature is not the key's",
         Refusal::Issuer => "its issuer is somebody else",
         Refusal::Audience => "it is for somebody else",

@@ -9,6 +9,7 @@ use serde_json::Value;
 use subtle::ConstantTimeEq;
 use url::Url;
 
+use crate::jwe::EncryptionKey;
 use crate::jws::{Jws, PublicKey};
 use crate::keys::IdTokenAlgorithm;
 
@@ -33,6 +34,7 @@ pub struct TestClient {
     redirect_uris: Vec<String>,
     id_token_algorithm: IdTokenAlgorithm,
     userinfo_algorithm: Option<IdTokenAlgorithm>,
+    encryption_key: Option<EncryptionKey>,
     /// Keys by their ids; without any it signs no requests.
     request_keys: Vec<Key>,
 }
@@ -113,6 +115,14 @@ impl TestClient {
         self
     }
 
+    /// Gets its ID tokens encrypted for this key, once they are signed: a public JWK on P-256 (ECDH-ES, A256GCM). `None` if it is no such
+    /// key.
+    #[must_use]
+    pub fn with_encrypted_id_tokens(mut self, jwk: &str) -> Option<Self> {
+        self.encryption_key = Some(EncryptionKey::from_jwk(jwk)?);
+        Some(self)
+    }
+
     /// Gets userinfo signed in this way (`userinfo_signed_response_alg`); without this, as JSON.
     #[must_use]
     pub fn with_userinfo_algorithm(mut self, algorithm: IdTokenAlgorithm) -> Self {
@@ -165,6 +175,7 @@ impl TestClient {
             redirect_uris: redirect_uris.into_iter().map(Into::into).collect(),
             id_token_algorithm: IdTokenAlgorithm::default(),
             userinfo_algorithm: None,
+            encryption_key: None,
             request_keys: Vec::new(),
         }
     }
@@ -207,6 +218,10 @@ impl TestClient {
 
     pub(crate) fn id_token_algorithm(&self) -> IdTokenAlgorithm {
         self.id_token_algorithm
+    }
+
+    pub(crate) fn encryption_key(&self) -> Option<&EncryptionKey> {
+        self.encryption_key.as_ref()
     }
 
     pub(crate) fn userinfo_algorithm(&self) -> Option<IdTokenAlgorithm> {

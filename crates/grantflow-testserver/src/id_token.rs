@@ -77,10 +77,15 @@ pub(crate) fn about_user(
         spoil(&mut claims, flaw);
     }
     let secret = client.expose_secret().unwrap_or_default().to_owned();
+    let encryption_key = client.encryption_key().cloned();
     let algorithm = client.id_token_algorithm();
     let token = match flaw {
         Some(IdTokenFlaw::Encrypted) => encrypted(),
         flaw => sign(turn, &claims, (algorithm, &secret), flaw),
+    };
+    let token = match encryption_key {
+        Some(key) if flaw != Some(IdTokenFlaw::Encrypted) => key.encrypt(&token)?,
+        _ => token,
     };
     turn.state.issued.push(token.clone());
     Some(token)

@@ -78,6 +78,7 @@ mod flaw;
 mod id_token;
 mod interaction;
 mod introspect;
+mod jwe;
 mod jws;
 mod keys;
 mod message;

@@ -28,6 +28,8 @@ pub(crate) fn openid_configuration(turn: &mut Turn<'_>) -> Reply {
         document["acr_values_supported"] = json!(turn.config.acr_values);
     }
     document["userinfo_signing_alg_values_supported"] = json!(["RS256", "ES256"]);
+    document["id_token_encryption_alg_values_supported"] = json!(["ECDH-ES"]);
+    document["id_token_encryption_enc_values_supported"] = json!(["A256GCM"]);
     document["id_token_signing_alg_values_supported"] = json!(["RS256", "ES256", "HS256", "none"]);
     Reply::json(200, &document)
 }

@@ -12,6 +12,8 @@
 //   web_redirect_uris    addresses of the client `web`
 //   dpop_nonces          whether proofs of possession need a nonce; false unless given
 //   signing_keys         the public keys of the clients `signing` and `asking`, as JWKs
+//   encryption_key       the public key of the client `encrypted`, as a JWK; with it, its ID tokens are encrypted for that
+//   encryption_enc       and in this way; A256GCM unless given
 //   resources            addresses that tokens may be asked for (RFC 8707), with the scopes `read` and `write`; such tokens are JWTs,
 //                        and one is for a resource only if that is named each time
 //   opaque_tokens        whether tokens for resources are opaque instead, so that the provider answers about them
@@ -31,6 +33,7 @@
 //   signed        public; its userinfo is signed
 //   bound         public; its access tokens are bound to a key (DPoP)
 //   hybrid        public; its codes come beside an ID token
+//   encrypted     public; its ID tokens are encrypted for `encryption_key`; there only with it
 //   pushing       public; its authorization requests have to be pushed
 //   mtls          tls_client_auth as client.example, its tokens bound to the certificate; this and the next there only with `tls`
 //   self-signed   self_signed_tls_client_auth by the certificate `self_signed`, its tokens bound to it
@@ -190,6 +193,18 @@ const configuration = {
       grant_types: [...code.grant_types, 'implicit'], // The ID token beside the code counts as one.
       response_types: ['code id_token'],
     },
+    ...(options.encryption_key
+      ? [
+          {
+            ...native,
+            client_id: 'encrypted',
+            token_endpoint_auth_method: 'none',
+            jwks: { keys: [options.encryption_key] },
+            id_token_encrypted_response_alg: 'ECDH-ES',
+            id_token_encrypted_response_enc: options.encryption_enc ?? 'A256GCM',
+          },
+        ]
+      : []),
     {
       ...native,
       client_id: 'pushing',
@@ -277,6 +292,7 @@ const configuration = {
         }
       : {}),
     ...(options.fapi ? { fapi: { enabled: true, profile: '2.0' } } : {}),
+    encryption: { enabled: true },
     introspection: { enabled: true },
     jwtIntrospection: { enabled: true },
     jwtResponseModes: { enabled: true },

@@ -41,8 +41,13 @@ type Bytes = Zeroizing<Vec<u8>>;
 impl<'a> Jwk<'a> {
     /// Reads one that may be used for `operation`, `"sign"` or `"verify"`.
     pub(crate) fn read(json: &'a str, operation: &str) -> Result<Self, BadKey> {
+        Self::read_for(json, "sig", operation)
+    }
+
+    /// The same for another purpose.
+    pub(crate) fn read_for(json: &'a str, purpose: &str, operation: &str) -> Result<Self, BadKey> {
         let jwk: Self = serde_json::from_str(json).map_err(|_| BadKey::Malformed)?;
-        let fits = jwk.purpose.as_deref().is_none_or(|purpose| purpose == "sig")
+        let fits = jwk.purpose.as_deref().is_none_or(|known| known == purpose)
             && jwk
                 .key_ops
                 .as_ref()

@@ -10,8 +10,8 @@
 
 pub(crate) mod der;
 mod hmac;
-mod jwk;
-mod pem;
+pub(crate) mod jwk;
+pub(crate) mod pem;
 #[cfg(feature = "pkcs12")]
 mod pkcs12;
 mod rsa;

@@ -5,6 +5,8 @@ mod claims;
 mod clock;
 mod forged;
 mod google_auth;
+#[cfg(feature = "jwe")]
+mod jwe;
 mod key_sets;
 mod keys;
 mod limits;

@@ -2,10 +2,14 @@
 //!
 //! [OpenID Connect Core section 3.1.3.7]: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
 
+#[cfg(feature = "jwe")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use grantflow_core::error::InvalidInput;
 use grantflow_core::{Client, Error, Issuer, Secret, Timestamp};
+#[cfg(feature = "jwe")]
+use grantflow_jwt::Decryption;
 use grantflow_jwt::{Algorithm, KeySet, NumericDate, Verification, VerifiedClaims};
 
 use super::issuers::{IssuerTemplate, Issuers};
@@ -44,6 +48,8 @@ pub struct IdTokenVerification {
     skew: Duration,
     longest_life: Option<Duration>,
     state_hash: bool,
+    #[cfg(feature = "jwe")]
+    decryption: Option<Arc<Decryption>>,
 }
 
 impl IdTokenVerification {
@@ -112,6 +118,8 @@ impl IdTokenVerification {
             skew: SKEW,
             longest_life: None,
             state_hash: false,
+            #[cfg(feature = "jwe")]
+            decryption: None,
         }
     }
 
@@ -142,6 +150,41 @@ impl IdTokenVerification {
         self.state_hash
     }
 
+    /// Takes encrypted tokens alone, and what is signed within them, as a client that registered for that has to
+    /// ([OpenID Connect Core section 3.1.3.7]: one that is not encrypted "SHOULD" be rejected). Whatever holds for a token holds for the one
+    /// within.
+    ///
+    /// [OpenID Connect Core section 3.1.3.7]: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
+    #[cfg(feature = "jwe")]
+    #[must_use]
+    pub fn encrypted(mut self, decryption: Decryption) -> Self {
+        self.decryption = Some(Arc::new(decryption));
+        self
+    }
+
+    /// The signed token: what came, or what is within.
+    #[cfg(feature = "jwe")]
+    pub(crate) fn opened(&self, token: &Secret) -> Result<Secret, Error> {
+        match &self.decryption {
+            Some(decryption) => {
+                let opened = decryption.decrypt(token.expose()).map_err(refused)?;
+                Ok(Secret::new(opened.into_exposed()))
+            }
+            None => Ok(token.clone()),
+        }
+    }
+
+    /// The signed token: what came.
+    #[cfg(not(feature = "jwe"))]
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "it is so with the feature `jwe`"
+    )]
+    pub(crate) fn opened(&self, token: &Secret) -> Result<Secret, Error> {
+        Ok(token.clone())
+    }
+
     /// Lets clocks differ by so much instead of 60 seconds.
     ///
     /// # Errors
@@ -165,11 +208,11 @@ impl IdTokenVerification {
         occasion: &Occasion,
         now: Timestamp,
     ) -> Result<VerifiedIdToken, Error> {
-        let claims = self.claims(token, keys, now).map_err(refused)?;
+        let claims = self.claims(&self.opened(token)?, keys, now).map_err(refused)?;
         self.prove(claims, occasion, now)
     }
 
-    /// What holds for any token. That no key fits is for the caller to know, who may have an old set.
+    /// What holds for any signed token. That no key fits is for the caller to know, who may have an old set.
     pub(crate) fn claims(
         &self,
         token: &Secret,

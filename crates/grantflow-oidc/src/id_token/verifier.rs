@@ -79,7 +79,15 @@ impl IdTokenVerifier {
     /// The flow ends in [`Error::TokenRefused`] if the token is not to be believed, and in [`Error::BadReply`] or
     /// [`Error::Transport`] if the keys could not be had.
     pub fn verify(&self, token: &Secret, occasion: Occasion) -> Step<VerifiedIdToken> {
-        let (checks, token) = (Arc::clone(&self.verification), token.clone());
+        match self.verification.opened(token) {
+            Ok(signed) => self.verify_signed(signed, occasion),
+            Err(error) => Step::begin(|_| Err(error)),
+        }
+    }
+
+    /// The same for what is in the clear.
+    pub(crate) fn verify_signed(&self, token: Secret, occasion: Occasion) -> Step<VerifiedIdToken> {
+        let checks = Arc::clone(&self.verification);
         let claims = self
             .keys
             .check(move |keys, cx| checks.claims(&token, keys, cx.wall()));

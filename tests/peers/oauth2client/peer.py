@@ -4,8 +4,10 @@ Each line is {"do": name, ...}; each answer is one line, {"ok": value} or {"erro
 """
 
 import datetime
+import importlib
 import json
 import logging
+import os
 import sys
 import types
 import warnings
@@ -17,7 +19,10 @@ warnings.simplefilter("ignore")
 logging.disable(logging.CRITICAL)
 
 import fasteners
+import google.auth
+import google.auth.compute_engine._metadata
 import google.auth.credentials
+import google.auth.transport._http_client
 import google.oauth2.credentials
 import httplib2
 from oauth2client import client, file, service_account
@@ -97,6 +102,30 @@ def application_default(command):
     return json.loads(client.GoogleCredentials.from_stream(command["file"]).to_json())
 
 
+class Loopback(google.auth.transport.Request):
+    """Sends to a server on loopback what is for Google's token endpoint; the rest is on loopback anyway."""
+
+    def __init__(self, origin):
+        self.origin = origin
+        self.plain = google.auth.transport._http_client.Request()
+
+    def __call__(self, url, *arguments, **options):
+        return self.plain(url.replace("https://oauth2.googleapis.com", self.origin), *arguments, **options)
+
+
+def default(command):
+    """The token that google-auth gets of application default credentials, in an environment with these variables alone of its own."""
+    for name in command["names"]:
+        os.environ.pop(name, None)
+    os.environ.update(command["variables"])
+    # It reads where the metadata server is when it is imported.
+    importlib.reload(google.auth.compute_engine._metadata)
+    request = Loopback(command["origin"])
+    credential, _ = google.auth.default(scopes=command["scopes"], request=request)
+    credential.refresh(request)
+    return credential.token
+
+
 def assertion(command):
     """What a service account sends at a time, what it signs for an API itself, and how the two are stored."""
     seconds, keyfile = command["now"], json.loads(command["file"])
@@ -135,7 +164,7 @@ def count(command):
 
 TASKS = {
     task.__name__: task
-    for task in (load, make, get, delete, token, call, remember, google_auth, application_default, assertion, lock, unlock, count)
+    for task in (load, make, get, delete, token, call, remember, google_auth, application_default, default, assertion, lock, unlock, count)
 }
 
 for line in sys.stdin:

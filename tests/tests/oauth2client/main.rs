@@ -1,6 +1,7 @@
 //! Files and locks shared with the real `oauth2client` 4.1.3 and `google-auth` from PyPI, both ways.
 
 mod canary;
+mod default_credentials;
 mod export;
 mod import;
 #[cfg(unix)]

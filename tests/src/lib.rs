@@ -11,6 +11,7 @@ pub mod chat;
 pub mod child;
 pub mod chromium;
 pub mod clock;
+pub mod desk;
 pub mod django_oauth_toolkit;
 pub mod driven;
 pub mod either;

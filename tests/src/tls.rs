@@ -46,6 +46,12 @@ impl Identity {
         (self.certificate.clone(), key)
     }
 
+    /// The files with its chain and its key.
+    #[must_use]
+    pub fn files(&self) -> [&str; 2] {
+        [&self.chain, &self.key].map(|file| file.to_str().expect("temporary directories have plain names"))
+    }
+
     /// The certificate in DER.
     #[must_use]
     pub fn der(&self) -> &[u8] {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Parser, Subcommand, ValueEnum};
 use grantflow::loopback::{LoginArgs, LoopbackHost};
-use grantflow::{Issuer, Origin, Secret};
+use grantflow::{Issuer, Origin, ResponseMode, Secret};
 
 use crate::export::ExportArgs;
 use crate::id_token::IdTokenArgs;
@@ -51,6 +51,18 @@ pub(crate) struct Args {
     /// It counts for the authorization server. What `grantflow curl` calls is checked by curl: see its option --cacert.
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+
+    /// Show this client certificate to the authorization server: a PEM file, which may have its chain too
+    ///
+    /// For clients that authenticate by it, and for credentials that are bound to it (mTLS): each command that asks a server needs it
+    /// again. `grantflow curl` shows it to the API too, if the credentials are bound to it. Without the option the variable
+    /// GRANTFLOW_CLIENT_CERTIFICATE names the file.
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
+    pub(crate) client_certificate: Option<PathBuf>,
+
+    /// The key of --client-certificate: a PEM file; else the variable GRANTFLOW_CLIENT_KEY names it
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
+    pub(crate) client_key: Option<PathBuf>,
 
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -189,7 +201,7 @@ pub(crate) struct Login {
     #[arg(long, value_name = "FILE", requires = "server")]
     pub(crate) client_secret_file: Option<PathBuf>,
 
-    /// How the client secret is sent, where the server lists several ways and means one
+    /// How the client authenticates, where the server lists several ways and means one
     ///
     /// Without the option it is the way that the file of the client, the preset or the server's metadata say: `basic` where they take both.
     #[arg(long, value_name = "WAY")]
@@ -204,6 +216,18 @@ pub(crate) struct Login {
     /// For machines without a browser. The server has to give such codes (RFC 8628), and the client to be registered for them.
     #[arg(long, conflicts_with_all = ["redirect_uri", "host", "ports", "old_ports", "no_local_server"])]
     pub(crate) device: bool,
+
+    /// Bind the tokens to a new key, so that whoever has them alone cannot use them (DPoP)
+    ///
+    /// The key is kept with the credentials. `grantflow curl` proves it with each request; the server has to know how.
+    #[arg(long)]
+    pub(crate) dpop: bool,
+
+    /// How the server is to send its answer, where the client is registered for another way than the usual one
+    ///
+    /// A signed answer is proven by the keys of the server, so it needs --issuer.
+    #[arg(long, value_name = "MODE", conflicts_with = "device")]
+    pub(crate) response_mode: Option<AnswerMode>,
 
     /// The redirect address that is registered, where the server wants a path: `http://127.0.0.1/cb`; its port is replaced
     #[arg(long, value_name = "URL", value_parser = redirect_uri)]
@@ -227,13 +251,45 @@ pub(crate) struct Login {
     pub(crate) receiver: LoginArgs,
 }
 
-/// How a client sends its secret (RFC 6749 section 2.3.1).
+/// How a client authenticates (RFC 6749 section 2.3.1, RFC 8705 section 2).
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub(crate) enum ClientAuth {
     /// In the Authorization header (client_secret_basic)
     Basic,
     /// In the body of the request (client_secret_post)
     Post,
+    /// By --client-certificate, which an authority signed that the server trusts (tls_client_auth)
+    Tls,
+    /// By --client-certificate, which the server was given (self_signed_tls_client_auth)
+    SelfSignedTls,
+}
+
+/// How the answer to an authorization request comes back.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub(crate) enum AnswerMode {
+    /// In the address that the browser is sent to
+    #[value(name = "query")]
+    Query,
+    /// In the body of a POST, so that the code is in no history of the browser
+    #[value(name = "form_post")]
+    FormPost,
+    /// In the address, signed by the server (JARM)
+    #[value(name = "query.jwt")]
+    QueryJwt,
+    /// In the body of a POST, signed by the server (JARM)
+    #[value(name = "form_post.jwt")]
+    FormPostJwt,
+}
+
+impl From<AnswerMode> for ResponseMode {
+    fn from(mode: AnswerMode) -> Self {
+        match mode {
+            AnswerMode::Query => Self::Query,
+            AnswerMode::FormPost => Self::FormPost,
+            AnswerMode::QueryJwt => Self::QueryJwt,
+            AnswerMode::FormPostJwt => Self::FormPostJwt,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -80,7 +80,7 @@ pub(crate) fn export(args: &Args, export: &ExportArgs) -> Result<(), Failure> {
     if export.access_token_only {
         session.make_directory()?;
         for record in &mut records {
-            let credentials = session.credentials_of(record.key().clone());
+            let credentials = session.credentials_of(record)?;
             while_waiting("getting an access token", || credentials.access_token())?;
             *record = credentials.record()?;
         }

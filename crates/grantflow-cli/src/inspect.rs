@@ -168,7 +168,7 @@ fn from_file(path: &Path) -> Result<KeySet, Failure> {
 }
 
 /// What a published key can have signed. A shared secret proves nothing to whoever does not know it.
-const SIGNED: [Algorithm; 9] = [
+pub(crate) const SIGNED: [Algorithm; 9] = [
     Algorithm::Rs256,
     Algorithm::Rs384,
     Algorithm::Rs512,

@@ -9,15 +9,18 @@ use std::sync::Arc;
 use grantflow::loopback::{
     Answers, LoginError, Message, Paste, Prompt, TerminalPrompt, device_flow_with, run_flow_with,
 };
+use grantflow::oidc::ResponseVerifier;
 use grantflow::{
-    Authentication, Change, Client, Key, Origin, Provider, Record, Scopes, Secret, Store, StoreErrorKind,
-    TransportHost, flow, run,
+    Authentication, Change, Client, Key, Origin, Provider, Record, ResponseMode, Scopes, Secret,
+    ServerMetadata, Store, StoreErrorKind, Transport as _, TransportHost, flow, run,
 };
 use indicatif::ProgressBar;
 
 use crate::args::{Args, ClientAuth, Format, Login};
 use crate::aside::Aside;
+use crate::bound;
 use crate::exit::{DENIED, FAILED, Failure, LOGIN_NEEDED, USAGE};
+use crate::inspect::SIGNED;
 use crate::output::{describe, lines, note, result, spinner, while_waiting};
 use crate::session::Session;
 use crate::{guard, logging, qr};
@@ -37,7 +40,13 @@ pub(crate) fn login(args: &Args, login: &Login) -> Result<(), Failure> {
             .collect::<Vec<_>>()
             .as_slice(),
     )?;
-    let client = client(login, &session)?;
+    let (client, server) = client(login, &session)?;
+    let client = bound::binding(
+        client,
+        login.dpop,
+        session.transport.certificate(),
+        server.as_ref(),
+    )?;
     let key = Key::new(&client, scopes.clone())
         .with_account(&login.account)
         .with_label(&login.label);
@@ -47,7 +56,11 @@ pub(crate) fn login(args: &Args, login: &Login) -> Result<(), Failure> {
     let prompt = Conversation::default();
     let client = client.with_origins(origins.iter().cloned());
     let options = login.receiver.options();
-    let options = options.account(&login.account).label(&login.label);
+    let mut options = options.account(&login.account).label(&login.label);
+    if client.token_constraint().is_some() && has_unfit(&session, &key) {
+        // What is stored is of use to whoever has it, or to nobody here.
+        options = options.always_ask();
+    }
     let (store, transport) = (Arc::clone(&session.store), session.transport.clone());
     let asked = if login.device {
         device_flow_with(
@@ -77,7 +90,8 @@ pub(crate) fn login(args: &Args, login: &Login) -> Result<(), Failure> {
 }
 
 /// The client that was named, with what was said about it.
-fn client(login: &Login, session: &Session) -> Result<Client, Failure> {
+fn client(login: &Login, session: &Session) -> Result<(Client, Option<ServerMetadata>), Failure> {
+    let mut server = None;
     let client = match (
         &login.client_secrets,
         &login.issuer,
@@ -98,9 +112,21 @@ fn client(login: &Login, session: &Session) -> Result<Client, Failure> {
             let metadata = while_waiting("asking the server for its metadata", || {
                 run(flow::discover(issuer), &host)
             })?;
-            match secret {
+            let metadata = match session.identity {
+                Some(_) => metadata.over_mtls(),
+                None => metadata,
+            };
+            let metadata = &*server.insert(metadata);
+            let client = match secret {
                 Some(secret) => metadata.confidential_client(id, secret),
                 None => metadata.client(id),
+            };
+            match login.response_mode.map(ResponseMode::from) {
+                Some(mode) if mode.is_signed() => {
+                    let verifier = ResponseVerifier::of_server(SIGNED, metadata, &**id)?;
+                    client.with_response_check(Arc::new(verifier))
+                }
+                _ => client,
             }
         }
         (None, None, Some(provider), Some(id)) => {
@@ -121,6 +147,19 @@ fn client(login: &Login, session: &Session) -> Result<Client, Failure> {
         (None, _) => client,
         (Some(ClientAuth::Basic), Some(secret)) => client.with_secret_basic(secret),
         (Some(ClientAuth::Post), Some(secret)) => client.with_secret_post(secret),
+        (Some(way @ (ClientAuth::Tls | ClientAuth::SelfSignedTls)), _) => {
+            if session.identity.is_none() {
+                return Err(Failure::new(
+                    USAGE,
+                    "--client-auth says that a certificate proves the client, and none was named",
+                )
+                .hint("name it with --client-certificate and --client-key"));
+            }
+            client.with_authentication(match way {
+                ClientAuth::SelfSignedTls => Authentication::SelfSignedTlsClientAuth,
+                _ => Authentication::TlsClientAuth,
+            })
+        }
         (Some(_), None) => {
             return Err(Failure::new(
                 USAGE,
@@ -129,10 +168,21 @@ fn client(login: &Login, session: &Session) -> Result<Client, Failure> {
             .hint("name it with --client-secret-file"));
         }
     };
-    Ok(match &login.redirect_uri {
+    let client = match login.response_mode.map(ResponseMode::from) {
+        None => client,
+        Some(mode) if client.check_response_mode(mode).is_ok() => client.with_response_mode(mode),
+        Some(_) => {
+            return Err(Failure::new(
+                USAGE,
+                "a signed answer is proven by the keys of the server, and only --issuer tells where they are",
+            ));
+        }
+    };
+    let client = match &login.redirect_uri {
         Some(uri) => client.with_redirect_uris([uri]),
         None => client,
-    })
+    };
+    Ok((client, server))
 }
 
 /// The provider of this name, filled in.
@@ -216,6 +266,14 @@ fn origins(session: &Session, client: &Client, key: &Key, named: &[Origin]) -> R
     origins.sort();
     origins.dedup();
     Ok(origins)
+}
+
+/// Whether a login of this account is stored whose token is bound to nothing, or to a certificate that is not at hand.
+fn has_unfit(session: &Session, key: &Key) -> bool {
+    let records = session.store.records().into_iter().flatten().flatten();
+    let mut kin = records.filter(|record| record.key().same_but_for_scopes(key));
+    let shown = session.transport.certificate();
+    kin.any(|record| bound::to_what(&record).is_none() || bound::check(&record, shown).is_err())
 }
 
 /// Gives the stored record the origins and what was said about the client now, such as a new secret; the grant stays. Under its

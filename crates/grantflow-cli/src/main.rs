@@ -4,6 +4,7 @@
 
 mod args;
 mod aside;
+mod bound;
 mod curl;
 mod demo;
 mod doctor;

@@ -11,6 +11,7 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use crate::args::Format;
+use crate::bound;
 use crate::exit::{FAILED, Failure};
 use crate::guard;
 
@@ -137,6 +138,7 @@ pub(crate) fn describe(record: &Record, store: &dyn Store, location: &str, now: 
         "state": state(record, now),
         "expires_at": end.map(|time| time.to_string()),
         "expires_in": end.map(|end| end.since(now).as_secs()),
+        "bound_to": bound::to_what(record),
         "refreshable": token.refresh_token.is_some(),
         "obtained_at": record.provenance().obtained_at.to_string(),
         "source": record.provenance().source,

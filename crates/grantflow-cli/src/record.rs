@@ -5,11 +5,12 @@ use grantflow::flow::LOCK_PATIENCE;
 use grantflow::{AccessToken, Error, StoreErrorKind, StoreExt as _};
 use serde_json::json;
 
-use crate::args::{Args, Revoke};
-use crate::exit::{Failure, LOGIN_NEEDED, NETWORK, REFUSED, STORE};
-use crate::output::{describe, lines, result, while_waiting};
+use crate::args::{Args, Format, Revoke};
+use crate::bound;
+use crate::exit::{Failure, LOGIN_NEEDED, NETWORK, REFUSED, STORE, USAGE};
+use crate::output::{describe, lines, note, result, while_waiting};
 use crate::select::Selector;
-use crate::service_account::TokenArgs;
+use crate::service_account::{TokenArgs, Whose};
 use crate::session::Session;
 
 /// Prints an access token.
@@ -18,17 +19,33 @@ pub(crate) fn token(args: &Args, from: &TokenArgs) -> Result<(), Failure> {
     let access = while_waiting("getting an access token", || credentials.access_token())
         .map_err(|error| whose.explained(error.into()))?;
     warn_if_unsaved(&access);
+    let bound_to = match whose {
+        Whose::Stored => bound::to_what(&credentials.record()?),
+        _ => None,
+    };
+    if bound_to == Some("key") && args.format == Format::Text {
+        note(
+            "The token is bound to a key that is with the credentials: `grantflow curl` proves it, and nobody else can use the token.",
+        );
+    }
     let expires_in = access.remaining.map(|left| left.as_secs());
     result(
         args.format,
         access.token.expose(),
-        &json!({"access_token": access.token.expose(), "expires_in": expires_in}),
+        &json!({"access_token": access.token.expose(), "expires_in": expires_in, "bound_to": bound_to}),
     )
 }
 
 /// Prints the header line, and those that belong to it.
 pub(crate) fn header(args: &Args, from: &TokenArgs) -> Result<(), Failure> {
     let (credentials, whose) = from.credentials(args)?;
+    if matches!(whose, Whose::Stored) && bound::is_by_key(&credentials.record()?) {
+        return Err(Failure::new(
+            USAGE,
+            "the token is bound to a key, and each request needs a proof of its own: a header is not enough",
+        )
+        .hint("`grantflow curl` makes the proof for its request"));
+    }
     let value = header_value(&credentials).map_err(|failure| whose.explained(failure))?;
     let name = header_name(&credentials);
     let mut text = format!("{name}: {value}");
@@ -95,7 +112,7 @@ pub(crate) fn revoke(args: &Args, revoke: &Revoke) -> Result<(), Failure> {
             &json!({"revoked": false, "store": session.location}),
         );
     }
-    let credentials = session.credentials_of(key);
+    let credentials = session.credentials_of(&record)?;
     while_waiting("revoking", || credentials.revoke()).map_err(|error| {
         let is_full = matches!(&error, Error::Store(store) if store.kind() == StoreErrorKind::Full);
         let failure = Failure::from(error);

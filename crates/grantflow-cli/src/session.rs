@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use grantflow::blocking::Credentials;
 use grantflow::store::Encrypted;
-use grantflow::ureq::UreqTransport;
-use grantflow::{Error, Key, NotAuthorized, Record, Secret, Store, StoreError, Timestamp, Transport as _};
+use grantflow::ureq::{Builder, UreqTransport};
+use grantflow::{
+    Error, NotAuthorized, Record, Secret, Store, StoreError, Timestamp, Transport as _, TransportError,
+};
 
 use crate::args::Args;
+use crate::bound::{self, Identity};
 use crate::exit::{Failure, LOGIN_NEEDED, STORE, USAGE};
 use crate::guard::Watched;
 use crate::output::while_waiting;
@@ -22,6 +25,8 @@ pub(crate) struct Session {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) location: String,
     pub(crate) transport: Watched,
+    /// The client certificate that the transport shows.
+    pub(crate) identity: Option<Identity>,
     named: Named,
 }
 
@@ -29,10 +34,15 @@ impl Session {
     /// Opens the store that was named, or the user's own. Nothing is written yet.
     pub(crate) fn open(args: &Args) -> Result<Self, Failure> {
         let named = Named::read(args)?;
+        let identity = Identity::read(args)?;
         Ok(Self {
             location: named.place.to_string(),
             store: stores::open(&named, args.secret.as_ref())?,
-            transport: transport(args.ca_file.as_deref())?,
+            transport: match &identity {
+                Some(identity) => transport_showing(args.ca_file.as_deref(), identity)?,
+                None => transport(args.ca_file.as_deref())?,
+            },
+            identity,
             named,
         })
     }
@@ -120,15 +130,21 @@ impl Session {
 
     /// The credentials that are meant.
     pub(crate) fn credentials(&self, selector: &Selector) -> Result<Credentials, Failure> {
-        let key = self.record(selector)?.key().clone();
+        let record = self.record(selector)?;
         // What another program stored may be locked there for the first time.
         self.make_directory()?;
-        Ok(self.credentials_of(key))
+        self.credentials_of(&record)
     }
 
-    /// The credentials under a key.
-    pub(crate) fn credentials_of(&self, key: Key) -> Credentials {
-        Credentials::new(key, Arc::clone(&self.store), self.transport.clone())
+    /// The credentials of a record, with what proves that they are ours where they are bound.
+    pub(crate) fn credentials_of(&self, record: &Record) -> Result<Credentials, Failure> {
+        bound::check(record, self.transport.certificate())?;
+        let (store, transport) = (Arc::clone(&self.store), self.transport.clone());
+        let credentials = Credentials::new(record.key().clone(), store, transport);
+        Ok(match bound::prover(record) {
+            Some(client) => credentials.with_client(client),
+            None => credentials,
+        })
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -146,21 +162,40 @@ impl Session {
 
 /// The transport of the command, which trusts the system's certificates or those in a file.
 pub(crate) fn transport(ca_file: Option<&Path>) -> Result<Watched, Failure> {
-    let mut builder = UreqTransport::builder();
-    if let Some(file) = ca_file {
-        builder = builder.ca_file(file);
-    }
-    match (builder.build(), ca_file) {
+    match (trusting(ca_file).build(), ca_file) {
         (Ok(transport), _) => Ok(Watched::new(transport)),
-        (Err(Error::Transport(error)), Some(file)) => {
-            let why = error
-                .source()
-                .map_or_else(|| error.to_string(), ToString::to_string);
-            Err(Failure::new(
-                USAGE,
-                format!("cannot use the certificates in {}: {why}", file.display()),
-            ))
-        }
+        (Err(Error::Transport(error)), Some(file)) => Err(Failure::new(
+            USAGE,
+            format!(
+                "cannot use the certificates in {}: {}",
+                file.display(),
+                why(&error)
+            ),
+        )),
         (Err(error), _) => Err(error.into()),
     }
+}
+
+/// The same, which shows a client certificate.
+fn transport_showing(ca_file: Option<&Path>, identity: &Identity) -> Result<Watched, Failure> {
+    // What is wrong with the other file is told as ever.
+    transport(ca_file)?;
+    let transport = trusting(ca_file).client_certificate(&identity.certificate, &identity.key);
+    match transport.build() {
+        Ok(transport) => Ok(Watched::new(transport)),
+        Err(Error::Transport(error)) => Err(identity.unusable(&why(&error))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn trusting(ca_file: Option<&Path>) -> Builder {
+    match ca_file {
+        Some(file) => UreqTransport::builder().ca_file(file),
+        None => UreqTransport::builder(),
+    }
+}
+
+fn why(error: &TransportError) -> String {
+    let cause = error.source();
+    cause.map_or_else(|| error.to_string(), ToString::to_string)
 }

@@ -10,9 +10,12 @@ use std::ffi::OsString;
 use std::process::Command;
 use std::sync::Arc;
 
+use grantflow::blocking::Credentials;
 use grantflow::{Endpoint, Error, Record};
+use http::{HeaderMap, Method, Uri};
 
 use crate::args::{Args, Curl, why_no_address};
+use crate::bound;
 use crate::exit::{FAILED, Failure, NETWORK, USAGE};
 #[cfg(unix)]
 use crate::guard;
@@ -30,30 +33,52 @@ const CURL_WRITE: i32 = 23;
 
 /// Runs curl.
 pub(crate) fn curl(args: &Args, curl: &Curl) -> Result<(), Failure> {
-    let writes_files = options::check(&curl.options)?;
+    let asked = options::check(&curl.options)?;
     let target = Target::read(&curl.url)?;
     let session = Session::open(args)?;
     let record = session.record(&curl.selector)?;
     session.make_directory()?;
-    let credentials = session.credentials_of(record.key().clone());
+    let credentials = session.credentials_of(&record)?;
+    if asked.repeats && bound::is_by_key(&record) {
+        return Err(Failure::new(
+            USAGE,
+            "curl's option --retry is not taken: the token is bound to a key, and its proof is good for one request",
+        ));
+    }
     credentials
         .allows(&target.uri)
         .map_err(|error| not_allowed(&record, error))?;
     let value = record::header_value(&credentials)?;
-    let code = run(
-        target.arguments(&curl.options),
-        &format!("{}: {value}\n", record::header_name(&credentials)),
-    )?;
+    let mut header = format!("{}: {value}\n", record::header_name(&credentials));
+    if let Some(proof) = proof(&credentials, &asked.method, &target.uri)? {
+        header = format!("{header}DPoP: {proof}\n");
+    }
+    let mut arguments = target.arguments(&curl.options);
+    // Last, since of several curl takes the last.
+    if let Some(identity) = session.identity.filter(|_| record.certificate().is_some()) {
+        arguments.extend(identity.curl_options());
+    }
+    let code = run(arguments, &header)?;
     match code {
         Some(0) => Ok(()),
         // A reader that has gone wanted no more; but then it must have been the one that curl could not write to.
-        Some(CURL_WRITE) if !writes_files && has_no_reader() => Ok(()),
+        Some(CURL_WRITE) if !asked.writes_files && has_no_reader() => Ok(()),
         Some(code) if CURL_NETWORK.contains(&code) || CURL_CERTIFICATE.contains(&code) => {
             Err(Failure::new(NETWORK, format!("curl ended with {code}")))
         }
         Some(code) => Err(Failure::new(FAILED, format!("curl ended with {code}"))),
         None => Err(Failure::new(FAILED, "curl was ended by a signal")),
     }
+}
+
+/// The proof of this very request, where the token is bound to a key; where it is bound to a certificate, that curl will show it.
+fn proof(credentials: &Credentials, method: &Method, uri: &Uri) -> Result<Option<String>, Failure> {
+    let mut headers = HeaderMap::new();
+    credentials.put_on(&credentials.header()?, (method, uri), &mut headers)?;
+    let proof = headers.get("dpop").map(|proof| proof.to_str().map(str::to_owned));
+    proof
+        .transpose()
+        .map_err(|_| Failure::new(FAILED, "the proof has a character that no header may have"))
 }
 
 /// Where the origin can be added: a login knows nothing of what was imported.

@@ -3,6 +3,7 @@
 //! A list of what is refused would have to know every option of every version of curl, its abbreviations and what it reads from
 //! files. This is a list of what is taken, by whole names; what each takes is checked against curl itself by a test.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 
 use crate::exit::{Failure, USAGE};
@@ -21,6 +22,17 @@ enum Takes {
     Method,
 }
 use Takes::{Anything, Header, Line, Method, Nothing};
+
+/// What curl was told that the rest of the command has to know.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// Some of the reply goes elsewhere than to standard output.
+    pub(super) writes_files: bool,
+    /// The same request may be sent several times.
+    pub(super) repeats: bool,
+    /// The method that curl will use.
+    pub(super) method: http::Method,
+}
 
 /// The letter, if there is one, the name, and what follows.
 const TAKEN: &[(Option<char>, &str, Takes)] = &[
@@ -109,12 +121,25 @@ const WRITING: [&str; 6] = [
     "stderr",
 ];
 
+/// The options that make the request a POST.
+const SENDING: [&str; 8] = [
+    "data",
+    "data-ascii",
+    "data-binary",
+    "data-raw",
+    "data-urlencode",
+    "json",
+    "form",
+    "form-string",
+];
+
 /// Headers that say where a request goes, or who sends it.
 const REFUSED_HEADERS: [&str; 3] = ["authorization", "host", "proxy-authorization"];
 
-/// Refuses options that are not on the list, and addresses; says whether some of the reply goes elsewhere than to standard output.
-pub(super) fn check(options: &[OsString]) -> Result<bool, Failure> {
-    let mut writes_files = false;
+/// Refuses options that are not on the list, and addresses; says what the others come to.
+pub(super) fn check(options: &[OsString]) -> Result<Asked, Failure> {
+    let mut asked = Asked::default();
+    let mut given = Vec::new();
     let mut words = options.iter().map(|word| word.to_string_lossy());
     while let Some(word) = words.next() {
         if let Some(name) = word.strip_prefix("--") {
@@ -125,7 +150,8 @@ pub(super) fn check(options: &[OsString]) -> Result<bool, Failure> {
                 value = words.next();
                 check_value(&word, *takes, value.as_deref())?;
             }
-            writes_files |= is_written(name, value.as_deref());
+            asked.writes_files |= is_written(name, value.as_deref());
+            given.push((*name, value.map(Cow::into_owned)));
         } else if let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) {
             let mut rest = letters.chars();
             while let Some(letter) = rest.next() {
@@ -133,7 +159,8 @@ pub(super) fn check(options: &[OsString]) -> Result<bool, Failure> {
                 let taken = TAKEN.iter().find(|(taken, _, _)| *taken == Some(letter));
                 let (_, name, takes) = taken.ok_or_else(|| refused(&option))?;
                 if *takes == Nothing {
-                    writes_files |= is_written(name, None);
+                    asked.writes_files |= is_written(name, None);
+                    given.push((*name, None));
                     continue;
                 }
                 let behind = rest.as_str();
@@ -143,7 +170,8 @@ pub(super) fn check(options: &[OsString]) -> Result<bool, Failure> {
                     Some(behind.into())
                 };
                 check_value(&option, *takes, value.as_deref())?;
-                writes_files |= is_written(name, value.as_deref());
+                asked.writes_files |= is_written(name, value.as_deref());
+                given.push((*name, value.map(Cow::into_owned)));
                 break;
             }
         } else {
@@ -153,7 +181,28 @@ pub(super) fn check(options: &[OsString]) -> Result<bool, Failure> {
             ));
         }
     }
-    Ok(writes_files)
+    asked.repeats = given.iter().any(|(name, _)| *name == "retry");
+    asked.method = method(&given)?;
+    Ok(asked)
+}
+
+/// The method that curl uses: the one that it was told, else what it takes for these options.
+fn method(given: &[(&str, Option<String>)]) -> Result<http::Method, Failure> {
+    let has = |names: &[&str]| given.iter().any(|(name, _)| names.contains(name));
+    let told = given.iter().rev().find(|(name, _)| *name == "request");
+    if let Some((_, Some(told))) = told {
+        let unknown = |_| Failure::new(USAGE, "curl's option --request has a value that is no method");
+        return http::Method::from_bytes(told.as_bytes()).map_err(unknown);
+    }
+    Ok(if has(&["head"]) {
+        http::Method::HEAD
+    } else if has(&["upload-file"]) {
+        http::Method::PUT
+    } else if has(&SENDING) && !has(&["get"]) {
+        http::Method::POST
+    } else {
+        http::Method::GET
+    })
 }
 
 /// Whether an option has curl write a file.
@@ -205,6 +254,30 @@ fn refused(option: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_method_is_the_one_that_curl_uses() {
+        for (words, method) in [
+            (&[][..], "GET"),
+            (&["-sS", "-o", "x"], "GET"),
+            (&["-d", "a=b"], "POST"),
+            (&["-sda=b"], "POST"),
+            (&["--json", "{}"], "POST"),
+            (&["-F", "a=b"], "POST"),
+            (&["-G", "-d", "a=b"], "GET"),
+            (&["-I"], "HEAD"),
+            (&["-sI"], "HEAD"),
+            (&["-T", "file"], "PUT"),
+            (&["-X", "DELETE"], "DELETE"),
+            (&["-XPATCH", "-d", "a=b"], "PATCH"),
+            (&["--request", "PUT", "-X", "POST"], "POST"),
+            (&["-d", "-XDELETE"], "POST"),
+        ] {
+            let words: Vec<OsString> = words.iter().map(Into::into).collect();
+            let asked = check(&words).map(|asked| asked.method.to_string());
+            assert_eq!(asked.ok().as_deref(), Some(method), "{words:?}");
+        }
+    }
 
     fn taken(words: &[&str]) -> bool {
         check(&words.iter().map(Into::into).collect::<Vec<_>>()).is_ok()

@@ -10,14 +10,14 @@ use crate::{Body, Endpoint, Error, Quirks, Request};
 
 /// A form under construction; its text is cleared on drop.
 #[derive(Default)]
-pub(crate) struct Form(String);
+pub(crate) struct Form(Vec<u8>);
 
 impl Form {
     /// Begins with pairs that are encoded already.
     pub(crate) fn encoded(pairs: &str) -> Self {
         let mut form = Self::default();
         form.make_room(pairs.len());
-        form.0.push_str(pairs);
+        form.0.extend_from_slice(pairs.as_bytes());
         form
     }
 
@@ -25,26 +25,29 @@ impl Form {
         // An escape takes the place of one byte by three.
         self.make_room(2 + 3 * (name.len() + value.len()));
         if !self.0.is_empty() {
-            self.0.push('&');
+            self.0.push(b'&');
         }
-        self.0.extend(form_urlencoded::byte_serialize(name.as_bytes()));
-        self.0.push('=');
-        self.0.extend(form_urlencoded::byte_serialize(value.as_bytes()));
+        encode(name, &mut self.0);
+        self.0.push(b'=');
+        encode(value, &mut self.0);
     }
 
     /// Whether it has a parameter of this name, which needs no encoding.
     pub(crate) fn has(&self, name: &str) -> bool {
-        let mut pairs = self.0.split('&');
-        pairs.any(|pair| pair.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')))
+        let mut pairs = self.0.split(|byte| *byte == b'&');
+        pairs.any(|pair| {
+            let rest = pair.strip_prefix(name.as_bytes());
+            rest.is_some_and(|rest| rest.starts_with(b"="))
+        })
     }
 
     /// With the pairs of another behind its own.
     pub(crate) fn and(mut self, other: &Self) -> Self {
         self.make_room(1 + other.0.len());
         if !self.0.is_empty() && !other.0.is_empty() {
-            self.0.push('&');
+            self.0.push(b'&');
         }
-        self.0.push_str(&other.0);
+        self.0.extend_from_slice(&other.0);
         self
     }
 
@@ -52,8 +55,8 @@ impl Form {
     fn make_room(&mut self, more: usize) {
         let needed = self.0.len() + more;
         if self.0.capacity() < needed {
-            let mut larger = String::with_capacity(needed.max(2 * self.0.capacity()).max(ROOM));
-            larger.push_str(&self.0);
+            let mut larger = Vec::with_capacity(needed.max(2 * self.0.capacity()).max(ROOM));
+            larger.extend_from_slice(&self.0);
             *self = Self(larger);
         }
     }
@@ -81,7 +84,7 @@ impl Form {
         }
         self = self.renamed(quirks);
         let mut request = if quirks.json_requests {
-            let mut json = as_json(self.0.as_bytes());
+            let mut json = as_json(&self.0);
             let body = Body::from(std::mem::take(&mut *json));
             post(body, HeaderValue::from_static(JSON), endpoint, authorization)?
         } else {
@@ -107,11 +110,21 @@ impl Form {
             return self;
         }
         let mut renamed = Self::default();
-        for (name, value) in form_urlencoded::parse(self.0.as_bytes()) {
+        for (name, value) in form_urlencoded::parse(&self.0) {
             let value = Zeroizing::new(value.into_owned());
             renamed.push(quirks.name_of(&name), &value);
         }
         renamed
+    }
+}
+
+/// Appends the encoded `value`, byte for byte: most are written as they are.
+pub(crate) fn encode(value: &str, text: &mut Vec<u8>) {
+    for byte in value.bytes() {
+        match WRITTEN[usize::from(byte)] {
+            0 => text.extend_from_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]),
+            written => text.push(written),
+        }
     }
 }
 
@@ -178,6 +191,22 @@ pub(crate) const RESERVED: [HeaderName; 7] = [
 ];
 /// Enough for most requests.
 const ROOM: usize = 512;
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+/// What is written for each byte: itself, a plus, or 0 where it is escaped.
+static WRITTEN: [u8; 256] = {
+    let mut written = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let is_plain =
+            (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'*' | b'-' | b'.' | b'_');
+        if is_plain {
+            written[byte] = byte as u8;
+        }
+        byte += 1;
+    }
+    written[b' ' as usize] = b'+';
+    written
+};
 
 #[cfg(test)]
 mod tests {
@@ -189,7 +218,16 @@ mod tests {
     fn v10_a_form_encodes_as_appendix_b_of_rfc_6749_says() {
         let mut form = Form::default();
         form.push("k", " %&+\u{a3}\u{20ac}");
-        assert_eq!(form.0, "k=+%25%26%2B%C2%A3%E2%82%AC");
+        assert_eq!(form.0, b"k=+%25%26%2B%C2%A3%E2%82%AC");
+    }
+
+    #[test]
+    fn v10_every_character_is_encoded_as_browsers_do_it() {
+        let all: String = (0..=0x2ff).filter_map(char::from_u32).collect();
+        let mut text = Vec::new();
+        encode(&all, &mut text);
+        let theirs: String = form_urlencoded::byte_serialize(all.as_bytes()).collect();
+        assert_eq!(String::from_utf8(text).as_ref(), Ok(&theirs));
     }
 
     /// What `String` does by itself when it grows leaves the old text behind, which nobody clears.

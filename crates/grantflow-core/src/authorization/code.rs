@@ -1,7 +1,7 @@
 //! A code that passed every check and can be exchanged ([RFC 6749 section 4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3)).
 
 use crate::error::InvalidInput;
-use crate::{Client, Endpoint, Error, Issuer, Scopes, Secret, Timestamp};
+use crate::{Client, Error, Issuer, Scopes, Secret, Timestamp};
 
 /// An authorization code with all that its exchange needs.
 ///
@@ -20,8 +20,8 @@ pub struct AuthorizationCode {
     pub(super) verifier: Secret,
     pub(super) nonce: Option<Secret>,
     pub(super) issuer: Option<Issuer>,
-    pub(super) client_id: String,
-    pub(super) token_endpoint: Endpoint,
+    /// As it was when the authorization was begun; of a stored one id and token endpoint alone.
+    pub(super) client: Client,
     pub(super) redirect_uri: String,
     pub(super) scopes: Scopes,
     pub(super) resources: Vec<String>,
@@ -116,8 +116,8 @@ impl AuthorizationCode {
             let problem = "has another key than the one this authorization is bound to";
             return Err(InvalidInput::new("client", problem).into());
         }
-        if client.id() == self.client_id
-            && client.token_endpoint() == &self.token_endpoint
+        if client.id() == self.client.id()
+            && client.token_endpoint() == self.client.token_endpoint()
             && client.issuer() == self.issuer.as_ref()
         {
             return Ok(());

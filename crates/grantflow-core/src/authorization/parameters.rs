@@ -28,13 +28,13 @@ impl AuthorizationRequest<'_> {
             _ if quirks.comma_scopes => push("scope", &scopes.replace(' ', ",")),
             _ => push("scope", scopes),
         }
-        query.push_with("state", |text| text.push_str(drawn.state.expose()));
+        query.push_plain("state", drawn.state.expose());
         if !quirks.without_pkce {
             query.push_with("code_challenge", |text| drawn.verifier.push_challenge(text));
-            query.push_with("code_challenge_method", |text| text.push_str("S256"));
+            query.push_plain("code_challenge_method", "S256");
         }
         if let Some(nonce) = &drawn.nonce {
-            query.push_with("nonce", |text| text.push_str(nonce.expose()));
+            query.push_plain("nonce", nonce.expose());
         }
         if let Some(thumbprint) = self.client.dpop_jkt() {
             query.push("dpop_jkt", thumbprint);

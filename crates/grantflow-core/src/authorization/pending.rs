@@ -21,7 +21,7 @@ use super::mode::ResponseMode;
 use super::pkce::Verifier;
 use super::response_type::ResponseType;
 use super::unproven::UnprovenCode;
-use crate::{Client, Cx, Endpoint, Error, Issuer, Scopes, Secret, Step, Timestamp};
+use crate::{Client, Cx, Error, Issuer, Scopes, Secret, Step, Timestamp};
 
 /// An authorization that was begun and waits for its redirect.
 ///
@@ -47,8 +47,8 @@ pub struct PendingAuthorization {
     pub(super) nonce: Option<Secret>,
     pub(super) issuer: Option<Issuer>,
     pub(super) iss_promised: bool,
-    pub(super) client_id: String,
-    pub(super) token_endpoint: Endpoint,
+    /// As it is now; of a stored authorization id and token endpoint alone.
+    pub(super) client: Client,
     pub(super) redirect_uri: String,
     pub(super) scopes: Scopes,
     pub(super) resources: Vec<String>,
@@ -183,8 +183,7 @@ impl PendingAuthorization {
             verifier: self.verifier.into_secret(),
             nonce: self.nonce,
             issuer: self.issuer,
-            client_id: self.client_id,
-            token_endpoint: self.token_endpoint,
+            client: self.client,
             redirect_uri: self.redirect_uri,
             scopes: self.scopes,
             resources: self.resources,

@@ -28,8 +28,11 @@ impl Verifier {
     }
 
     /// Writes BASE64URL(SHA256(verifier)) (section 4.2).
-    pub(super) fn push_challenge(&self, text: &mut String) {
-        URL_SAFE_NO_PAD.encode_string(Sha256::digest(self.0.expose()), text);
+    pub(super) fn push_challenge(&self, text: &mut Vec<u8>) {
+        let mut challenge = [0; 43];
+        let written = URL_SAFE_NO_PAD.encode_slice(Sha256::digest(self.0.expose()), &mut challenge);
+        written.expect("32 bytes are 43 characters");
+        text.extend_from_slice(&challenge);
     }
 
     pub(super) fn secret(&self) -> &Secret {

@@ -5,14 +5,15 @@
 use std::borrow::Cow;
 
 use crate::error::InvalidInput;
+use crate::form::encode;
 use crate::{Endpoint, Error};
 
 use super::CallbackError;
 
 /// An address whose query is being written.
 pub(super) struct QueryWriter {
-    text: String,
-    separator: char,
+    text: Vec<u8>,
+    separator: u8,
 }
 
 impl QueryWriter {
@@ -30,10 +31,10 @@ impl QueryWriter {
             .split_once('?')
             .unwrap_or((endpoint.as_str(), ""));
         let mut writer = Self {
-            text: String::with_capacity(address.len() + query.len() + capacity),
-            separator: '?',
+            text: Vec::with_capacity(address.len() + query.len() + capacity),
+            separator: b'?',
         };
-        writer.text.push_str(address);
+        writer.text.extend_from_slice(address.as_bytes());
         for piece in query.split('&').filter(|piece| !piece.is_empty()) {
             let name = form_urlencoded::parse(piece.as_bytes()).next();
             let name = name.map_or(Cow::default(), |(name, _)| name);
@@ -46,7 +47,7 @@ impl QueryWriter {
             }
             if !replaced(&name) {
                 writer.separate();
-                writer.text.push_str(piece);
+                writer.text.extend_from_slice(piece.as_bytes());
             }
         }
         Ok(writer)
@@ -55,8 +56,8 @@ impl QueryWriter {
     /// Writes parameters without an address.
     pub(super) fn alone(capacity: usize) -> Self {
         Self {
-            text: String::with_capacity(capacity),
-            separator: '&',
+            text: Vec::with_capacity(capacity),
+            separator: b'&',
         }
     }
 
@@ -64,7 +65,7 @@ impl QueryWriter {
     pub(super) fn push_any(&mut self, name: &str, value: &str) {
         self.separate();
         encode(name, &mut self.text);
-        self.text.push('=');
+        self.text.push(b'=');
         encode(value, &mut self.text);
     }
 
@@ -73,11 +74,16 @@ impl QueryWriter {
         self.push_with(name, |text| encode(value, text));
     }
 
-    /// A parameter of the flow whose value is written by `value`, encoded where that is needed.
-    pub(super) fn push_with(&mut self, name: &'static str, value: impl FnOnce(&mut String)) {
+    /// A parameter of the flow whose value needs no encoding either.
+    pub(super) fn push_plain(&mut self, name: &'static str, value: &str) {
+        self.push_with(name, |text| text.extend_from_slice(value.as_bytes()));
+    }
+
+    /// A parameter of the flow whose value is written by `value`: ASCII, encoded where that is needed.
+    pub(super) fn push_with(&mut self, name: &'static str, value: impl FnOnce(&mut Vec<u8>)) {
         self.separate();
-        self.text.push_str(name);
-        self.text.push('=');
+        self.text.extend_from_slice(name.as_bytes());
+        self.text.push(b'=');
         value(&mut self.text);
     }
 
@@ -85,16 +91,12 @@ impl QueryWriter {
         if !self.text.is_empty() {
             self.text.push(self.separator);
         }
-        self.separator = '&';
+        self.separator = b'&';
     }
 
     pub(super) fn finish(self) -> String {
-        self.text
+        String::from_utf8(self.text).expect("texts were written, and ASCII between them")
     }
-}
-
-fn encode(value: &str, text: &mut String) {
-    text.extend(form_urlencoded::byte_serialize(value.as_bytes()));
 }
 
 /// The parameters of a redirect, decoded once and each of them there once.

@@ -12,7 +12,7 @@ use super::pkce::Verifier;
 use super::request::check_redirect_uri;
 use super::response_type::ResponseType;
 use crate::error::InvalidInput;
-use crate::{Endpoint, Error, Issuer, Scopes, Secret};
+use crate::{Client, Endpoint, Error, Issuer, Scopes, Secret};
 
 const VERSION: u32 = 3;
 const FIRST_VERSION: u32 = 1;
@@ -51,8 +51,8 @@ impl PendingAuthorization {
             nonce: self.nonce.as_ref().map(|nonce| nonce.expose().into()),
             issuer: self.issuer.as_ref().map(|issuer| issuer.as_str().into()),
             iss_promised: self.iss_promised,
-            client_id: self.client_id.as_str().into(),
-            token_endpoint: self.token_endpoint.as_str().into(),
+            client_id: self.client.id().into(),
+            token_endpoint: self.client.token_endpoint().as_str().into(),
             redirect_uri: self.redirect_uri.as_str().into(),
             scopes: self.scopes.iter().map(Cow::from).collect(),
             resources: self.resources.iter().map(Cow::from).collect(),
@@ -153,14 +153,14 @@ impl Wire<'_> {
             Some(issuer) => Some(Issuer::allow_http_for_localhost(issuer).ok()?),
             None => None,
         };
+        let token_endpoint = Endpoint::allow_http_for_localhost(self.token_endpoint).ok()?;
         let pending = PendingAuthorization {
             state: secret(self.state),
             verifier: Verifier::parse(secret(self.verifier))?,
             nonce: self.nonce.map(secret),
             issuer,
             iss_promised: self.iss_promised,
-            client_id: self.client_id.into_owned(),
-            token_endpoint: Endpoint::allow_http_for_localhost(self.token_endpoint).ok()?,
+            client: Client::new(self.client_id, token_endpoint),
             redirect_uri: self.redirect_uri.into_owned(),
             scopes: Scopes::try_from(self.scopes).ok()?,
             resources: self.resources.into_iter().map(Cow::into_owned).collect(),

@@ -4,9 +4,10 @@ use std::hint::black_box;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use grantflow_core::{AuthorizationRequest, Client, Cx, Endpoint, native};
+use grantflow_core::{AuthorizationRequest, Client, Cx, Endpoint, EntropyError, native};
 use oauth2::basic::BasicClient;
 use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, RedirectUrl, Scope};
+use rand::RngCore as _;
 use sha2::{Digest as _, Sha256};
 
 use super::{Bar, Case, Group};
@@ -16,6 +17,10 @@ const ENDPOINT: &str = "https://accounts.google.com/o/oauth2/v2/auth";
 const CLIENT_ID: &str = "1234567890-abcdefghijklmnop.apps.googleusercontent.com";
 const REDIRECT_URI: &str = "http://127.0.0.1:8080/callback";
 const SCOPES: [&str; 2] = ["https://www.googleapis.com/auth/calendar", "email"];
+
+const OURS: &str = "ours: AuthorizationRequest::start, OS randomness";
+const OURS_GENERATED: &str = "ours: AuthorizationRequest::start, the generator of oauth2";
+const PEER: &str = "oauth2, randomness of its own";
 
 pub(super) fn group() -> Group {
     let endpoint = |address: &str| Endpoint::new(address).expect("an address");
@@ -28,22 +33,11 @@ pub(super) fn group() -> Group {
         name: "authorization-url",
         title: "An authorization URL with PKCE and state",
         cases: vec![
-            Case::new("by hand, OS randomness", |n| {
-                (0..n).for_each(|_| drop(black_box(by_hand())))
-            }),
-            Case::new("ours: AuthorizationRequest::start, OS randomness", move |n| {
-                for _ in 0..n {
-                    let mut fill = native::fill;
-                    let mut cx = Cx::new(native::now(), &mut fill);
-                    let request = AuthorizationRequest::new(&client, REDIRECT_URI).scopes(SCOPES);
-                    drop(black_box(
-                        request
-                            .and_then(|request| request.start(&mut cx))
-                            .expect("an address"),
-                    ));
-                }
-            }),
-            Case::new("oauth2, randomness of its own", move |n| {
+            by_hand("by hand, OS randomness", native::fill),
+            by_hand("by hand, the generator of oauth2", generated),
+            ours(OURS, client.clone(), native::fill),
+            ours(OURS_GENERATED, client, generated),
+            Case::new(PEER, move |n| {
                 for _ in 0..n {
                     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
                     let url = peer
@@ -55,21 +49,50 @@ pub(super) fn group() -> Group {
                 }
             }),
         ],
-        bars: vec![Bar {
-            case: "ours: AuthorizationRequest::start, OS randomness",
-            limit: "oauth2, randomness of its own",
-            times: 0.5,
-            allocations: Some(0.5),
-            instructions: None,
-        }],
+        bars: [OURS_GENERATED, OURS]
+            .map(|case| Bar {
+                case,
+                limit: PEER,
+                times: 0.5,
+                allocations: Some(0.5),
+                instructions: None,
+            })
+            .into(),
         clock: Clock::Thread,
     }
 }
 
+type Fill = fn(&mut [u8]) -> Result<(), EntropyError>;
+
+/// As `oauth2` gets its random bytes: from a generator of each thread, which the system seeds.
+fn generated(bytes: &mut [u8]) -> Result<(), EntropyError> {
+    rand::thread_rng().fill_bytes(bytes);
+    Ok(())
+}
+
+fn ours(name: &'static str, client: Client, fill: Fill) -> Case {
+    Case::new(name, move |n| {
+        let mut fill = fill;
+        for _ in 0..n {
+            let mut cx = Cx::new(native::now(), &mut fill);
+            let request = AuthorizationRequest::new(&client, REDIRECT_URI).scopes(SCOPES);
+            drop(black_box(
+                request
+                    .and_then(|request| request.start(&mut cx))
+                    .expect("an address"),
+            ));
+        }
+    })
+}
+
+fn by_hand(name: &'static str, fill: Fill) -> Case {
+    Case::new(name, move |n| (0..n).for_each(|_| drop(black_box(written(fill)))))
+}
+
 /// Strings pushed into one buffer: no type says what is in it, and nothing is checked.
-fn by_hand() -> (String, String, String) {
+fn written(fill: Fill) -> (String, String, String) {
     let mut random = [0; 64];
-    getrandom::fill(&mut random).expect("random bytes");
+    fill(&mut random).expect("random bytes");
     let state = URL_SAFE_NO_PAD.encode(&random[..32]);
     let verifier = URL_SAFE_NO_PAD.encode(&random[32..]);
     let mut url = String::with_capacity(512);

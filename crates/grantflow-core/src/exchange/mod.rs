@@ -102,7 +102,10 @@ fn send<T: 'static>(
 
 /// Whether a reply of this endpoint, of which `read` was made, asks for the same request with another proof (RFC 9449 section 8).
 fn another_proof<T>(client: &Client, endpoint: &Endpoint, reply: &Response, read: &Result<T, Error>) -> bool {
-    let (Some(constraint), Ok(uri)) = (client.token_constraint(), endpoint.as_str().parse()) else {
+    let Some(constraint) = client.token_constraint() else {
+        return false;
+    };
+    let Ok(uri) = endpoint.as_str().parse() else {
         return false;
     };
     let error = match read {

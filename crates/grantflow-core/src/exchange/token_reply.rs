@@ -18,14 +18,15 @@ use crate::error::ReplyProblem;
 use crate::form;
 use crate::{Cx, Error, Quirks, Response, Scopes, Secret, Token, TokenType};
 
-/// Reads the reply of a token endpoint.
-pub(crate) fn parse(reply: &Response, quirks: &Quirks, cx: &Cx<'_>) -> Result<Token, Error> {
-    let granted = with_members(reply, quirks, cx, |mut members| {
-        let mut token = Token::bearer(Secret::default(), cx.wall());
-        match fill(&mut token, &mut members) {
-            Ok(()) => Ok(token),
-            Err(problem) => Err(refusal::bad(reply, problem, cx)),
-        }
+/// Reads the reply of a token endpoint into a token that says nothing yet, where it stays: it is large to be handed around.
+pub(crate) fn read_into(
+    token: &mut Token,
+    reply: &Response,
+    quirks: &Quirks,
+    cx: &Cx<'_>,
+) -> Result<(), Error> {
+    let granted = with_members(reply, quirks, cx, |members| {
+        fill(token, members).map_err(|problem| refusal::bad(reply, problem, cx))
     });
     match granted {
         Err(error) if quirks.changes_refusals() => Err(odd_reply::explained(error, reply, quirks, cx)),
@@ -62,12 +63,12 @@ pub(crate) fn successor(reply: &Response, quirks: &Quirks, cx: &Cx<'_>) -> Optio
 }
 
 /// Reads the members of a reply that grants something, in the standard's form if it comes in another.
-fn with_members<T>(
+fn with_members(
     reply: &Response,
     quirks: &Quirks,
     cx: &Cx<'_>,
-    then: impl FnOnce(Members<'_>) -> Result<T, Error>,
-) -> Result<T, Error> {
+    then: impl FnOnce(&mut Members<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
     refusal::check(reply, cx)?;
     let is_form = is_form(reply, quirks);
     if !is_form && !quirks.any_media_type {
@@ -84,7 +85,7 @@ fn with_members<T>(
     let json = standard.as_ref().map_or(json, |standard| standard.as_bytes());
     let mut members = Members::default();
     read(&mut members, json, reply, cx)?;
-    then(members)
+    then(&mut members)
 }
 
 fn is_form(reply: &Response, quirks: &Quirks) -> bool {

@@ -11,9 +11,11 @@ use ureq::config::Config;
 use ureq::tls::{ClientCert, PemItem, RootCerts, TlsConfig, TlsProvider};
 
 use crate::UreqTransport;
-use crate::certificate::CertificateFiles;
+use crate::certificate::{CertificateFiles, ClientCertificate};
 use crate::error::because;
 use crate::transport::Agents;
+
+type ReadCertificate = fn(&CertificateFiles) -> Result<ClientCertificate, TransportError>;
 
 /// The settings of a [`UreqTransport`].
 #[derive(Clone, Debug)]
@@ -21,8 +23,9 @@ use crate::transport::Agents;
 pub struct Builder {
     connect: Duration,
     total: Duration,
-    ca_file: Option<PathBuf>,
-    certificate: Option<CertificateFiles>,
+    // With what reads them, so that a program that names no files has none of it.
+    ca_file: Option<(PathBuf, fn(&Path) -> Result<RootCerts, TransportError>)>,
+    certificate: Option<(CertificateFiles, ReadCertificate)>,
     no_proxy: bool,
 }
 
@@ -53,7 +56,7 @@ impl Builder {
 
     /// Trusts the certificates of this PEM file, and no others.
     pub fn ca_file(mut self, path: impl AsRef<Path>) -> Self {
-        self.ca_file = Some(path.as_ref().to_owned());
+        self.ca_file = Some((path.as_ref().to_owned(), roots));
         self
     }
 
@@ -65,10 +68,11 @@ impl Builder {
     ///
     /// [RFC 8705]: https://www.rfc-editor.org/rfc/rfc8705
     pub fn client_certificate(mut self, chain: impl AsRef<Path>, key: impl AsRef<Path>) -> Self {
-        self.certificate = Some(CertificateFiles {
+        let files = CertificateFiles {
             chain: chain.as_ref().to_owned(),
             key: key.as_ref().to_owned(),
-        });
+        };
+        self.certificate = Some((files, CertificateFiles::read));
         self
     }
 
@@ -86,7 +90,7 @@ impl Builder {
     /// client certificate cannot be read or used; [`Error::InvalidInput`] if the environment names a proxy that cannot be used.
     pub fn build(self) -> Result<UreqTransport, Error> {
         let roots = match &self.ca_file {
-            Some(path) => roots(path)?,
+            Some((path, read)) => read(path)?,
             None => RootCerts::PlatformVerifier,
         };
         let proxies = if self.no_proxy {
@@ -97,7 +101,7 @@ impl Builder {
         let certificate = self
             .certificate
             .as_ref()
-            .map(CertificateFiles::read)
+            .map(|(files, read)| read(files))
             .transpose()?;
         Ok(UreqTransport::with(Agents::new(
             self,

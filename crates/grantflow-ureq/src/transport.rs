@@ -177,7 +177,12 @@ fn exchange(
             request.timeout_global(total).build()
         }
     };
-    let (mut parts, body) = agent.run(request).map_err(classify)?.into_parts();
+    whole(agent.run(request).map_err(classify)?)
+}
+
+/// Reads the reply to its end.
+fn whole(reply: ureq::http::Response<ureq::Body>) -> Result<Response, TransportError> {
+    let (mut parts, body) = reply.into_parts();
     parts.extensions.clear();
     let too_large = || because(TransportErrorKind::Other, "the reply is larger than 1 MiB");
     let cap = MAX_BODY as u64;

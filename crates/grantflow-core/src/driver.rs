@@ -175,6 +175,7 @@ pub fn run<T, H: Host + ?Sized>(mut step: Step<T>, host: &H) -> Result<T, Error>
     let mut fill = |bytes: &mut [u8]| host.fill(bytes);
     let shown = host.certificate();
     loop {
+        let for_login = matches!(step, Step::LockForLogin(..));
         step = match step {
             Step::Begin(next) => {
                 next.resume((), &mut Cx::new(host.now(), &mut fill).with_certificate(shown))?
@@ -201,22 +202,14 @@ pub fn run<T, H: Host + ?Sized>(mut step: Step<T>, host: &H) -> Result<T, Error>
                     &mut Cx::new(host.now(), &mut fill).with_certificate(shown),
                 )?
             }
-            Step::Lock(key, patience, next) => {
+            Step::Lock(key, patience, next) | Step::LockForLogin(key, patience, next) => {
                 // Never two locks at once: that is how deadlocks are made.
                 drop(held.take());
-                let record = host
-                    .lock(&key, patience)
-                    .map(|lock| held.insert(lock).record().cloned());
-                next.resume(
-                    record,
-                    &mut Cx::new(host.now(), &mut fill).with_certificate(shown),
-                )?
-            }
-            Step::LockForLogin(key, patience, next) => {
-                drop(held.take());
-                let record = host
-                    .lock_for_login(&key, patience)
-                    .map(|lock| held.insert(lock).record().cloned());
+                let locked = match for_login {
+                    true => host.lock_for_login(&key, patience),
+                    false => host.lock(&key, patience),
+                };
+                let record = locked.map(|lock| held.insert(lock).record().cloned());
                 next.resume(
                     record,
                     &mut Cx::new(host.now(), &mut fill).with_certificate(shown),
@@ -271,6 +264,7 @@ async fn steps<'h, T: Send, H: AsyncHost + ?Sized>(
     let mut fill = |bytes: &mut [u8]| host.fill(bytes);
     let shown = host.certificate();
     loop {
+        let for_login = matches!(step, Step::LockForLogin(..));
         step = match step {
             Step::Begin(next) => {
                 next.resume((), &mut Cx::new(host.now(), &mut fill).with_certificate(shown))?
@@ -297,23 +291,13 @@ async fn steps<'h, T: Send, H: AsyncHost + ?Sized>(
                     &mut Cx::new(host.now(), &mut fill).with_certificate(shown),
                 )?
             }
-            Step::Lock(key, patience, next) => {
+            Step::Lock(key, patience, next) | Step::LockForLogin(key, patience, next) => {
                 unlock(held).await;
-                let record = host
-                    .lock(key, patience)
-                    .await
-                    .map(|lock| held.insert(lock).record().cloned());
-                next.resume(
-                    record,
-                    &mut Cx::new(host.now(), &mut fill).with_certificate(shown),
-                )?
-            }
-            Step::LockForLogin(key, patience, next) => {
-                unlock(held).await;
-                let record = host
-                    .lock_for_login(key, patience)
-                    .await
-                    .map(|lock| held.insert(lock).record().cloned());
+                let locked = match for_login {
+                    true => host.lock_for_login(key, patience),
+                    false => host.lock(key, patience),
+                };
+                let record = locked.await.map(|lock| held.insert(lock).record().cloned());
                 next.resume(
                     record,
                     &mut Cx::new(host.now(), &mut fill).with_certificate(shown),

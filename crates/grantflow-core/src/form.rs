@@ -271,8 +271,8 @@ mod tests {
                 form.push(name, value);
             }
             let written: Vec<String> = pairs.iter().map(|(name, value)| format!("{}={}", whatwg(name), whatwg(value))).collect();
-            prop_assert_eq!(&form.0, &written.join("&"));
-            let read: Vec<(String, String)> = form_urlencoded::parse(form.0.as_bytes()).into_owned().collect();
+            prop_assert_eq!(&form.0, &written.join("&").into_bytes());
+            let read: Vec<(String, String)> = form_urlencoded::parse(&form.0).into_owned().collect();
             prop_assert_eq!(read, pairs);
         }
     }

@@ -136,6 +136,11 @@ impl<T: Send + 'static> Step<T> {
         self,
         then: impl FnOnce(Result<T, Error>, &mut Cx<'_>) -> Result<Step<U>, Error> + Send + 'static,
     ) -> Step<U> {
+        self.then_boxed(Box::new(then))
+    }
+
+    /// One for all that may come then: what follows is compiled for each kind of step.
+    fn then_boxed<U: Send + 'static>(self, then: Then<T, U>) -> Step<U> {
         match self {
             Self::Begin(next) => Step::Begin(next.then(then)),
             Self::Send(request, next) => Step::Send(request, next.then(then)),
@@ -151,13 +156,13 @@ impl<T: Send + 'static> Step<T> {
     }
 }
 
+/// What comes after a flow has ended.
+type Then<T, U> = Box<dyn FnOnce(Result<T, Error>, &mut Cx<'_>) -> Result<Step<U>, Error> + Send>;
+
 impl<R: 'static, T: Send + 'static> Next<R, T> {
-    fn then<U: Send + 'static>(
-        self,
-        then: impl FnOnce(Result<T, Error>, &mut Cx<'_>) -> Result<Step<U>, Error> + Send + 'static,
-    ) -> Next<R, U> {
+    fn then<U: Send + 'static>(self, then: Then<T, U>) -> Next<R, U> {
         Next::new(move |reply: R, cx: &mut Cx<'_>| match self.resume(reply, cx) {
-            Ok(step) => Ok(step.then(then)),
+            Ok(step) => Ok(step.then_boxed(then)),
             Err(error) => then(Err(error), cx),
         })
     }

@@ -26,8 +26,8 @@ use crate::error::TransportError;
 use crate::flow::Access;
 use crate::step::Cancelled;
 use crate::{
-    AsyncHost, AsyncLocked, AsyncStore, AsyncTransportHost, CertificateThumbprint, EntropyError, Error, Key,
-    LoadError, NotAuthorized, Now, Request, Response, SignError, Signature, SigningRequest, StoreError,
+    AsyncHost, AsyncLocked, AsyncStore, CertificateThumbprint, EntropyError, Error, Key, LoadError,
+    NotAuthorized, Now, Request, Response, SignError, Signature, SigningRequest, StoreError,
 };
 
 /// A lock on its way: held when the flow that took it has ended without giving it back.
@@ -106,7 +106,10 @@ impl Credentials {
                 });
             }
         };
-        let host = FlightHost::new(self, store);
+        let host = FlightHost {
+            credentials: self,
+            store,
+        };
         let mut held = None;
         let (obtained, unsaved) = self.land(&need, key, store, &host, &mut held).await;
         if let Some(unsaved) = unsaved {
@@ -214,54 +217,46 @@ impl Credentials {
 /// The world of one flight: it tells the observer what passes through it.
 pub(super) struct FlightHost<'a> {
     credentials: &'a Credentials,
-    host: AsyncTransportHost<'a>,
-}
-
-impl<'a> FlightHost<'a> {
-    fn new(credentials: &'a Credentials, store: &'a dyn AsyncStore) -> Self {
-        Self {
-            credentials,
-            host: AsyncTransportHost::new(&*credentials.transport).with_store(store),
-        }
-    }
+    store: &'a dyn AsyncStore,
 }
 
 #[async_trait]
 impl AsyncHost for FlightHost<'_> {
     fn now(&self) -> Now {
-        self.host.now()
+        self.credentials.transport.now()
     }
 
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
-        self.host.fill(bytes)
+        self.credentials.transport.fill(bytes)
     }
 
     fn certificate(&self) -> Option<CertificateThumbprint> {
-        self.host.certificate()
+        self.credentials.transport.certificate()
     }
 
     /// The only request of these flows is the refresh.
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
         self.credentials.tell(Event::RefreshStarted);
-        self.host.send(request).await
+        self.credentials.transport.send(request).await
     }
 
     /// The only wait of these flows is the one before another try.
     async fn wait(&self, pause: Duration) -> Result<(), Cancelled> {
         self.credentials.shared.budget.spend();
         self.credentials.tell(Event::Retried { pause });
-        self.host.wait(pause).await
+        self.credentials.transport.sleep(pause).await;
+        Ok(())
     }
 
     async fn load(&self, source: crate::Source) -> Result<Vec<u8>, LoadError> {
-        self.host.load(source).await
+        self.credentials.transport.load(source).await
     }
 
     async fn sign(&self, request: SigningRequest) -> Result<Signature, SignError> {
-        self.host.sign(request).await
+        self.credentials.transport.sign(request).await
     }
 
     async fn lock(&self, key: Key, patience: Duration) -> Result<Box<dyn AsyncLocked + '_>, StoreError> {
-        self.host.lock(key, patience).await
+        self.store.lock(key, patience).await
     }
 }

@@ -37,8 +37,8 @@ pub(super) struct Published {
 /// What stands behind a published token.
 #[derive(Clone, Debug)]
 pub(super) enum Grant {
-    Stored(Box<Record>),
-    Bare(Token),
+    Stored(Arc<Record>),
+    Bare(Arc<Token>),
 }
 
 impl Grant {
@@ -276,7 +276,7 @@ mod tests {
                 // Dice that fall on every side alike.
                 jitter: u8::try_from(host % 256).unwrap(),
             };
-            let published = Published::new(Grant::Bare(token.clone()), moment, false).unwrap();
+            let published = Published::new(Grant::Bare(Arc::new(token.clone())), moment, false).unwrap();
             let minute = published.fresh_for(moment.now).unwrap().as_secs() / 60;
             *per_minute.get_mut(usize::try_from(minute).unwrap()).unwrap() += 1;
         }

@@ -100,7 +100,7 @@ impl Shared {
             record.refresh.revoked_at.is_none() && !has_ended
         };
         if let Some(record) = read.filter(usable) {
-            let published = Arc::new(Published::new(Grant::Stored(Box::new(record)), moment, false)?);
+            let published = Arc::new(Published::new(Grant::Stored(Arc::new(record)), moment, false)?);
             let newer = self
                 .cell
                 .load()
@@ -154,7 +154,7 @@ impl Shared {
         match result {
             Ok(access) => {
                 let after_401 = access.refreshed && matches!(need, Need::NotThis(_));
-                let published = Published::new(Grant::Stored(Box::new(access.record)), moment, after_401)?;
+                let published = Published::new(Grant::Stored(Arc::new(access.record)), moment, after_401)?;
                 let published = published
                     .unsaved(access.unsaved)
                     .not_before(access.not_before, moment);
@@ -190,7 +190,7 @@ impl Shared {
         if token.is_over(moment.now.wall) {
             return Err(NotAuthorized::NoRefreshToken.into());
         }
-        let published = Arc::new(Published::new(Grant::Bare(token), moment, false)?);
+        let published = Arc::new(Published::new(Grant::Bare(Arc::new(token)), moment, false)?);
         self.cell.store(Some(Arc::clone(&published)));
         Ok(published)
     }

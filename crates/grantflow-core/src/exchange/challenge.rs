@@ -235,12 +235,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn skip(&mut self, what: impl Fn(char) -> bool) {
+    fn skip(&mut self, what: fn(char) -> bool) {
         self.rest = self.rest.trim_start_matches(what);
     }
 
     /// The longest beginning of such characters; `None` if there are none.
-    fn take(&mut self, what: impl Fn(char) -> bool) -> Option<&'a str> {
+    #[inline(never)] // with each of its patterns it would be there again
+    fn take(&mut self, what: fn(char) -> bool) -> Option<&'a str> {
         let end = self.rest.find(|c| !what(c)).unwrap_or(self.rest.len());
         let (taken, rest) = self.rest.split_at(end);
         self.rest = rest;

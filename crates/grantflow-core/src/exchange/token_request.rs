@@ -6,6 +6,8 @@
 //! [section 4.4.2]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4.2
 //! [section 4.5]: https://www.rfc-editor.org/rfc/rfc6749#section-4.5
 
+use std::sync::Arc;
+
 use zeroize::Zeroizing;
 
 use super::{Refreshed, another_proof, refusal, scope_text, token_reply};
@@ -51,7 +53,7 @@ pub struct TokenRequest {
 
 #[derive(Debug)]
 enum Grant {
-    Code(Box<AuthorizationCode>),
+    Code(Arc<AuthorizationCode>),
     Refresh(Secret),
     ClientCredentials,
     Extension(String, Vec<(&'static str, Secret)>),
@@ -75,7 +77,7 @@ impl TokenRequest {
         Self {
             scopes,
             resources,
-            ..Self::new(&client, Grant::Code(Box::new(code)))
+            ..Self::new(&client, Grant::Code(Arc::new(code)))
         }
     }
 

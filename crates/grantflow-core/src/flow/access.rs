@@ -203,7 +203,7 @@ impl AccessTokenFlow {
     /// Locks again, to store what was granted: somebody else has changed the record though the lock was ours, as happens
     /// where the lock is a lease that can be lost.
     pub(super) fn save_again(self, granted: Record, conflict: StoreError) -> Step<Access> {
-        self.overtaken(granted, conflict, |flow, granted, given_up| match given_up {
+        let then: GoneOn = Box::new(|flow, granted, given_up| match given_up {
             Some(conflict) => Ok(Step::Done(Access {
                 record: granted,
                 refreshed: true,
@@ -212,18 +212,14 @@ impl AccessTokenFlow {
                 refused: None,
             })),
             None => Ok(save(granted, flow)),
-        })
+        });
+        self.overtaken(granted, conflict, then)
     }
 
     /// The same, to go on with what was granted unless something as new is stored: then that is the end. Without another try, or another
     /// lock, the reason comes along, and the lock does not. Whoever was not ready to wait before the request is now: there is something
     /// to lose.
-    pub(super) fn overtaken(
-        mut self,
-        granted: Record,
-        conflict: StoreError,
-        then: impl FnOnce(Self, Record, Option<StoreError>) -> Result<Step<Access>, Error> + Send + 'static,
-    ) -> Step<Access> {
+    pub(super) fn overtaken(mut self, granted: Record, conflict: StoreError, then: GoneOn) -> Step<Access> {
         let Some(left) = self.conflicts_left.checked_sub(1) else {
             return Step::begin(move |_| then(self, granted, Some(conflict)));
         };
@@ -246,6 +242,10 @@ impl AccessTokenFlow {
         Step::Lock(key, LOCK_PATIENCE, Next::new(next))
     }
 }
+
+/// How a flow goes on that was [overtaken](AccessTokenFlow::overtaken). One type for all: what leads there is compiled for each.
+pub(super) type GoneOn =
+    Box<dyn FnOnce(AccessTokenFlow, Record, Option<StoreError>) -> Result<Step<Access>, Error> + Send>;
 
 /// Gives the access token stored under `key`, refreshed first if it has to be.
 ///

@@ -21,7 +21,7 @@ use crate::error::StoreError;
 use crate::step::Change;
 use crate::{Cx, Error, Next, Outcome, Provenance, Record, Step, Token};
 
-/// An acquisition under way.
+/// An acquisition under way; in a box, since each try is handed to the next.
 pub(super) struct Acquire {
     flow: AccessTokenFlow,
     source: Arc<dyn TokenSource>,
@@ -37,22 +37,22 @@ impl Acquire {
         source: Arc<dyn TokenSource>,
         stored: Option<Record>,
         cx: &Cx<'_>,
-    ) -> Self {
-        Self {
+    ) -> Box<Self> {
+        Box::new(Self {
             flow,
             source,
             stored,
             began: cx.now().boot,
             tries: 0,
-        }
+        })
     }
 
     /// Begins the next try after a pause.
-    pub(super) fn after(self, pause: Duration, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
+    pub(super) fn after(self: Box<Self>, pause: Duration, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
         retry::after(pause, cx, move |cx| self.begin(cx))
     }
 
-    pub(super) fn begin(mut self, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
+    pub(super) fn begin(mut self: Box<Self>, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
         self.tries = self.tries.saturating_add(1);
         let asked_at = cx.wall();
         Ok(self.source.token().then(move |end, cx| match end {
@@ -62,7 +62,7 @@ impl Acquire {
         }))
     }
 
-    fn granted(self, token: Token, cx: &Cx<'_>) -> Step<Access> {
+    fn granted(self: Box<Self>, token: Token, cx: &Cx<'_>) -> Step<Access> {
         let record = match self.stored {
             // Another process may have asked before, with a key of its own.
             Some(stored) => stored.refreshed(token).bound_by(self.source.client()),
@@ -76,7 +76,7 @@ impl Acquire {
     }
 
     /// What a failure means: another try, or the end with what others should know written down.
-    fn failed(self, error: Error, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
+    fn failed(self: Box<Self>, error: Error, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
         let asked = error.retry_at();
         if error.outcome() != Outcome::Permanent && self.tries < self.flow.policy.tries {
             let pause = self.flow.policy.pause(self.tries, cx)?;

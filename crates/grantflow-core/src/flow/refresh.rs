@@ -17,7 +17,7 @@
 
 use std::time::Duration;
 
-use super::access::{Access, AccessTokenFlow, Unless, unlock};
+use super::access::{Access, AccessTokenFlow, GoneOn, Unless, unlock};
 use super::retry::{self, time_until};
 use crate::error::{NotAuthorized, StoreError, StoreErrorKind};
 use crate::record::RefreshState;
@@ -27,7 +27,7 @@ use crate::{
     Token, TokenRequest, TransportError,
 };
 
-/// A refresh under way.
+/// A refresh under way; in a box, since each state is handed to the next.
 pub(super) struct Refresh {
     flow: AccessTokenFlow,
     record: Record,
@@ -46,24 +46,24 @@ impl Refresh {
         record: Record,
         unsaved: Option<StoreError>,
         cx: &Cx<'_>,
-    ) -> Self {
-        Self {
+    ) -> Box<Self> {
+        Box::new(Self {
             lost: record.refresh.is_in_doubt(),
             flow,
             record,
             unsaved,
             began: cx.now().boot,
             tries: 0,
-        }
+        })
     }
 
     /// Begins the next try after a pause.
-    pub(super) fn after(self, pause: Duration, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
+    pub(super) fn after(self: Box<Self>, pause: Duration, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
         retry::after(pause, cx, move |cx| self.begin(cx))
     }
 
     /// Writes down that the request will leave, then sends it.
-    fn begin(mut self, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
+    fn begin(mut self: Box<Self>, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
         // Made before it is written down that it will leave: one that cannot be made leaves no doubt.
         let asking = self.request(cx)?;
         if self.tries > 0 && self.record.refresh.is_in_doubt() {
@@ -75,11 +75,10 @@ impl Refresh {
         let journal = Change::Put(Box::new(self.record.clone()));
         let next = move |saved: Result<(), StoreError>, cx: &mut Cx<'_>| match saved {
             // With it went the newest token, if that had been stored nowhere.
-            Ok(()) => Ok(Self {
-                unsaved: None,
-                ..self
+            Ok(()) => {
+                self.unsaved = None;
+                Ok(self.send(asking, cx))
             }
-            .send(asking, cx)),
             // Somebody else is about to refresh, or has, though the lock was ours: a lease that was lost.
             Err(error) if error.kind() == StoreErrorKind::Conflict => {
                 self.record.refresh.attempt_started_at = noted_before;
@@ -109,7 +108,7 @@ impl Refresh {
         Ok((request, http))
     }
 
-    fn send(mut self, (request, http): (TokenRequest, Request), cx: &Cx<'_>) -> Step<Access> {
+    fn send(mut self: Box<Self>, (request, http): (TokenRequest, Request), cx: &Cx<'_>) -> Step<Access> {
         self.tries = self.tries.saturating_add(1);
         let state = ExpectToken {
             refresh: self,
@@ -121,7 +120,7 @@ impl Refresh {
     }
 
     /// What a failure means: another try, or the end with what is known written down.
-    fn failed(mut self, error: Error, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
+    fn failed(mut self: Box<Self>, error: Error, cx: &mut Cx<'_>) -> Result<Step<Access>, Error> {
         let again = match error.outcome() {
             Outcome::Permanent => false,
             Outcome::Transient => self.tries < self.flow.policy.tries,
@@ -136,21 +135,29 @@ impl Refresh {
             let elapsed = cx.now().boot.saturating_sub(self.began);
             if elapsed.saturating_add(pause) <= self.flow.policy.begin_within {
                 return match asked {
-                    Some(_) => self.note(asked, move |refresh, noted, cx| match noted {
-                        // Somebody else has stored something, a newer refresh token perhaps: a lease that was lost.
-                        Err(error) if error.kind() == StoreErrorKind::Conflict => {
-                            let known = (refresh.record, refresh.unsaved);
-                            retry::after(pause, cx, move |_| refresh.flow.look_again(known, error))
-                        }
-                        _ => refresh.after(pause, cx),
-                    }),
+                    Some(_) => {
+                        let then: Noted = Box::new(move |refresh, noted, cx| match noted {
+                            // Somebody else has stored something, a newer refresh token perhaps: a lease that was lost.
+                            Err(error) if error.kind() == StoreErrorKind::Conflict => {
+                                let Refresh {
+                                    record,
+                                    unsaved,
+                                    flow,
+                                    ..
+                                } = *refresh;
+                                retry::after(pause, cx, move |_| flow.look_again((record, unsaved), error))
+                            }
+                            _ => refresh.after(pause, cx),
+                        });
+                        self.note(asked, then)
+                    }
                     None => self.after(pause, cx),
                 };
             }
         }
         self.lost &= !error.needs_user();
         self.record.fails(&error);
-        self.note(asked, move |_, _, _| Err(error))
+        self.note(asked, Box::new(move |_, _, _| Err(error)))
     }
 
     /// Whether nothing is lost by asking with a refresh token that may be spent: the provider tolerates it, or there is no
@@ -162,13 +169,7 @@ impl Refresh {
 
     /// Writes down what is known now, for other processes and later runs, then goes on. What cannot be written down costs
     /// others a request more or some patience less, and nothing else.
-    fn note(
-        mut self,
-        retry_at: Option<Timestamp>,
-        then: impl FnOnce(Self, Result<(), StoreError>, &mut Cx<'_>) -> Result<Step<Access>, Error>
-        + Send
-        + 'static,
-    ) -> Result<Step<Access>, Error> {
+    fn note(mut self: Box<Self>, retry_at: Option<Timestamp>, then: Noted) -> Result<Step<Access>, Error> {
         if self.lost && retry_at.is_none() && self.record.refresh.retry_at.is_none() {
             // The journal says all of it already.
             return Ok(Step::begin(move |cx| then(self, Ok(()), cx)));
@@ -189,7 +190,7 @@ impl Refresh {
 }
 
 struct ExpectToken {
-    refresh: Refresh,
+    refresh: Box<Refresh>,
     request: TokenRequest,
     asked_at: Timestamp,
     /// Whether the server has asked for another proof.
@@ -237,11 +238,14 @@ impl Expect<Result<Response, TransportError>, Access> for ExpectToken {
             // The lifetime counts from when the server may have granted it, not from when the reply was read.
             Ok(token) => token.asked_at(self.asked_at),
             // The one before is spent, though the server does not do what it was asked for.
-            Err(error) => return Ok(self.refresh.keep(successor, |refresh| refresh.refuse(error))),
+            Err(error) => {
+                let refuse: Judged = Box::new(|refresh| refresh.refuse(error));
+                return Ok(self.refresh.keep(successor, refuse));
+            }
         };
         match (self.refresh.flow.id_token_check(), &token.id_token) {
             (Some(check), Some(_)) => {
-                let check = move |refresh: Refresh| Ok(refresh.check(token, &*check));
+                let check: Judged = Box::new(move |refresh| Ok(refresh.check(token, &*check)));
                 return Ok(self.refresh.keep(successor, check));
             }
             // The one before says whose grant it is: the next that comes has to be about the same user.
@@ -256,11 +260,7 @@ impl Expect<Result<Response, TransportError>, Access> for ExpectToken {
 impl Refresh {
     /// Stores the refresh token first where the rest of the reply is yet to be judged, before the access token is stored, and so handed
     /// out by anybody: the one before it is spent, whatever becomes of the rest.
-    fn keep(
-        mut self,
-        successor: Option<Secret>,
-        judge: impl FnOnce(Self) -> Result<Step<Access>, Error> + Send + 'static,
-    ) -> Step<Access> {
+    fn keep(mut self: Box<Self>, successor: Option<Secret>, judge: Judged) -> Step<Access> {
         let Some(successor) = successor else {
             return Step::begin(move |_| judge(self));
         };
@@ -270,42 +270,37 @@ impl Refresh {
         self.put(judge)
     }
 
-    fn put(self, judge: impl FnOnce(Self) -> Result<Step<Access>, Error> + Send + 'static) -> Step<Access> {
+    fn put(mut self: Box<Self>, judge: Judged) -> Step<Access> {
         let change = Change::Put(Box::new(self.record.clone()));
         let next = move |saved: Result<(), StoreError>, _: &mut Cx<'_>| match saved {
             // Somebody else has stored something, a login perhaps.
             Err(error) if error.kind() == StoreErrorKind::Conflict => {
-                Ok(self.overtaken(error, move |refresh| match refresh.unsaved {
+                let again: Judged = Box::new(move |refresh| match refresh.unsaved {
                     Some(_) => judge(refresh),
                     None => Ok(refresh.put(judge)),
-                }))
+                });
+                Ok(self.overtaken(error, again))
             }
-            saved => judge(Self {
-                unsaved: saved.err(),
-                ..self
-            }),
+            saved => {
+                self.unsaved = saved.err();
+                judge(self)
+            }
         };
         Step::Save(change, Next::new(next))
     }
 
     /// Goes on under the lock anew, unless what was stored meanwhile is as new as the refresh token that is kept here; without the
     /// lock, and with the conflict, after too many tries.
-    fn overtaken(
-        self,
-        conflict: StoreError,
-        then: impl FnOnce(Self) -> Result<Step<Access>, Error> + Send + 'static,
-    ) -> Step<Access> {
+    fn overtaken(mut self: Box<Self>, conflict: StoreError, then: Judged) -> Step<Access> {
         let (flow, record) = (self.flow.clone(), self.record.clone());
-        flow.overtaken(record, conflict, move |flow, _, unsaved| {
-            then(Self {
-                flow,
-                unsaved,
-                ..self
-            })
-        })
+        let then: GoneOn = Box::new(move |flow, _, unsaved| {
+            (self.flow, self.unsaved) = (flow, unsaved);
+            then(self)
+        });
+        flow.overtaken(record, conflict, then)
     }
 
-    fn check(self, token: Token, check: &dyn IdTokenCheck) -> Step<Access> {
+    fn check(self: Box<Self>, token: Token, check: &dyn IdTokenCheck) -> Step<Access> {
         let checked = check.check_refreshed(token, &self.record);
         checked.then(move |end, _| match end {
             Ok(token) => Ok(save(self.record.refreshed(token), self.flow)),
@@ -315,7 +310,7 @@ impl Refresh {
 
     /// The end without a token, though one was granted: nothing is in doubt, the grant is not over, and asking again at once would
     /// only spend another refresh token.
-    fn refuse(mut self, error: Error) -> Result<Step<Access>, Error> {
+    fn refuse(mut self: Box<Self>, error: Error) -> Result<Step<Access>, Error> {
         if self.unsaved.is_some() {
             return Ok(Step::Done(Access {
                 record: self.record,
@@ -334,6 +329,12 @@ impl Refresh {
         Ok(Step::Save(change, Next::new(next)))
     }
 }
+
+/// How a refresh goes on when what came of it is noted, and how the note went; when its refresh token is stored. One type for all, since
+/// what is done before is compiled for each.
+type Noted =
+    Box<dyn FnOnce(Box<Refresh>, Result<(), StoreError>, &mut Cx<'_>) -> Result<Step<Access>, Error> + Send>;
+type Judged = Box<dyn FnOnce(Box<Refresh>) -> Result<Step<Access>, Error> + Send>;
 
 /// Stores what was granted, then gives the lock back.
 pub(super) fn save(granted: Record, flow: AccessTokenFlow) -> Step<Access> {

@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use super::access::{Access, AccessTokenFlow, Unless, unlock};
+use super::access::{Access, AccessTokenFlow, GoneOn, Unless, unlock};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::step::{Cancelled, Change};
 use crate::{Cx, Error, Expect, Next, Step};
@@ -88,10 +88,11 @@ impl Again {
 
     fn lock(self, lost: StoreError) -> Step<Access> {
         let (flow, record) = (self.flow.clone(), self.access.record.clone());
-        flow.overtaken(record, lost, move |flow, _, given_up| match given_up {
+        let then: GoneOn = Box::new(move |flow, _, given_up| match given_up {
             Some(error) => Err(error.into()),
             None => Ok(Self { flow, ..self }.save()),
-        })
+        });
+        flow.overtaken(record, lost, then)
     }
 }
 

@@ -213,6 +213,9 @@ impl<'a> World<'a> {
         if word % 8 == 1 {
             return Err(TransportError::new(TransportErrorKind::Connect).before_sending());
         }
+        if word % 8 == 2 {
+            return Ok(busy(word >> 3));
+        }
         if !is_newest {
             self.in_doubt = false;
             return Ok(reply(400, "application/json", br#"{"error":"invalid_grant"}"#));
@@ -225,7 +228,6 @@ impl<'a> World<'a> {
             )
         };
         let told = match word % 8 {
-            2 => return Ok(busy(word >> 3)),
             3 => return Ok(reply(400, "application/json", br#"{"error":"invalid_request"}"#)),
             4 => {
                 let _ = grants("");

@@ -249,6 +249,11 @@ mod tests {
         assert_eq!(form.0.len(), 7 + 4 * (3 + 3 * ROOM));
     }
 
+    /// Of all letters, and of those of ASCII, each of which is then met often.
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![any::<String>(), "[\\x00-\\x7f]{0,6}"]
+    }
+
     /// The serializer of the URL standard's section 5.2, byte by byte, from its text.
     fn whatwg(text: &str) -> String {
         let byte = |byte: u8| match byte {
@@ -265,7 +270,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn v10_every_form_is_what_the_url_standard_writes_and_reads_back(pairs in prop::collection::vec((any::<String>(), any::<String>()), 1..5)) {
+        fn v10_every_form_is_what_the_url_standard_writes_and_reads_back(pairs in prop::collection::vec((text(), text()), 1..5)) {
             let mut form = Form::default();
             for (name, value) in &pairs {
                 form.push(name, value);

@@ -47,6 +47,10 @@ impl Identity {
     }
 
     /// The files with its chain and its key.
+    ///
+    /// # Panics
+    ///
+    /// If temporary directories have odd names here.
     #[must_use]
     pub fn files(&self) -> [&str; 2] {
         [&self.chain, &self.key].map(|file| file.to_str().expect("temporary directories have plain names"))

@@ -21,9 +21,9 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     BASE64.encode(bytes)
 }
 
-/// How long the text of that many bytes is at most.
+/// How long the text of that many bytes is.
 pub(crate) const fn length(bytes: usize) -> usize {
-    bytes.div_ceil(3).saturating_mul(4)
+    bytes.saturating_mul(4).div_ceil(3)
 }
 
 /// The bytes; `None` with padding, with trailing bits that are not zero, or with any other character.

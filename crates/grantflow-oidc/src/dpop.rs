@@ -11,15 +11,16 @@
 //! [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use grantflow_core::error::InvalidInput;
 use grantflow_core::{Cx, Error, Origin, Proven, Secret, TokenConstraint, TokenType};
-use grantflow_jwt::{Algorithm, ClaimsSet, Header, SigningKey};
+use grantflow_jwt::{Algorithm, Header, SigningKey};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::signed::refused;
@@ -66,7 +67,7 @@ struct Bound {
     kept: Secret,
 }
 
-/// Where a nonce is from.
+/// Where a nonce is from; an address without an origin has none.
 #[derive(Clone, Eq, Ord, PartialEq, PartialOrd)]
 struct Place {
     is_api: bool,
@@ -136,7 +137,7 @@ impl Dpop {
         let kept = kept.unwrap_or_else(|| Secret::new(format!("{NAMED}{thumbprint}")));
         let bound = Bound {
             key,
-            header,
+            header: header.encoded_once(),
             thumbprint,
             kept,
         };
@@ -177,17 +178,20 @@ impl TokenConstraint for Dpop {
     /// [`Error::InvalidInput`] if there is no key, [`Error::Entropy`], [`Error::NotSigned`].
     fn prove(&self, to: &Proven<'_>, cx: &mut Cx<'_>) -> Result<Option<HeaderValue>, Error> {
         let bound = self.bound.as_deref().ok_or(NO_KEY)?;
-        let id = cx.random_token()?;
-        let claims = claims(to, &id, cx.wall().unix_seconds()).map_err(refused)?;
-        let nonce = Place::of(to).and_then(|place| self.nonces().get(&place).cloned());
-        let claims = match nonce.as_ref().and_then(|nonce| nonce.to_str().ok()) {
-            Some(nonce) => claims.with("nonce", nonce).map_err(refused)?,
-            None => claims,
+        let mut random = [0; 16];
+        cx.fill(&mut random)?;
+        let place = Place::of(to);
+        let nonce = self.nonces().get(&place).cloned();
+        let claims = Claims {
+            jti: &URL_SAFE_NO_PAD.encode(random),
+            htm: to.method.as_str(),
+            htu: &target(place.origin, to.uri),
+            iat: cx.wall().unix_seconds(),
+            ath: to.access_token.map(hash),
+            nonce: nonce.as_ref().and_then(|nonce| nonce.to_str().ok()),
         };
-        let proof = bound
-            .key
-            .sign(&bound.header, claims.as_bytes())
-            .map_err(refused)?;
+        let proof = bound.key.sign(&bound.header, &claims.to_json()?);
+        let proof = proof.map_err(refused)?;
         let proof = HeaderValue::try_from(proof.into_exposed());
         let mut proof = proof.map_err(|_| InvalidInput::new("proof", "does not fit in a header"))?;
         // Until it was seen, whoever has it and the token could use it.
@@ -202,9 +206,10 @@ impl TokenConstraint for Dpop {
             return false;
         };
         let fits = !nonce.is_empty() && nonce.len() <= LONGEST_NONCE && nonce.to_str().is_ok();
-        let (true, Some(place)) = (fits, Place::of(to)) else {
+        let place = Place::of(to);
+        if !fits || place.origin.is_empty() {
             return false;
-        };
+        }
         let mut nonces = self.nonces();
         if nonces.len() >= MOST_NONCES && !nonces.contains_key(&place) {
             nonces.clear();
@@ -266,25 +271,33 @@ impl TokenConstraint for Dpop {
     }
 }
 
-/// RFC 9449 section 4.2.
-fn claims(to: &Proven<'_>, id: &Secret, issued: i64) -> Result<ClaimsSet, grantflow_jwt::Error> {
-    let claims = ClaimsSet::new()
-        .with("jti", id.expose())?
-        .with("htm", to.method.as_str())?
-        .with("htu", target(to.uri))?
-        .with("iat", issued)?;
-    match to.access_token {
-        Some(token) => claims.with("ath", hash(token)),
-        None => Ok(claims),
+/// RFC 9449 section 4.2, in an order that is always the same.
+#[derive(Serialize)]
+struct Claims<'a> {
+    jti: &'a str,
+    htm: &'a str,
+    htu: &'a str,
+    iat: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ath: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<&'a str>,
+}
+
+impl Claims<'_> {
+    fn to_json(&self) -> Result<Vec<u8>, InvalidInput> {
+        let mut json = Vec::with_capacity(ROOM);
+        let written = serde_json::to_writer(&mut json, self);
+        written.map_err(|_| InvalidInput::new("proof", "cannot be written as JSON"))?;
+        Ok(json)
     }
 }
 
 /// "The HTTP target URI […] of the request to which the JWT is attached, without query and fragment parts."
-fn target(uri: &Uri) -> String {
-    let origin = Origin::of(uri)
-        .map(|origin| origin.to_string())
-        .unwrap_or_default();
-    format!("{origin}{}", uri.path())
+fn target(origin: String, uri: &Uri) -> String {
+    let mut target = origin;
+    target.push_str(uri.path());
+    target
 }
 
 /// "The value MUST be the result of a base64url encoding […] the SHA-256 hash of the ASCII encoding of the associated access token's
@@ -304,11 +317,13 @@ fn challenges(headers: &HeaderMap) -> bool {
 }
 
 impl Place {
-    fn of(to: &Proven<'_>) -> Option<Self> {
-        Some(Self {
-            is_api: to.access_token.is_some(),
-            origin: Origin::of(to.uri)?.to_string(),
-        })
+    fn of(to: &Proven<'_>) -> Self {
+        let is_api = to.access_token.is_some();
+        let mut text = String::with_capacity(ROOM);
+        if let Some(origin) = Origin::of(to.uri) {
+            let _infallible = write!(text, "{origin}");
+        }
+        Self { is_api, origin: text }
     }
 }
 
@@ -332,5 +347,7 @@ const OTHER_KEY: InvalidInput = InvalidInput::new(
 );
 const UNREADABLE: InvalidInput = InvalidInput::new("stored DPoP key", "cannot be read");
 const LONGEST_NONCE: usize = 1024;
+/// Enough for most claims, and for most addresses.
+const ROOM: usize = 384;
 /// Origins are few; whoever sends a client around does not fill its memory.
 const MOST_NONCES: usize = 64;

@@ -47,7 +47,7 @@ impl SigningInput {
         let parts = [header.as_str().len(), payload.len(), signature].map(base64url::length);
         let room = parts.iter().fold(2usize, |sum, part| sum.saturating_add(*part));
         let mut text = Vec::with_capacity(room);
-        base64url::push(&mut text, header.as_str().as_bytes());
+        header.push_encoded(&mut text);
         text.push(b'.');
         base64url::push(&mut text, payload);
         Self(Zeroizing::new(text))

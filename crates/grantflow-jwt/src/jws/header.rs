@@ -2,10 +2,12 @@
 //!
 //! [RFC 7515 section 4]: https://www.rfc-editor.org/rfc/rfc7515#section-4
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::json::{self, Members};
-use crate::{Algorithm, Error};
+use crate::{Algorithm, Error, base64url};
 
 const WHAT: &str = "the header";
 
@@ -20,10 +22,12 @@ const WHAT: &str = "the header";
 /// assert_eq!(header.as_str(), r#"{"alg":"RS256","typ":"JWT","kid":"1"}"#);
 /// # Ok::<(), grantflow_jwt::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Header {
     algorithm: Algorithm,
     members: Members,
+    /// As it stands in a token, where that is kept.
+    encoded: Option<Vec<u8>>,
 }
 
 impl Header {
@@ -31,8 +35,7 @@ impl Header {
     #[must_use]
     pub fn new(algorithm: Algorithm) -> Self {
         let text = [r#"{"alg":""#, algorithm.name(), r#""}"#];
-        let members = Members::written(&text, &["alg"]);
-        Self { algorithm, members }
+        Self::of(algorithm, Members::written(&text, &["alg"]))
     }
 
     /// Takes the text of a header as it is, white space and order included.
@@ -51,7 +54,15 @@ impl Header {
         if object.contains_key("crit") || object.contains_key("b64") {
             return Err(Error::input(WHAT, "has `crit` or `b64`"));
         }
-        Ok(Self { algorithm, members })
+        Ok(Self::of(algorithm, members))
+    }
+
+    fn of(algorithm: Algorithm, members: Members) -> Self {
+        Self {
+            algorithm,
+            members,
+            encoded: None,
+        }
     }
 
     /// Appends a parameter.
@@ -64,7 +75,36 @@ impl Header {
             return Err(Error::input(WHAT, "has `crit` or `b64`"));
         }
         let members = self.members.with(name, &value, WHAT)?;
-        Ok(Self { members, ..self })
+        Ok(Self::of(self.algorithm, members))
+    }
+
+    /// Encodes it now and not with each token: for a header of many tokens, such as one with a key in it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use grantflow_jwt::{Algorithm, Header, SigningKey};
+    ///
+    /// let key = SigningKey::from_hmac_secret(&[7; 32])?;
+    /// let header = Header::new(Algorithm::Hs256).with("typ", "JWT")?;
+    /// let same = header.clone().encoded_once();
+    /// assert_eq!(key.sign(&same, b"{}")?.expose(), key.sign(&header, b"{}")?.expose());
+    /// # Ok::<(), grantflow_jwt::Error>(())
+    /// ```
+    #[must_use]
+    pub fn encoded_once(mut self) -> Self {
+        let mut encoded = Vec::new();
+        self.push_encoded(&mut encoded);
+        self.encoded = Some(encoded);
+        self
+    }
+
+    /// Appends it as it stands in a token.
+    pub(super) fn push_encoded(&self, text: &mut Vec<u8>) {
+        match &self.encoded {
+            Some(encoded) => text.extend_from_slice(encoded),
+            None => base64url::push(text, self.as_str().as_bytes()),
+        }
     }
 
     /// With `"typ":"JWT"` before everything else, where oauth2client and google-auth have it ([RFC 7519 section 5.1]).
@@ -90,5 +130,15 @@ impl Header {
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.members.as_str()
+    }
+}
+
+/// The names of its parameters, and none of their values.
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Header")
+            .field("algorithm", &self.algorithm)
+            .field("members", &self.members)
+            .finish_non_exhaustive()
     }
 }

@@ -210,6 +210,20 @@ fn a_header_that_would_not_be_verified_is_not_made() {
 }
 
 #[test]
+fn a_header_that_is_encoded_once_is_that_of_each_token_until_it_gets_another_parameter() {
+    let key = signing_keys().remove(4);
+    let signed = |header: &Header| key.sign(header, b"{}").unwrap().into_exposed();
+    let header = Header::new(Algorithm::Hs256).with("typ", "JWT").unwrap();
+    let once = header.clone().encoded_once();
+    for _ in 0..2 {
+        assert_eq!(signed(&once), signed(&header));
+    }
+    assert!(!format!("{once:?}").contains("JWT"));
+    let more = |header: Header| header.with("kid", "1").unwrap();
+    assert_eq!(signed(&more(once)), signed(&more(header)));
+}
+
+#[test]
 fn t59_keys_and_tokens_do_not_print() {
     let printed: Vec<String> = signing_keys().iter().map(|key| format!("{key:?}")).collect();
     assert_eq!(printed[0], "SigningKey(RSA, kid None)");

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use grantflow_core::error::{ErrorCode, ReplyProblem};
 use grantflow_core::flow::discover;
 use grantflow_core::{
-    Authentication, AuthorizationRequest, Error, Issuer, ResponseMode, Secret, Step, Token,
+    Authentication, AuthorizationRequest, Client, Error, Issuer, ResponseMode, Secret, Step, Token,
 };
 use grantflow_jwt::{Algorithm, ContentEncryption, Decryption, DecryptionKey, KeyManagement, SigningKey};
 use grantflow_oidc::{

@@ -414,7 +414,9 @@ fn t45_an_encrypted_id_token_is_believed_no_more_than_one_in_the_clear() -> Resu
     let refresh_token = token.refresh_token.clone().expect("there is one");
     let kept = token.id_token.expect("there is one");
     assert_eq!(kept.expose().split('.').count(), 3);
-    let (_, again) = app.run(refresh(app.client(), refresh_token, &user, &verifier))?;
+    let (_, again) = app
+        .run(refresh(app.client(), refresh_token, &user, &verifier))?
+        .token?;
     assert!(again.is_some_and(|again| again.same_subject_as(&user)));
     for flaw in [
         Unsigned,

@@ -15,6 +15,7 @@ use crate::certificate::{CertificateFiles, ClientCertificate};
 use crate::error::because;
 use crate::transport::Agents;
 
+type ReadRoots = fn(&Path) -> Result<RootCerts, TransportError>;
 type ReadCertificate = fn(&CertificateFiles) -> Result<ClientCertificate, TransportError>;
 
 /// The settings of a [`UreqTransport`].
@@ -24,7 +25,7 @@ pub struct Builder {
     connect: Duration,
     total: Duration,
     // With what reads them, so that a program that names no files has none of it.
-    ca_file: Option<(PathBuf, fn(&Path) -> Result<RootCerts, TransportError>)>,
+    ca_file: Option<(PathBuf, ReadRoots)>,
     certificate: Option<(CertificateFiles, ReadCertificate)>,
     no_proxy: bool,
 }

@@ -319,7 +319,7 @@ fn t07_who_skips_the_check_of_origins_trusts_the_server() {
             stage.serve_with_evil(
                 &json!({ "authorization_endpoint": stage.at_honest("/authorize").as_str() }),
             );
-            let access = discover(stage, |resource| resource.with_origin_check(SkipOriginCheck));
+            let access = discover(stage, |resource| resource.skip_origin_check(SkipOriginCheck));
             let ended = log_in(stage, access.expect("it is trusted"), "");
             ended.expect("nothing tells whose code it is");
             assert!(stage.evil.requests().iter().any(|request| request.contains(CODE)));
@@ -328,7 +328,7 @@ fn t07_who_skips_the_check_of_origins_trusts_the_server() {
             stage.serve_with_evil(
                 &json!({ "device_authorization_endpoint": stage.at_honest("/device").as_str() }),
             );
-            let access = discover(stage, |resource| resource.with_origin_check(SkipOriginCheck));
+            let access = discover(stage, |resource| resource.skip_origin_check(SkipOriginCheck));
             let client = access.expect("it is trusted").server().client("c");
             let grant = stage
                 .run(DeviceAuthorizationRequest::new(&client).flow())

@@ -122,13 +122,13 @@ impl MetadataRequest {
     /// ```
     /// use grantflow_core::{Issuer, MetadataRequest, SkipS256Check};
     ///
-    /// let request = MetadataRequest::new(&Issuer::new("https://server.example.com")?).with_s256_check(SkipS256Check);
+    /// let request = MetadataRequest::new(&Issuer::new("https://server.example.com")?).skip_s256_check(SkipS256Check);
     /// # Ok::<(), grantflow_core::Error>(())
     /// ```
     ///
     /// [RFC 8414 section 2]: https://www.rfc-editor.org/rfc/rfc8414#section-2
     #[must_use]
-    pub fn with_s256_check(mut self, _: SkipS256Check) -> Self {
+    pub fn skip_s256_check(mut self, _: SkipS256Check) -> Self {
         self.s256 = S256::Skipped;
         self
     }
@@ -195,7 +195,7 @@ impl MetadataRequest {
 }
 
 /// Switches off the check that a server which lists code challenge methods has `S256` among them;
-/// see [`MetadataRequest::with_s256_check`].
+/// see [`MetadataRequest::skip_s256_check`].
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "its name is all there is to it")]
 pub struct SkipS256Check;

@@ -139,7 +139,7 @@ impl Refresh {
                         let then: Noted = Box::new(move |refresh, noted, cx| match noted {
                             // Somebody else has stored something, a newer refresh token perhaps: a lease that was lost.
                             Err(error) if error.kind() == StoreErrorKind::Conflict => {
-                                let Refresh {
+                                let Self {
                                     record,
                                     unsaved,
                                     flow,

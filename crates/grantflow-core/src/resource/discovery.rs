@@ -76,7 +76,7 @@ impl ProtectedResource {
 
     /// Takes a server, too, whose metadata do not say that it looks at code challenges.
     #[must_use]
-    pub fn with_s256_check(mut self, _: SkipS256Check) -> Self {
+    pub fn skip_s256_check(mut self, _: SkipS256Check) -> Self {
         self.skips_s256_check = true;
         self
     }
@@ -84,7 +84,7 @@ impl ProtectedResource {
     /// Takes a server, too, that promises no `iss` in redirects and has endpoints elsewhere than at its own name's origin, or that has
     /// those for devices elsewhere.
     #[must_use]
-    pub fn with_origin_check(mut self, _: SkipOriginCheck) -> Self {
+    pub fn skip_origin_check(mut self, _: SkipOriginCheck) -> Self {
         self.skips_origin_check = true;
         self
     }
@@ -129,7 +129,7 @@ pub struct OriginAsIssuer;
 
 /// Switches off the check that a server which promises no `iss` in redirects ([RFC 9207 section 3]) has its authorization endpoint and
 /// its token endpoint at its own name's origin, and each server its device authorization endpoint and its backchannel authentication
-/// endpoint; see [`ProtectedResource::with_origin_check`].
+/// endpoint; see [`ProtectedResource::skip_origin_check`].
 ///
 /// The resource chooses the server, so that it may be a hostile one that names the authorization endpoint of an honest server, where
 /// the user is known, beside a token endpoint of its own: the honest server's code and the verifier would be sent there
@@ -291,7 +291,7 @@ fn foreign(server: &ServerMetadata) -> Option<&'static str> {
 
 fn with_s256(request: MetadataRequest, skips: bool) -> MetadataRequest {
     if skips {
-        request.with_s256_check(SkipS256Check)
+        request.skip_s256_check(SkipS256Check)
     } else {
         request.requiring_s256()
     }

@@ -288,7 +288,7 @@ fn t07_no_code_of_one_server_is_carried_to_another_that_promises_no_iss() {
                 ReplyProblem::Invalid(name),
                 "{honest}"
             );
-            assert!(taken(&mixed, &resource().with_origin_check(SkipOriginCheck)).is_ok());
+            assert!(taken(&mixed, &resource().skip_origin_check(SkipOriginCheck)).is_ok());
         }
     }
 
@@ -335,7 +335,7 @@ fn t07_no_code_of_a_device_is_carried_to_another_server() {
                 ReplyProblem::Invalid(name),
                 "{honest}"
             );
-            assert!(taken(honest, &resource().with_origin_check(SkipOriginCheck)).is_ok());
+            assert!(taken(honest, &resource().skip_origin_check(SkipOriginCheck)).is_ok());
         }
     }
 }
@@ -349,7 +349,7 @@ fn t05_a_server_that_is_silent_about_code_challenges_is_refused_unless_by_name()
         problem(access),
         ReplyProblem::Missing("code_challenge_methods_supported")
     );
-    let (access, _) = found(script, &resource().with_s256_check(SkipS256Check), "");
+    let (access, _) = found(script, &resource().skip_s256_check(SkipS256Check), "");
     assert!(!access.unwrap().server().s256_listed());
 }
 
@@ -702,7 +702,7 @@ fn t07_a_server_has_its_aliases_for_devices_at_its_own_origin_whatever_it_promis
             if !passes {
                 assert_eq!(problem(access), ReplyProblem::Invalid("mtls_endpoint_aliases"));
             }
-            let (access, _) = found(script, &resource().with_origin_check(SkipOriginCheck), "");
+            let (access, _) = found(script, &resource().skip_origin_check(SkipOriginCheck), "");
             assert!(access.is_ok(), "{server}");
         }
     }

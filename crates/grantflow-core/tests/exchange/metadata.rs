@@ -199,7 +199,7 @@ fn t05_a_list_that_is_known_to_be_wrong_is_passed_over_by_name_and_the_challenge
     let read = |document: &Value| {
         let reply = reply(200, JSON, document.to_string());
         at(|cx| {
-            let request = MetadataRequest::new(&issuer).with_s256_check(SkipS256Check);
+            let request = MetadataRequest::new(&issuer).skip_s256_check(SkipS256Check);
             let client = request.parse(&reply, cx)?.client("c");
             let (url, _) = AuthorizationRequest::new(&client, "https://app.example.com/cb").start(cx)?;
             Ok::<_, Error>(url.as_str().to_owned())

@@ -6,6 +6,7 @@ mod corrupt;
 mod golden;
 #[cfg(feature = "multistore")]
 mod memory;
+mod model;
 #[cfg(feature = "multistore")]
 mod multistore;
 mod room;

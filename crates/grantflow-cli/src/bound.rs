@@ -125,11 +125,12 @@ pub(crate) fn prover(record: &Record) -> Option<Client> {
 /// What a token is bound to, in one word.
 pub(crate) fn to_what(record: &Record) -> Option<&'static str> {
     if is_by_key(record) {
-        return Some("key");
+        return Some(BY_KEY);
     }
     record.certificate().map(|_| "certificate")
 }
 
+pub(crate) const BY_KEY: &str = "key";
 const CERTIFICATE: &str = "GRANTFLOW_CLIENT_CERTIFICATE";
 const KEY: &str = "GRANTFLOW_CLIENT_KEY";
 const NAME_IT: &str = "name both with --client-certificate FILE and --client-key FILE, or by the variables GRANTFLOW_CLIENT_CERTIFICATE and GRANTFLOW_CLIENT_KEY";

@@ -57,7 +57,7 @@ pub(crate) fn login(args: &Args, login: &Login) -> Result<(), Failure> {
     let client = client.with_origins(origins.iter().cloned());
     let options = login.receiver.options();
     let mut options = options.account(&login.account).label(&login.label);
-    if client.token_constraint().is_some() && has_unfit(&session, &key) {
+    if client.token_constraint().is_some() && has_unfit(&session, &key, login.dpop) {
         // What is stored is of use to whoever has it, or to nobody here.
         options = options.always_ask();
     }
@@ -268,12 +268,16 @@ fn origins(session: &Session, client: &Client, key: &Key, named: &[Origin]) -> R
     Ok(origins)
 }
 
-/// Whether a login of this account is stored whose token is bound to nothing, or to a certificate that is not at hand.
-fn has_unfit(session: &Session, key: &Key) -> bool {
+/// Whether a login of this account is stored whose token is bound to nothing, to a certificate that is not at hand, or to one where a key
+/// is asked for.
+fn has_unfit(session: &Session, key: &Key, by_key: bool) -> bool {
     let records = session.store.records().into_iter().flatten().flatten();
     let mut kin = records.filter(|record| record.key().same_but_for_scopes(key));
     let shown = session.transport.certificate();
-    kin.any(|record| bound::to_what(&record).is_none() || bound::check(&record, shown).is_err())
+    kin.any(|record| match bound::to_what(&record) {
+        None => true,
+        Some(what) => bound::check(&record, shown).is_err() || (by_key && what != bound::BY_KEY),
+    })
 }
 
 /// Gives the stored record the origins and what was said about the client now, such as a new secret; the grant stays. Under its

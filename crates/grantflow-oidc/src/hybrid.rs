@@ -7,7 +7,7 @@
 //!
 //! [OpenID Connect Core section 3.3.2.12]: https://openid.net/specs/openid-connect-core-1_0.html#HybridIDTValidation
 
-use grantflow_core::{AuthorizationCode, PendingAuthorization, Step};
+use grantflow_core::{AuthorizationCode, PendingAuthorization, Secret, Step};
 
 use crate::id_token::{IdTokenVerifier, Occasion};
 
@@ -39,9 +39,9 @@ impl IdTokenVerifier {
     /// # let _ = (ask, finish);
     /// ```
     pub fn accept(&self, pending: PendingAuthorization, body: &str) -> Step<AuthorizationCode> {
-        let (verifier, body) = (self.clone(), body.to_owned());
+        let (verifier, body) = (self.clone(), Secret::from(body));
         Step::begin(move |cx| {
-            let code = pending.accept_with_id_token(&body, cx)?;
+            let code = pending.accept_with_id_token(body.expose(), cx)?;
             let occasion = Occasion::of_redirect(&code);
             let occasion = match verifier.checks().wants_state_hash() {
                 true => occasion.with_state_hash(),

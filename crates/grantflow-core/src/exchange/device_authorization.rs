@@ -99,6 +99,10 @@ impl DeviceAuthorizationRequest {
         for resource in &self.resources {
             form.push("resource", resource);
         }
+        // No standard has it here; without it a login that has to be of a kind could only be so by chance.
+        if !self.client.acr_values().is_empty() {
+            form.push("acr_values", &self.client.acr_values().join(" "));
+        }
         form.post(endpoint, authorization)
     }
 

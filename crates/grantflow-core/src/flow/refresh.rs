@@ -157,7 +157,21 @@ impl Refresh {
         }
         self.lost &= !error.needs_user();
         self.record.fails(&error);
-        self.note(asked, Box::new(move |_, _, _| Err(error)))
+        self.note(asked, Box::new(move |refresh, _, _| refresh.ended(error)))
+    }
+
+    /// The end without a token. What is stored nowhere goes along, and with it what is in doubt since: for who goes on storing it.
+    fn ended(self: Box<Self>, error: Error) -> Result<Step<Access>, Error> {
+        if self.unsaved.is_none() {
+            return Err(error);
+        }
+        Ok(Step::Done(Access {
+            record: self.record,
+            refreshed: false,
+            unsaved: self.unsaved,
+            not_before: None,
+            refused: Some(error),
+        }))
     }
 
     /// Whether nothing is lost by asking with a refresh token that may be spent: the provider tolerates it, or there is no
@@ -312,13 +326,7 @@ impl Refresh {
     /// only spend another refresh token.
     fn refuse(mut self: Box<Self>, error: Error) -> Result<Step<Access>, Error> {
         if self.unsaved.is_some() {
-            return Ok(Step::Done(Access {
-                record: self.record,
-                refreshed: false,
-                unsaved: self.unsaved,
-                not_before: None,
-                refused: Some(error),
-            }));
+            return self.ended(error);
         }
         if self.record.refresh.attempt_started_at.is_none() {
             return Err(error);

@@ -4,7 +4,7 @@
 //! Wait ─▶ Save ─┬─ stored ────────────▶ Unlock ─▶ Done
 //!  ▲            ├─ the lock is lost ──▶ Lock ─┬─ something as new is stored ─▶ Unlock ─▶ Done
 //!  │            │                             └─ else ─▶ Save
-//!  ├────────────┴─ fails
+//!  ├────────────┴─ fails           └─ cannot be had ─▶ Wait
 //!  └─ out of tries, or of patience ─▶ the store's error
 //! ```
 
@@ -89,7 +89,8 @@ impl Again {
     fn lock(self, lost: StoreError) -> Step<Access> {
         let (flow, record) = (self.flow.clone(), self.access.record.clone());
         let then: GoneOn = Box::new(move |flow, _, given_up| match given_up {
-            Some(error) => Err(error.into()),
+            Some(error) if self.is_last => Err(error.into()),
+            Some(_) => Ok(Self { flow, ..self }.pause()),
             None => Ok(Self { flow, ..self }.save()),
         });
         flow.overtaken(record, lost, then)

@@ -109,7 +109,7 @@ fn after_a_refresh_the_new_token_comes_out_and_of_the_old_one_who_logged_in() {
     assert_eq!(
         out["token_response"],
         json!({"access_token": "ya29.new", "token_type": "Bearer", "expires_in": 3600, "scope": "openid",
-            "instance_url": "https://us.example.test", "n": {"x": [1, 2.5, null, "é"]}})
+            "id_token": login["id_token_jwt"], "instance_url": "https://us.example.test", "n": {"x": [1, 2.5, null, "é"]}})
     );
     assert_eq!(out["token_info_uri"], "https://oauth2.googleapis.com/tokeninfo");
     assert_eq!(out["user_agent"], "ua/1.0");

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use grantflow_core::{
-    Change, Client, Endpoint, Issuer, Key, Record, Scopes, Store, StoreError, StoreErrorKind, StoreExt as _,
-    Timestamp, Token, TokenType, conformance,
+    Change, Client, Endpoint, Issuer, Key, Provenance, Record, Scopes, Store, StoreError, StoreErrorKind,
+    StoreExt as _, Timestamp, Token, TokenType, conformance,
 };
 use grantflow_store::import::{Import, MixedFleetStore};
 use grantflow_store::{FileStore, MemoryStore};
@@ -126,6 +126,26 @@ fn r01_a_token_that_python_cannot_use_is_stored_all_the_same_and_python_has_to_l
     // Python logs in anew: that is the newest.
     fleet.python_refreshes("ya29.at-c");
     assert_eq!(tokens(&fleet.locked().unwrap()), ("ya29.at-c", "1//ya29.at-c"));
+}
+
+#[test]
+fn r01_a_login_that_python_cannot_use_and_never_had_is_the_stores_alone() {
+    let fleet = Fleet::new();
+    fleet.python_puts(None);
+    let mut bound = fresh("at-b");
+    bound.token_type = TokenType::Dpop;
+    let client = record(STORAGE_4).client().clone();
+    let login = Record::new(
+        fleet.key.clone(),
+        client,
+        bound,
+        Provenance::new("authorization_code", NOW),
+    );
+    let mut guard = fleet.store.lock_for_login(&fleet.key, PATIENCE).unwrap();
+    guard.save(Change::Put(Box::new(login))).unwrap();
+    drop(guard);
+    assert_eq!(tokens(&fleet.locked().unwrap()), ("at-b", "1//at-b"));
+    assert!(fleet.entry(NAME).is_none());
 }
 
 #[test]

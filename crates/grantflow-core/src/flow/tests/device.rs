@@ -420,6 +420,23 @@ fn t45_with_openid_no_token_is_given_before_its_id_token_has_passed() {
     assert!(play("a", r#","id_token":"never""#).is_ok());
 }
 
+#[test]
+fn t45_a_login_on_a_device_that_has_to_be_of_a_kind_says_so_and_is_held_to_it() {
+    let checking = device()
+        .with_id_token_check(Arc::new(Says))
+        .demanding_acr_values("strong");
+    for (acr, is_taken) in [("strong", true), ("weak", false)] {
+        let json = format!(r#"{{"access_token":"AT1","id_token":"{acr}"}}"#);
+        let (end, host) = both(|| code(CODE).replies(200, &json), || login(&checking, "openid"));
+        assert_eq!(end.is_ok(), is_taken, "{end:?}");
+        assert!(
+            host.bodies()[0].contains("acr_values=strong"),
+            "{:?}",
+            host.bodies()
+        );
+    }
+}
+
 /// One that lives for less than its reply takes has ended when it comes.
 #[test]
 fn r23_the_life_of_a_token_counts_from_when_it_was_asked_for() {

@@ -403,6 +403,30 @@ fn r30_a_try_that_was_put_off_is_given_up_when_the_lease_is_lost() {
     );
 }
 
+/// The disk is full, so that no journal says that the refresh token may be spent: whoever keeps the lock has to know.
+#[test]
+fn r01_a_reply_that_is_lost_while_nothing_can_be_stored_is_kept_in_mind() {
+    let ended = || ends_in(60).refreshed(ends_in(60).token().clone());
+    let holding = move || {
+        let holding = move |_, _: &mut Cx<'_>| {
+            let full = StoreError::new(StoreErrorKind::Full);
+            Ok(AccessTokenFlow::new(key(), Unless::Generation(2)).holding(ended(), full))
+        };
+        Step::Lock(key(), Duration::ZERO, Next::new(holding))
+    };
+    let script = || {
+        Scripted::default()
+            .stores(ends_in(60))
+            .fails_to_save(StoreErrorKind::Full)
+            .loses_the_reply()
+    };
+    let (access, host) = both(script, holding);
+    let access = access.unwrap();
+    assert_eq!(host.bodies().len(), 1, "{:?}", host.log());
+    assert!(access.refused.is_some() && access.unsaved.is_some());
+    assert!(access.record.refresh_state().attempt_started_at.is_some());
+}
+
 /// Whoever has a token to store and finds that the lock was lost goes on with the newer of the two, and sends nothing before.
 #[test]
 fn r30_a_token_to_store_is_not_given_up_for_an_older_one_when_the_lease_is_lost() {

@@ -108,6 +108,21 @@ fn r30_a_token_that_waits_for_its_store_is_stored_though_the_lock_was_lost() {
 }
 
 #[test]
+fn r04_a_lock_that_cannot_be_had_is_asked_for_again() {
+    let (access, host) = both(|| full_for(1), || access_token(key(), Unless::Expired));
+    let access = access.unwrap();
+    let locked = || {
+        let script = Scripted::default().stores(host.stored().unwrap());
+        script
+            .fails_to_lock(StoreErrorKind::Io)
+            .fails_to_lock(StoreErrorKind::Io)
+    };
+    let (stored, host) = both(locked, || access.clone().store_again());
+    assert!(stored.unwrap().unsaved.is_none(), "{:?}", host.log());
+    assert_eq!(tokens(&host.stored().unwrap()), ("AT2", "RT2"));
+}
+
+#[test]
 fn r04_a_token_that_is_stored_later_takes_a_lock_of_its_own() {
     let (access, host) = both(|| full_for(1), || access_token(key(), Unless::Expired));
     let access = access.unwrap();

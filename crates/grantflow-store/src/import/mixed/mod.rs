@@ -19,6 +19,7 @@ use grantflow_core::{Change, Key, Locked, Protection, Record, Store, StoreError,
 
 use self::old::{Entry, OldFile};
 use super::FastenersLock;
+use super::export::entry;
 use super::kept::{Kept, OAUTH2CLIENT};
 use super::members::Members;
 
@@ -128,8 +129,8 @@ impl Guard<'_> {
     /// Finds what is the record by both.
     fn adopt(&mut self) -> Result<(), StoreError> {
         let ours = self.inner.record();
-        let entry = self.old.as_ref().map(OldFile::entry);
-        self.record = match (ours, entry) {
+        let theirs = self.old.as_ref().map(OldFile::entry);
+        self.record = match (ours, theirs) {
             // A tombstone stays until the server has been told, whatever Python's memory brings back.
             (Some(ours), _) if ours.refresh_state().revoked_at.is_some() => Some(ours.clone()),
             (ours, None) => ours.cloned(),
@@ -154,6 +155,8 @@ impl Guard<'_> {
                     Err(error) => return Err(error),
                 }
             }
+            // Python cannot have had it.
+            (Some(ours), Some(Entry::Absent)) if entry(ours).is_err() => Some(ours.clone()),
             (_, Some(Entry::Absent)) => None,
             (_, Some(Entry::NotTaken(why))) => {
                 let what = "share credentials of this kind with Python";
@@ -175,7 +178,11 @@ impl Guard<'_> {
             Some(record) if record.key() != self.key => Ok(()),
             Some(record) if record.refresh_state().revoked_at.is_none() => {
                 let Entry::Record(theirs) = old.entry() else {
-                    return old.put(record);
+                    // What Python does not have it does not miss.
+                    return match old.put(record) {
+                        Err(error) if matches!(error.kind(), StoreErrorKind::Unsupported(_)) => Ok(()),
+                        put => put,
+                    };
                 };
                 if same_tokens(record, theirs) {
                     return Ok(());

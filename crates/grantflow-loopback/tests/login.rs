@@ -10,7 +10,9 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 use grantflow_core::error::StoreErrorKind;
-use grantflow_core::{Client, Error, ResponseMode, Scopes, Store, blocking};
+use grantflow_core::{
+    Client, Endpoint as TokenEndpoint, Error, ResponseMode, Scopes, Store, StoreExt as _, blocking,
+};
 use grantflow_loopback::{Environment, LoginError, LoginOptions, Prompt, run_flow_with};
 use grantflow_store::{FileStore, MemoryStore, MultiStore};
 use grantflow_testserver::{Browser, Config, Endpoint, Fault, TestServer};
@@ -106,6 +108,30 @@ fn headers_that_the_api_wants_go_with_a_login_and_with_what_it_stored() {
         assert_eq!(headers["api-version"], "2030-01-02");
         assert_eq!(credentials.api_headers().len(), 1);
     }
+}
+
+/// Such as the address that oauth2client's files name for Google: it is of the same issuer, and still serves.
+#[test]
+fn a_record_of_an_older_address_of_the_server_is_refreshed_there() {
+    let server = TestServer::start().unwrap();
+    let store = MemoryStore::new();
+    let client = client(&server, "native-app");
+    let credentials = login(&client, "read", &store, &User::consents()).unwrap();
+    let older = Client::new(
+        "native-app",
+        TokenEndpoint::allow_http_for_loopback(server.url("/older/token")).unwrap(),
+    )
+    .with_issuer(client.issuer().unwrap().clone());
+    let record = credentials.record().unwrap().with_client(older);
+    drop(credentials);
+    store.put(record, Duration::ZERO).unwrap();
+    let with_header = client.with_api_header(
+        HeaderName::from_static("api-version"),
+        HeaderValue::from_static("2030-01-02"),
+    );
+    let credentials = login(&with_header, "read", &store, &User::is_not_asked()).unwrap();
+    let refused = credentials.refresh().unwrap_err();
+    assert!(!matches!(refused, Error::InvalidInput(_)), "{refused:?}");
 }
 
 #[test]

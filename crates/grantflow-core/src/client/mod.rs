@@ -253,13 +253,12 @@ impl Client {
 
     /// This client, to refresh or revoke a record of it; a record's secret is used where this one has none.
     ///
-    /// Id and server have to be the same, by its name, or else by its token endpoint: a secret of one server is sent to no other where
-    /// the client has the same id. The requests go where this client says, and not where a record does, whose server may have moved:
-    /// whoever can write into a store must not say where a secret goes that is not in it.
+    /// Id, server and token endpoint have to be the same: whoever can write into a store must not say where a secret goes that is not
+    /// in it, nor may a secret of one server be sent to another where the client has the same id.
     pub(crate) fn on_behalf_of(&self, recorded: &Self) -> Result<Self, Error> {
         let is_same = self.id() == recorded.id()
-            && self.issuer_or_endpoint() == recorded.issuer_or_endpoint()
-            && (self.issuer().is_some() || self.token_endpoint() == recorded.token_endpoint());
+            && self.token_endpoint() == recorded.token_endpoint()
+            && self.issuer_or_endpoint() == recorded.issuer_or_endpoint();
         if !is_same {
             return Err(InvalidInput::new("client", "is another than the one of the record").into());
         }

@@ -111,7 +111,7 @@ impl Credentials {
     /// handle's refresh brings with an ID token of somebody else is then never handed out. What another program has stored is taken as
     /// it stands: give all that share a store the same check.
     ///
-    /// The client has to be the record's, with its id and issuer, or its token endpoint where there is no issuer, or a refresh ends in
+    /// The client has to be the record's, with its id, issuer and token endpoint, or a refresh ends in
     /// [`Error::InvalidInput`](crate::Error::InvalidInput). This handle shares nothing with the one that it is made of.
     #[must_use]
     pub fn with_client(mut self, client: Client) -> Self {

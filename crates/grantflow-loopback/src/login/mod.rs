@@ -135,11 +135,16 @@ fn stored_or(
         }
     };
     let credentials = blocking::Credentials::new(key, store, transport);
-    Ok(if has_more_than_records(client) {
-        credentials.with_client(client.clone())
-    } else {
-        credentials
-    })
+    // A record that was made at another address of the server is refreshed there, as long as that lasts: no secret of this client is
+    // for it.
+    let is_of_client = |record: Record| record.client().token_endpoint() == client.token_endpoint();
+    Ok(
+        if has_more_than_records(client) && credentials.record().map_or(true, is_of_client) {
+            credentials.with_client(client.clone())
+        } else {
+            credentials
+        },
+    )
 }
 
 /// Whether the client has what no record holds, so that a handle without it could not refresh, prove its token, check its ID token or

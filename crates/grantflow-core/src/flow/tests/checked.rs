@@ -6,8 +6,7 @@ use super::super::scripted::{NOW, Scripted, both, client, ends_in, key};
 use super::super::{Access, AccessTokenFlow, Unless, revoke_as};
 use crate::error::StoreErrorKind;
 use crate::{
-    AuthorizationCode, Client, Endpoint, Error, IdTokenCheck, Record, Refreshed, Secret, Step, Token,
-    TokenRequest,
+    AuthorizationCode, Client, Error, IdTokenCheck, Record, Refreshed, Secret, Step, Token, TokenRequest,
 };
 
 /// Lets pass what says that it is good.
@@ -348,35 +347,6 @@ fn a_refusal_without_a_new_refresh_token_leaves_no_doubt() {
     let stored = host.stored().unwrap();
     assert_eq!(tokens(&stored), ("AT1", Some("RT1")));
     assert!(stored.refresh_state().attempt_started_at.is_none());
-}
-
-/// A server that has moved: an old file names an address that another, of the same issuer, has taken the place of.
-#[test]
-fn a_record_is_refreshed_where_the_programs_client_says_that_its_server_is_now() {
-    let moved = Client::new("cid", Endpoint::new("https://as.example/new/token").unwrap())
-        .with_issuer(client().issuer().unwrap().clone());
-    let flow = || {
-        AccessTokenFlow::new(key(), Unless::Expired)
-            .as_client(moved.clone())
-            .flow()
-    };
-    let script = || {
-        Scripted::default()
-            .stores(ends_in(0))
-            .replies(200, &reply("good"))
-    };
-    let (access, host) = both(script, flow);
-    assert!(access.unwrap().refreshed);
-    assert_eq!(host.log()[2], "send POST /new/token");
-    // Without the name of a server the address is all there is.
-    let nameless = Client::new("cid", Endpoint::new("https://as.example/new/token").unwrap());
-    let flow = || {
-        AccessTokenFlow::new(key(), Unless::Expired)
-            .as_client(nameless.clone())
-            .flow()
-    };
-    let (access, host) = both(|| Scripted::default().stores(ends_in(0)), flow);
-    assert!(matches!(access, Err(Error::InvalidInput(_))) && host.bodies().is_empty());
 }
 
 #[test]

@@ -27,7 +27,7 @@ The gate every change passes, or only the steps named. Each prints the command i
   fmt           cargo fmt --all --check, in the workspaces of tests/ too
   clippy        all packages, targets and features, warnings denied; tests/fuzz
   test          cargo xtask test
-  features      each library without features and with each alone; those of the facade that have code of its own in pairs, too
+  features      each library without features and with each alone; two of the facade together where its code asks for both
   docs          cargo doc with warnings denied (the doc tests ran with `test`)
   tidy          cargo xtask tidy
   guide         README.md is the facade's crate documentation
@@ -224,15 +224,17 @@ fn features(workspace: &Workspace, tree: &Tree) -> Vec<Cmd> {
         .iter()
         .filter(|package| package.has_lib && package.is_shipped());
     let commands = libraries.flat_map(|package| {
-        // A feature that only turns on those of other crates is with a second one what it is without it.
-        let has_code = |feature: &str| {
-            let named = format!("feature = \"{feature}\"");
+        // Two that no line asks for together are side by side what each of them is alone.
+        let meet = |first: &str, second: &str| {
+            let named = [first, second].map(|feature| format!("feature = \"{feature}\""));
+            let asks =
+                |line: &str| line.contains("cfg(") && named.iter().all(|feature| line.contains(feature));
             let mut facade = tree
                 .rust()
                 .filter(|(path, _)| path.starts_with("crates/grantflow/src/"));
-            package.name == "grantflow" && facade.any(|(_, text)| text.contains(&named))
+            package.name == "grantflow" && facade.any(|(_, text)| text.lines().any(asks))
         };
-        let sets = combinations(&package.features, has_code);
+        let sets = combinations(&package.features, meet);
         sets.into_iter().map(move |set| {
             let set = set.join(",");
             let args = ["--no-default-features", "--features", &set];
@@ -243,15 +245,15 @@ fn features(workspace: &Workspace, tree: &Tree) -> Vec<Cmd> {
     commands.collect()
 }
 
-/// No feature, each public feature alone, and each pair of those to be paired.
-fn combinations(features: &[String], is_paired: impl Fn(&str) -> bool) -> Vec<Vec<&str>> {
+/// No feature, each public feature alone, and those two together that meet.
+fn combinations(features: &[String], meet: impl Fn(&str, &str) -> bool) -> Vec<Vec<&str>> {
     let public = |name: &&str| *name != "default" && !name.starts_with('_');
     let names: Vec<&str> = features.iter().map(String::as_str).filter(public).collect();
     let mut sets = vec![Vec::new()];
     sets.extend(names.iter().map(|name| vec![*name]));
-    let paired: Vec<&str> = names.iter().copied().filter(|name| is_paired(name)).collect();
-    for (at, first) in paired.iter().enumerate() {
-        sets.extend(paired[at + 1..].iter().map(|second| vec![*first, *second]));
+    for (at, first) in names.iter().enumerate() {
+        let met = names[at + 1..].iter().filter(|second| meet(first, second));
+        sets.extend(met.map(|second| vec![*first, *second]));
     }
     sets
 }
@@ -287,14 +289,17 @@ mod tests {
     fn features_are_checked_alone_and_in_pairs() {
         let features = ["_test", "default", "file", "memory", "ureq"].map(str::to_owned);
         let alone = [vec![], vec!["file"], vec!["memory"], vec!["ureq"]];
-        assert_eq!(combinations(&features, |_| false), alone);
+        assert_eq!(combinations(&features, |_, _| false), alone);
         let pairs = [
             vec!["file", "memory"],
             vec!["file", "ureq"],
             vec!["memory", "ureq"],
         ];
-        assert_eq!(combinations(&features, |_| true), [&alone[..], &pairs].concat());
-        let without_memory = combinations(&features, |name| name != "memory");
-        assert_eq!(without_memory, [&alone[..], &pairs[1..2]].concat());
+        assert_eq!(
+            combinations(&features, |_, _| true),
+            [&alone[..], &pairs].concat()
+        );
+        let of_file = combinations(&features, |first, second| (first, second) == ("file", "ureq"));
+        assert_eq!(of_file, [&alone[..], &pairs[1..2]].concat());
     }
 }

@@ -191,6 +191,8 @@ impl Credentials {
                 record.map_or(0, |record| record.generation())
             }
         };
+        // One in hand that could not be stored is none that was asked for now, either.
+        let generation = generation.max(self.generation().unwrap_or(0));
         let published = self.obtain(&Need::After(generation)).await?;
         Ok(AccessToken::of(&published, self.transport.now()))
     }

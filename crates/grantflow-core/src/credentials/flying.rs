@@ -48,7 +48,8 @@ impl Credentials {
                     let flight = leader.flight();
                     self.launch(need.clone(), leader, task_was_lost).await;
                     match flight.landing().await {
-                        End::Landed(result) => return result,
+                        // Who flew itself has gone on storing it since, and may have refreshed it for others.
+                        End::Landed(result) => return result.map(|landed| self.shared.newest(landed)),
                         End::Abandoned => {
                             task_was_lost = true;
                             continue;
@@ -195,7 +196,7 @@ impl Credentials {
     }
 
     /// The generation of the record behind the published token.
-    fn generation(&self) -> Option<u64> {
+    pub(super) fn generation(&self) -> Option<u64> {
         let published = self.shared.cell.load();
         published.as_ref().map(|published| match &published.grant {
             Grant::Stored(record) => record.generation(),

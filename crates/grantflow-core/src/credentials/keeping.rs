@@ -91,7 +91,7 @@ impl Credentials {
             if let Some(lock) = &held
                 && (is_stored(&unsaved.record, &**lock) || is_gone(&**lock, was_stored))
             {
-                break is_stored(&unsaved.record, &**lock);
+                break is_the_stored(&unsaved.record, &**lock);
             }
             if let Some(duty) = inbox.take() {
                 match self.serve(duty, &mut unsaved, host, &mut held).await {
@@ -173,8 +173,8 @@ impl Credentials {
     }
 }
 
-/// Stores the record under the lock, which is taken anew if it was lost, and says whether it or something as new is stored: it is not where
-/// the record was deleted or revoked meanwhile.
+/// Stores the record under the lock, which is taken anew if it was lost, and says whether it is stored: it is not where something as new was,
+/// or the record was deleted or revoked meanwhile.
 async fn store<'h>(
     (record, was_stored): (&Record, bool),
     host: &'h FlightHost<'_>,
@@ -185,7 +185,7 @@ async fn store<'h>(
         None => held.insert(host.lock(record.key().clone(), LONGEST_PAUSE).await?),
     };
     if is_stored(record, &**lock) || is_gone(&**lock, was_stored) {
-        return Ok(is_stored(record, &**lock));
+        return Ok(is_the_stored(record, &**lock));
     }
     let saved = lock.save(Change::Put(Box::new(record.clone()))).await;
     let is_lost = |error: &StoreError| error.kind() == StoreErrorKind::Conflict;
@@ -203,6 +203,14 @@ fn is_gone(lock: &dyn AsyncLocked, was_stored: bool) -> bool {
         Some(stored) => stored.refresh.revoked_at.is_some(),
         None => was_stored,
     }
+}
+
+/// Whether it is this very record that stands in the store, and not one of somebody else's that is as new.
+fn is_the_stored(record: &Record, lock: &dyn AsyncLocked) -> bool {
+    lock.record().is_some_and(|stored| {
+        stored.generation() == record.generation()
+            && stored.token().access_token.eq_ct(&record.token().access_token)
+    })
 }
 
 /// Whether what stands in the store is this record or a later one.

@@ -59,6 +59,12 @@ impl Shared {
         }
     }
 
+    /// What is published by now, if that is newer.
+    pub(super) fn newest(&self, landed: Arc<Published>) -> Arc<Published> {
+        self.find(|published| published.is_newer_than(&landed))
+            .unwrap_or(landed)
+    }
+
     fn find(&self, will_do: impl FnOnce(&Published) -> bool) -> Option<Arc<Published>> {
         self.cell.load_full().filter(|published| will_do(published))
     }

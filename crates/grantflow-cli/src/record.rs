@@ -23,7 +23,7 @@ pub(crate) fn token(args: &Args, from: &TokenArgs) -> Result<(), Failure> {
         Whose::Stored => bound::to_what(&credentials.record()?),
         _ => None,
     };
-    if bound_to == Some("key") && args.format == Format::Text {
+    if bound_to == Some(bound::BY_KEY) && args.format == Format::Text {
         note(
             "The token is bound to a key that is with the credentials: `grantflow curl` proves it, and nobody else can use the token.",
         );

@@ -49,7 +49,7 @@ impl Credentials {
                     self.launch(need.clone(), leader, task_was_lost).await;
                     match flight.landing().await {
                         // Who flew itself has gone on storing it since, and may have refreshed it for others.
-                        End::Landed(result) => return result.map(|landed| self.shared.newest(landed)),
+                        End::Landed(result) => return result.map(|landed| self.shared.newest(need, landed)),
                         End::Abandoned => {
                             task_was_lost = true;
                             continue;

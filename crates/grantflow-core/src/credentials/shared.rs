@@ -59,10 +59,10 @@ impl Shared {
         }
     }
 
-    /// What is published by now, if that is newer.
-    pub(super) fn newest(&self, landed: Arc<Published>) -> Arc<Published> {
-        self.find(|published| published.is_newer_than(&landed))
-            .unwrap_or(landed)
+    /// What is published by now, if that is newer and serves as well.
+    pub(super) fn newest(&self, need: &Need, landed: Arc<Published>) -> Arc<Published> {
+        let newer = self.find(|published| published.is_newer_than(&landed) && need.is_served_by(published));
+        newer.unwrap_or(landed)
     }
 
     fn find(&self, will_do: impl FnOnce(&Published) -> bool) -> Option<Arc<Published>> {

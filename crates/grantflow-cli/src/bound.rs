@@ -111,15 +111,16 @@ pub(crate) fn is_by_key(record: &Record) -> bool {
     record.token().token_type == TokenType::Dpop
 }
 
-/// The client that proves the tokens of a record, where they are bound to a key.
+/// The client that proves the tokens of a record, where the record has a key. A login that asked for a bound token may have got another,
+/// and its refresh token may be bound all the same.
 pub(crate) fn prover(record: &Record) -> Option<Client> {
-    let client = || {
-        record
-            .client()
-            .clone()
-            .with_token_constraint(Arc::new(Dpop::of_records()))
+    let has_key = record.token_key().is_some() && record.certificate().is_none();
+    let dpop = match (is_by_key(record), has_key) {
+        (true, _) => Dpop::of_records(),
+        (false, true) => Dpop::of_records().or_bearer(),
+        (false, false) => return None,
     };
-    is_by_key(record).then(client)
+    Some(record.client().clone().with_token_constraint(Arc::new(dpop)))
 }
 
 /// What a token is bound to, in one word.
@@ -136,8 +137,30 @@ const KEY: &str = "GRANTFLOW_CLIENT_KEY";
 const NAME_IT: &str = "name both with --client-certificate FILE and --client-key FILE, or by the variables GRANTFLOW_CLIENT_CERTIFICATE and GRANTFLOW_CLIENT_KEY";
 
 #[cfg(all(test, unix))]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn t50_a_bearer_token_of_a_login_with_a_key_is_refreshed_with_that_key_and_a_bound_one_becomes_no_bearer_token()
+     {
+        let endpoint = grantflow::Endpoint::new("https://as.example/token").unwrap();
+        let dpop = Dpop::generate(Algorithm::Es256).unwrap().or_bearer();
+        let plain = Client::new("cid", endpoint);
+        let keyed = plain.clone().with_token_constraint(Arc::new(dpop));
+        let prover_of = |client: &Client, token_type| {
+            let now = grantflow::Timestamp::default();
+            let mut token = grantflow::Token::bearer("AT", now);
+            token.token_type = token_type;
+            let key = grantflow::Key::new(client, grantflow::Scopes::none());
+            let from = grantflow::Provenance::new("authorization_code", now);
+            prover(&Record::new(key, client.clone(), token, from))
+        };
+        let takes_bearer = |client: Client| client.token_constraint().unwrap().takes(TokenType::Bearer);
+        assert!(prover_of(&plain, TokenType::Bearer).is_none());
+        assert_eq!(prover_of(&keyed, TokenType::Bearer).map(takes_bearer), Some(true));
+        assert_eq!(prover_of(&keyed, TokenType::Dpop).map(takes_bearer), Some(false));
+    }
 
     #[test]
     fn t61_curl_takes_no_part_of_a_file_name_for_a_password() {

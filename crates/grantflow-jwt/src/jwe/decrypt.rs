@@ -70,7 +70,9 @@ impl Decryption {
             return Err(Refusal::AlgorithmNotAllowed.into());
         }
         let decode = |part| base64url::decode(part).ok_or(Refusal::Base64("ciphertext"));
-        let (nonce, mut sealed, tag) = (decode(nonce)?, decode(text)?, decode(tag)?);
+        let (nonce, tag) = (decode(nonce)?, decode(tag)?);
+        // It is opened where it lies.
+        let mut sealed = Zeroizing::new(decode(text)?);
         let nonce: [u8; NONCE_LEN] = nonce.as_slice().try_into().map_err(|_| Refusal::Decryption)?;
         let cipher = header.encryption.cipher();
         // RFC 7518 section 4.6: nothing is wrapped. Section 5.3: "The requested size of the Authentication Tag output MUST be 128 bits".

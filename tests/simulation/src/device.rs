@@ -38,6 +38,8 @@ pub(crate) struct Device {
     pub(crate) redeemed: Option<Grant>,
     /// Who polls, when last, and what that one was told.
     poller: Option<Poller>,
+    /// What its client shows beside it, where the server asks the user itself: each another number.
+    message: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -91,8 +93,9 @@ impl State {
     }
 
     /// Somebody asks that the server ask the user; the reply.
-    pub(crate) fn backchannel(&mut self, slot: usize) -> String {
+    pub(crate) fn backchannel(&mut self, slot: usize, message: u64) -> String {
         let number = self.device(slot);
+        self.server.devices[number].message = Some(message);
         format!(
             r#"{{"auth_req_id":"q{number}","expires_in":{},"interval":{}}}"#,
             LIFETIME / SECOND,
@@ -123,6 +126,7 @@ impl State {
             answer,
             redeemed: None,
             poller: None,
+            message: None,
         });
         self.server.devices.len() - 1
     }
@@ -228,16 +232,21 @@ impl Caller {
     /// The server asks the user itself.
     pub(crate) async fn backchannel_login(&self, slot: usize) -> Result<(), Error> {
         let client = self.device_client();
+        let message = {
+            let mut state = self.host.world.state();
+            state.server.serials += 1;
+            state.server.serials
+        };
         let request =
-            BackchannelAuthenticationRequest::new(&client, UserHint::LoginHint(format!("slot{slot}")));
-        let devices = self.host.world.state().server.devices.len();
+            BackchannelAuthenticationRequest::new(&client, UserHint::LoginHint(format!("slot{slot}")))
+                .binding_message(format!("m{message}"));
         let grant = self.drive(request.flow()).await?;
         let asked = {
             let state = self.host.world.state();
-            let mut of_slot = state.server.devices[devices..].iter();
-            of_slot.position(|device| device.slot == slot && device.poller.is_none())
+            let mut devices = state.server.devices.iter();
+            devices.position(|device| device.message == Some(message))
         };
-        let _unkept = asked.map(|at| self.unkept(Login::Device(devices + at)));
+        let _unkept = asked.map(|at| self.unkept(Login::Device(at)));
         let token = self.drive(grant.poll()).await?;
         self.keep(slot, client, token).await?;
         self.host.world.state().ledger.backchannel_logins += 1;

@@ -276,7 +276,8 @@ impl State {
                 200
             }
             Aim::Backchannel => {
-                self.ledger.asks[ask].codes = Some(self.backchannel(with.family as usize));
+                self.ledger.asks[ask].codes =
+                    Some(self.backchannel(with.family as usize, with.number.into()));
                 200
             }
             Aim::Push => {

@@ -87,7 +87,15 @@ pub(super) fn wanted(request: &Request) -> Wanted {
                 (Aim::Source, with)
             }
         },
-        "/bc-authorize" => (Aim::Backchannel, number("login_hint", "slot")),
+        "/bc-authorize" => {
+            let slot = number("login_hint", "slot");
+            let message = number("binding_message", "m");
+            let with = slot.zip(message).map(|(slot, message)| Grant {
+                number: message.family,
+                ..slot
+            });
+            (Aim::Backchannel, with)
+        }
         "/par" => {
             text = std::str::from_utf8(request.body().as_bytes())
                 .ok()

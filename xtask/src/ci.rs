@@ -12,7 +12,7 @@ mod spdx;
 use crate::cmd::Cmd;
 use crate::simulate;
 use crate::stampede;
-use crate::test::{self, Outcome, Skip, tally};
+use crate::test::{self, Outcome, Provisioning, Skip, tally};
 use crate::tidy;
 use crate::tree::Tree;
 use crate::workspace::{Package, Workspace};
@@ -27,8 +27,8 @@ The gate every change passes, or only the steps named. Each prints the command i
   fmt           cargo fmt --all --check, in the workspaces of tests/ too
   clippy        all packages, targets and features, warnings denied; tests/fuzz
   test          cargo xtask test
-  features      each library without features and with each alone; two of the facade together where its code asks for both
-  docs          cargo doc with warnings denied (the doc tests ran with `test`)
+  features      each library without features and with each alone; of the facade those that its code asks for, two together where it asks for both
+  docs          cargo doc of the libraries with warnings denied (the doc tests ran with `test`)
   tidy          cargo xtask tidy
   guide         README.md is the facade's crate documentation
   dependencies  licences, sources and bans, by the policy in deny.toml
@@ -36,7 +36,7 @@ The gate every change passes, or only the steps named. Each prints the command i
   stampede      8 and 20 real processes that find one ended token, on every store, and holders of its lock killed
   loom          every order of the threads of a handle, with at most two preemptions
   canary        the secret-leak test was among the tests that passed
-  replay        the corpora of tests/fuzz, and 5 s of mutations of each
+  replay        the corpora of tests/fuzz, and 10 s of mutations of each
   comparison    the tests behind the README's comparison with other crates, a workspace of their own, and those with rmcp
 
 --full adds what takes long to run or to install, each skipped loudly where its tool is missing:
@@ -80,13 +80,14 @@ pub(crate) fn main(args: &[String]) -> Result<bool, String> {
     let workspace = Workspace::load()?;
     let tree = Tree::load(&workspace.root)?;
     let mut gate = Gate::new(chosen(args)?);
+    let provisioning = gate.wants("test").then(|| Provisioning::begin(&workspace.root));
     if std::env::var_os("CI").is_some() {
         let diff = ["diff", "--exit-code", "--stat", "--", "Cargo.lock"];
         gate.commands("lock", || vec![Cmd::new(&workspace.root, "git").args(diff)]);
     }
     gate.commands("fmt", || formatted(&workspace));
     gate.commands("clippy", || clippy(&workspace));
-    let outcome = tests(&mut gate);
+    let outcome = provisioning.and_then(|provisioning| tests(&mut gate, provisioning));
     gate.commands("features", || features(&workspace, &tree));
     gate.commands("docs", || vec![docs(&workspace)]);
     gate.step("tidy", "cargo xtask tidy", |skipped| {
@@ -139,8 +140,15 @@ fn chosen(args: &[String]) -> Result<Vec<&'static str>, String> {
     })
 }
 
+/// Of what others read: the libraries.
 fn docs(workspace: &Workspace) -> Cmd {
-    Cmd::cargo(&workspace.root, "doc --workspace --no-deps --all-features").env("RUSTDOCFLAGS", "-D warnings")
+    let shipped = workspace
+        .packages
+        .iter()
+        .filter(|package| package.has_lib && package.is_shipped());
+    Cmd::cargo(&workspace.root, "doc --no-deps --all-features")
+        .args(shipped.flat_map(|package| ["-p".to_owned(), package.name.clone()]))
+        .env("RUSTDOCFLAGS", "-D warnings")
 }
 
 /// All packages at once, which takes half of the time that they take apart.
@@ -149,9 +157,7 @@ fn clippy(workspace: &Workspace) -> Vec<Cmd> {
     let mut commands = vec![Cmd::cargo(&workspace.root, all)];
     // Without the feature that brings a fuzzing engine. The benchmarks and the comparison bring other crates that take minutes to
     // check: those of the first are compiled with `--full`, those of the second to be run.
-    let target = workspace.target.join("apart").display().to_string();
-    let fuzz = manifest(workspace, "clippy", "tests/fuzz").args(["--", "-D", "warnings"]);
-    commands.push(fuzz.env("CARGO_TARGET_DIR", target));
+    commands.push(beside(workspace, "clippy", "tests/fuzz").args(["--", "-D", "warnings"]));
     commands
 }
 
@@ -177,11 +183,16 @@ fn manifest(workspace: &Workspace, command: &str, place: &str) -> Cmd {
     Cmd::cargo(&workspace.root, command).args(["--manifest-path".to_owned(), format!("{place}/Cargo.toml")])
 }
 
-/// Without a fuzzing engine, so that it needs nothing installed; `--full` has the engine.
+/// The same beside what this workspace has built: most dependencies are the same, and are there already. Programs there need names of their
+/// own, since suites look for those of this workspace by name.
+fn beside(workspace: &Workspace, command: &str, place: &str) -> Cmd {
+    manifest(workspace, command, place).env("CARGO_TARGET_DIR", workspace.target.display().to_string())
+}
+
+/// Without a fuzzing engine, so that it needs nothing installed; `--full` has the engine. Not optimized: that would take four minutes to
+/// build, for as many inputs as a minute more brings.
 fn replay(workspace: &Workspace) -> Cmd {
-    let target = workspace.target.join("fuzz").display().to_string();
-    let run = "run --release --manifest-path tests/fuzz/Cargo.toml --bin replay -- --seconds 5";
-    Cmd::cargo(&workspace.root, run).env("CARGO_TARGET_DIR", target)
+    beside(workspace, "run", "tests/fuzz").args(["--bin", "replay", "--", "--seconds", "10"])
 }
 
 /// Without the packages it depends on, each of which is linted in its own turn.
@@ -198,7 +209,7 @@ fn lint(workspace: &Workspace, package: &Package, args: &[&str]) -> Cmd {
 fn comparison(workspace: &Workspace, skipped: &mut Vec<Skip>) -> Result<bool, String> {
     let skips = workspace.target.join("comparison-skips.jsonl");
     std::fs::write(&skips, "").map_err(|e| format!("cannot write {}: {e}", skips.display()))?;
-    let passed = manifest(workspace, "test --workspace", "tests/comparison")
+    let passed = beside(workspace, "test --workspace", "tests/comparison")
         .env("NO_PROXY", "127.0.0.1")
         .hidden_env("GRANTFLOW_SKIPS", skips.display().to_string())
         .run()?;
@@ -206,10 +217,10 @@ fn comparison(workspace: &Workspace, skipped: &mut Vec<Skip>) -> Result<bool, St
     Ok(passed)
 }
 
-fn tests(gate: &mut Gate) -> Option<Outcome> {
+fn tests(gate: &mut Gate, provisioning: Provisioning) -> Option<Outcome> {
     let mut outcome = None;
     gate.step("test", "cargo xtask test", |skipped| {
-        let ran = outcome.insert(test::run(&test::Options::default())?);
+        let ran = outcome.insert(test::run(&test::Options::default(), provisioning)?);
         skipped.extend(ran.skipped.iter().cloned());
         println!("{}", ran.closing_line());
         Ok(ran.failed == 0)
@@ -224,23 +235,31 @@ fn features(workspace: &Workspace, tree: &Tree) -> Vec<Cmd> {
         .iter()
         .filter(|package| package.has_lib && package.is_shipped());
     let commands = libraries.flat_map(|package| {
-        // Two that no line asks for together are side by side what each of them is alone.
-        let meet = |first: &str, second: &str| {
-            let named = [first, second].map(|feature| format!("feature = \"{feature}\""));
-            let asks =
-                |line: &str| line.contains("cfg(") && named.iter().all(|feature| line.contains(feature));
-            let mut facade = tree
-                .rust()
-                .filter(|(path, _)| path.starts_with("crates/grantflow/src/"));
-            package.name == "grantflow" && facade.any(|(_, text)| text.lines().any(asks))
+        let code = format!("crates/{}/src/", package.name);
+        // Whether a line of its code asks for all of these together.
+        let asks = |features: &[&str]| {
+            let names = |line: &str, feature: &&str| line.contains(&format!("feature = \"{feature}\""));
+            let names_all =
+                |line: &str| line.contains("cfg(") && features.iter().all(|feature| names(line, feature));
+            let mut code = tree.rust().filter(|(path, _)| path.starts_with(&code));
+            code.any(|(_, text)| text.lines().any(names_all))
         };
-        let sets = combinations(&package.features, meet);
-        sets.into_iter().map(move |set| {
+        // One that the facade only hands on is linted where it counts. Two that no line asks for together are side by side what each of
+        // them is alone.
+        let is_facade = package.name == "grantflow";
+        let own = package
+            .features
+            .iter()
+            .filter(|feature| !is_facade || asks(&[feature]));
+        let own: Vec<String> = own.cloned().collect();
+        let sets = combinations(&own, |first, second| is_facade && asks(&[first, second]));
+        let lints = sets.into_iter().map(|set| {
             let set = set.join(",");
             let args = ["--no-default-features", "--features", &set];
             let args = if set.is_empty() { &args[..1] } else { &args };
             lint(workspace, package, args)
-        })
+        });
+        lints.collect::<Vec<_>>()
     });
     commands.collect()
 }

@@ -1,7 +1,9 @@
 //! `cargo xtask test`: builds and runs every test, and tells which rows of the tables they hold.
 //!
 //! ```text
-//! provision ─▶ build ─▶ nextest or cargo test ─▶ doc tests ─▶ rows, skips, target/report.json
+//! provision ─┐
+//!            ├─▶ nextest or cargo test ─▶ doc tests ─▶ rows, skips, target/report.json
+//! build ─────┘
 //! ```
 
 mod driven;
@@ -11,10 +13,11 @@ pub(crate) mod rows;
 mod runner;
 
 use std::path::Path;
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use crate::cmd::{Cmd, has_cargo_tool};
-use crate::workspace::Workspace;
+use crate::workspace::{self, Workspace};
 pub(crate) use provision::python_peers as provision_python;
 pub(crate) use report::{Outcome, Skip, read_skips, tally};
 use runner::{Case, Verdict};
@@ -91,14 +94,41 @@ impl Options {
     }
 }
 
+/// The installing of what the suites need, under way: it waits for the network, and what is built meanwhile for the processor.
+#[derive(Debug)]
+pub(crate) struct Provisioning(Option<JoinHandle<Result<Vec<Skip>, String>>>);
+
+impl Provisioning {
+    pub(crate) fn begin(root: &Path) -> Self {
+        let root = root.to_owned();
+        Self(Some(thread::spawn(move || {
+            let mut skipped = Vec::new();
+            provision::provision(&root, &mut skipped)?;
+            Ok(skipped)
+        })))
+    }
+
+    /// Waits for it; what could not be installed.
+    fn end(self) -> Result<Vec<Skip>, String> {
+        let ended = self.0.map_or(Ok(Ok(Vec::new())), JoinHandle::join);
+        ended.map_err(|_| "provisioning panicked; its message is above".to_owned())?
+    }
+}
+
 pub(crate) fn main(args: &[String]) -> Result<bool, String> {
-    let outcome = run(&Options::parse(args)?)?;
+    let options = Options::parse(args)?;
+    let provisioning = if options.no_provision {
+        Provisioning(None)
+    } else {
+        Provisioning::begin(&workspace::root())
+    };
+    let outcome = run(&options, provisioning)?;
     println!("{}", outcome.closing_line());
     Ok(outcome.failed == 0)
 }
 
 /// Runs the tests and prints all but the closing line.
-pub(crate) fn run(options: &Options) -> Result<Outcome, String> {
+pub(crate) fn run(options: &Options, provisioning: Provisioning) -> Result<Outcome, String> {
     let workspace = Workspace::load()?;
     let (skips, driven) = (
         workspace.target.join("skips.jsonl"),
@@ -110,15 +140,9 @@ pub(crate) fn run(options: &Options) -> Result<Outcome, String> {
             .map_err(|e| format!("cannot write {}: {e}", notes.display()))?;
     }
     let mut durations = Vec::new();
-    let mut skipped = Vec::new();
-
-    if !options.no_provision {
-        timed("provision", &mut durations, || {
-            provision::provision(&workspace.root, &mut skipped)
-        })?;
-    }
     let mut cases = Vec::new();
     let built = timed("build", &mut durations, || build(&workspace.root, options).run())?;
+    let mut skipped = timed("provision", &mut durations, || provisioning.end())?;
     if built {
         let ran = timed("run", &mut durations, || {
             run_tests(&workspace, options, &skips, &driven)

@@ -30,7 +30,10 @@ pub(super) fn guide(tree: &Tree, skipped: &mut Vec<Skip>) -> Result<bool, String
 /// Files that `include_str!` takes into documentation, relative to the root.
 fn includes<'a>(path: &'a str, text: &'a str) -> impl Iterator<Item = String> + 'a {
     text.lines()
-        .filter(|line| line.trim_start().starts_with("#") && line.contains("doc"))
+        .filter(|line| {
+            let line = line.trim_start();
+            line.starts_with('#') && line.contains("doc") || line.starts_with("doc = ")
+        })
         .filter_map(move |line| {
             let (_, file) = line.split_once("include_str!(\"")?;
             join(dir_of(path), file.split('"').next()?)
@@ -70,9 +73,11 @@ mod tests {
             ("crates/grantflow/README.md", "a"),
             lib
         ]));
-        assert!(is_one_text(&[
-            (README, "a"),
-            (LIB, "#![doc = include_str!(\"../../../README.md\")]\n")
-        ]));
+        for lib in [
+            "#![doc = include_str!(\"../../../README.md\")]\n",
+            "#![cfg_attr(\n    feature = \"all\",\n    doc = include_str!(\"../../../README.md\")\n)]\n",
+        ] {
+            assert!(is_one_text(&[(README, "a"), (LIB, lib)]));
+        }
     }
 }

@@ -7,6 +7,8 @@
 //! Prints what it ran. An input that breaks a promise is written beside the build, and its name printed with the panic.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use grantflow_fuzz::{TARGETS, Target};
@@ -18,30 +20,42 @@ fn main() {
         value.map_or(default, |value| value.parse().expect("a number"))
     };
     let seconds = Duration::from_secs(number("--seconds", 0));
-    let mut random = Random(number("--seed", 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-    let mut failed = false;
+    let seed = number("--seed", 1);
     let only = args.iter().skip_while(|arg| *arg != "--target").nth(1);
-    for target in TARGETS {
-        if only.is_some_and(|only| only != target.0) {
-            continue;
+    let wanted = |target: &Target| only.is_none_or(|only| only == target.0);
+    let left = Mutex::new(TARGETS.into_iter().filter(wanted));
+    let next = || left.lock().expect("nobody panics with it").next();
+    let failed = AtomicBool::new(false);
+    // One that is broken hides no other.
+    let run = || {
+        while let Some(target) = next() {
+            failed.fetch_or(!replay(target, seed, seconds), Ordering::Relaxed);
         }
-        let corpus = corpus(target.0);
-        assert!(!corpus.is_empty(), "{} has no corpus", target.0);
-        let (mut count, mut broken) = (0_u64, false);
-        for input in &corpus {
-            broken |= !holds(target, input);
-            count += 1;
-        }
-        let end = Instant::now() + seconds;
-        while !broken && Instant::now() < end {
-            broken |= !holds(target, &random.mutation(&corpus));
-            count += 1;
-        }
-        // One that is broken hides no other.
-        failed |= broken;
-        println!("{}: {} inputs in the corpus, {count} run", target.0, corpus.len());
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        (0..threads).for_each(|_| drop(scope.spawn(run)));
+    });
+    std::process::exit(i32::from(failed.into_inner()));
+}
+
+/// Runs one target on its corpus, and for so long on mutations; whether it holds.
+fn replay(target: Target, seed: u64, seconds: Duration) -> bool {
+    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let corpus = corpus(target.0);
+    assert!(!corpus.is_empty(), "{} has no corpus", target.0);
+    let (mut count, mut broken) = (0_u64, false);
+    for input in &corpus {
+        broken |= !holds(target, input);
+        count += 1;
     }
-    std::process::exit(i32::from(failed));
+    let end = Instant::now() + seconds;
+    while !broken && Instant::now() < end {
+        broken |= !holds(target, &random.mutation(&corpus));
+        count += 1;
+    }
+    println!("{}: {} inputs in the corpus, {count} run", target.0, corpus.len());
+    !broken
 }
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
@@ -65,7 +79,10 @@ fn holds((name, run): Target, input: &[u8]) -> bool {
         .expect("this is a file")
         .with_file_name(format!("crash-{name}"));
     std::fs::write(&place, input).expect("the build directory can be written");
-    println!("{name}: broken by {}", place.display());
+    println!(
+        "{name}: broken by {}; of the panics above one is its own",
+        place.display()
+    );
     false
 }
 

@@ -3,6 +3,7 @@
 use grantflow::blocking::Credentials;
 use grantflow::flow::LOCK_PATIENCE;
 use grantflow::{AccessToken, Error, StoreErrorKind, StoreExt as _};
+use http::HeaderName;
 use serde_json::json;
 
 use crate::args::{Args, Format, Revoke};
@@ -47,7 +48,8 @@ pub(crate) fn header(args: &Args, from: &TokenArgs) -> Result<(), Failure> {
         .hint("`grantflow curl` makes the proof for its request"));
     }
     let value = header_value(&credentials).map_err(|failure| whose.explained(failure))?;
-    let name = header_name(&credentials);
+    let name = credentials.header_name();
+    let name = written(&name);
     let mut text = format!("{name}: {value}");
     let mut json = json!({"name": name, "value": value});
     let beside = credentials.api_headers().iter();
@@ -59,18 +61,17 @@ pub(crate) fn header(args: &Args, from: &TokenArgs) -> Result<(), Failure> {
     result(args.format, &text, &json)
 }
 
-/// `Authorization`, or what the provider has in its place; known once the header is.
-pub(crate) fn header_name(credentials: &Credentials) -> String {
-    let name = credentials.header_name();
-    // As people write it.
-    if name == http::header::AUTHORIZATION {
-        return "Authorization".to_owned();
+/// The name of a header, as people write it.
+pub(crate) fn written(name: &HeaderName) -> &str {
+    match name.as_str() {
+        "authorization" => "Authorization",
+        "dpop" => "DPoP",
+        name => name,
     }
-    name.as_str().to_owned()
 }
 
 /// The value of the header that carries the token.
-pub(crate) fn header_value(credentials: &Credentials) -> Result<String, Failure> {
+fn header_value(credentials: &Credentials) -> Result<String, Failure> {
     let header = while_waiting("getting an access token", || credentials.header())?;
     warn_if_unsaved(&credentials.access_token()?);
     let value = header.to_str().map_err(|_| {
@@ -83,7 +84,7 @@ pub(crate) fn header_value(credentials: &Credentials) -> Result<String, Failure>
 }
 
 /// The token works, and when it ends a login may be needed: better said now than then.
-fn warn_if_unsaved(access: &AccessToken) {
+pub(crate) fn warn_if_unsaved(access: &AccessToken) {
     if let Some(why) = &access.unsaved {
         Failure::from(why.clone())
             .warn("the new token could not be stored, and a login may be needed when it ends");

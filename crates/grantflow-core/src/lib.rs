@@ -12,6 +12,49 @@
 //!
 //! - sockets, files, clocks, randomness, threads: they come in through a [`Host`] (feature `native` has them ready)
 //! - signatures: `grantflow-jwt`, `grantflow-oidc`
+//!
+//! # Example
+//!
+//! A login over an HTTP client of one's own, with a store of `grantflow-store` or another [`Store`]. Feature `native` brings the system's
+//! clock, randomness and threads; without it a transport says where they come from.
+//!
+#![cfg_attr(feature = "native", doc = "```")]
+#![cfg_attr(not(feature = "native"), doc = "```ignore")]
+//! use grantflow_core::blocking::Credentials;
+//! use grantflow_core::{AuthorizationRequest, Client, Cx, Error, Host, Key, Provenance, Record, Scopes, Store};
+//! use grantflow_core::{Request, Response, TokenRequest, Transport, TransportError, TransportErrorKind};
+//! use grantflow_core::{TransportHost, flow, run};
+//!
+//! struct Mine; // your HTTP client
+//!
+//! impl Transport for Mine {
+//!     fn send(&self, request: Request) -> Result<Response, TransportError> {
+//!         // Method, address, headers and a body of bytes: send them once, follow no redirect, read at most a mebibyte.
+//!         let (_head, _body) = request.into_parts();
+//!         // `before_sending` only where no byte can have left: a refresh is then tried again.
+//!         Err(TransportError::new(TransportErrorKind::Connect).before_sending())
+//!     }
+//! }
+//!
+//! /// `visit` sends the user's browser to an address, and gives the one that it came back to.
+//! fn login(
+//!     client: &Client,
+//!     store: impl Store + 'static,
+//!     visit: impl FnOnce(&str) -> String,
+//! ) -> Result<Credentials, Error> {
+//!     let host = TransportHost::new(&Mine).with_store(&store);
+//!     let mut fill = |bytes: &mut [u8]| host.fill(bytes);
+//!     let request = AuthorizationRequest::new(client, "https://app.example.com/cb").scopes("profile")?;
+//!     let (url, pending) = request.start(&mut Cx::new(host.now(), &mut fill))?;
+//!     let redirect = visit(url.as_str());
+//!     let code = pending.accept(&redirect, &mut Cx::new(host.now(), &mut fill))?;
+//!     let token = run(TokenRequest::authorization_code(client, code).flow(), &host)?;
+//!     let key = Key::new(client, Scopes::parse("profile")?);
+//!     let provenance = Provenance::new("my program", token.issued_at);
+//!     run(flow::keep(Record::new(key.clone(), client.clone(), token, provenance), None), &host)?;
+//!     Ok(Credentials::new(key, store, Mine)) // from here on tokens are fresh, or the error says why not
+//! }
+//! ```
 
 mod authorization;
 mod body;
@@ -55,7 +98,7 @@ pub use client::{
 pub use client::{Placeholder, Provider};
 #[cfg(feature = "tracing")]
 pub use credentials::TracingObserver;
-pub use credentials::{AccessToken, Credentials, Event, KeepFresh, Observer, blocking};
+pub use credentials::{AccessToken, ApiCall, Credentials, Event, Heard, KeepFresh, Observer, blocking};
 pub use cx::{Cx, EntropyError};
 pub use driver::{AsyncHost, Host, drive, run};
 pub use endpoint::{Endpoint, Issuer, Origin};

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use grantflow_core::error::StoreErrorKind;
 use grantflow_core::{
-    Client, Endpoint as TokenEndpoint, Error, ResponseMode, Scopes, Store, StoreExt as _, blocking,
+    Client, Endpoint as TokenEndpoint, Error, Origin, ResponseMode, Scopes, Store, StoreExt as _, blocking,
 };
 use grantflow_loopback::{Environment, LoginError, LoginOptions, Prompt, run_flow_with};
 use grantflow_store::{FileStore, MemoryStore, MultiStore};
@@ -99,12 +99,11 @@ fn headers_that_the_api_wants_go_with_a_login_and_with_what_it_stored() {
     );
     for user in [User::consents(), User::is_not_asked()] {
         let credentials = login(&client, "read", &store, &user).unwrap();
+        let credentials = credentials.allow_origins([Origin::new(server.issuer()).unwrap()]);
         let mut headers = HeaderMap::new();
         let me = server.url("/api/me").parse().unwrap();
-        let header = credentials.header().unwrap();
-        credentials
-            .put_on(&header, (&Method::GET, &me), &mut headers)
-            .unwrap();
+        let call = credentials.api_call(&Method::GET, &me).unwrap();
+        call.put_on(&mut headers).unwrap();
         assert_eq!(headers["api-version"], "2030-01-02");
         assert_eq!(credentials.api_headers().len(), 1);
     }

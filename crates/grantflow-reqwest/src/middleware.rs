@@ -10,8 +10,8 @@
 //! ```
 
 use async_trait::async_trait;
-use grantflow_core::{CertificateThumbprint, Challenge, Credentials, Error};
-use http::{Extensions, HeaderValue, Uri, header};
+use grantflow_core::{CertificateThumbprint, Credentials, Error, Heard};
+use http::{Extensions, Uri, header};
 use reqwest::{Request, Response};
 use reqwest_middleware::Next;
 
@@ -75,71 +75,31 @@ impl reqwest_middleware::Middleware for Middleware {
             .as_str()
             .parse()
             .map_err(reqwest_middleware::Error::middleware)?;
-        match self.0.allows(&uri).await {
-            Ok(()) => {}
+        let mut call = match self.0.api_call(request.method(), &uri).await {
+            Ok(call) => call.over_certificate(self.1),
             Err(Error::OriginNotAllowed(_)) => return next.run(request, extensions).await,
             Err(error) => return Err(other(error)),
-        }
-        let header = self.0.header().await.map_err(other)?;
-        if self.0.header_name() != header::AUTHORIZATION {
-            // reqwest takes along to other hosts what it does not know, and its redirects cannot be forbidden for one request.
-            let refusal =
-                "send a token in another header than Authorization, since redirects would carry it elsewhere";
-            return Err(other(Error::Unsupported(refusal)));
-        }
-        self.0.add_api_headers(request.headers_mut());
-        let again = request.try_clone();
-        let (reply, lacks_a_proof) = self
-            .send(request, (&uri, &header), extensions, next.clone())
-            .await?;
-        let wants_login = Challenge::asks_for_login(reply.headers());
-        if lacks_a_proof || wants_login || !self.0.is_refused_by(reply.status()) {
-            return Ok(reply);
-        }
-        let Some(again) = again else {
-            // The 401 tells the caller; why no other token can be had, the next request will.
-            drop(self.0.after_401(&header).await);
-            return Ok(reply);
         };
-        match self.0.after_401(&header).await.map_err(other)? {
-            Some(header) => Ok(self.send(again, (&uri, &header), extensions, next).await?.0),
-            None => Ok(reply),
+        loop {
+            if call.header_name() != header::AUTHORIZATION {
+                // reqwest takes along to other hosts what it does not know, and its redirects cannot be forbidden for one request.
+                let refusal = "send a token in another header than Authorization, since redirects would carry it elsewhere";
+                return Err(other(Error::Unsupported(refusal)));
+            }
+            let again = request.try_clone();
+            call.put_on(request.headers_mut()).map_err(other)?;
+            let reply = next.clone().run(request, extensions).await?;
+            request = match (call.heard(reply.status(), reply.headers()), again) {
+                (Heard::Again, Some(again)) => again,
+                (Heard::Refused, Some(again)) if call.renew().await.map_err(other)? => again,
+                (Heard::Refused, None) => {
+                    // The 401 tells the caller; why no other token can be had, the next request will.
+                    drop(call.renew().await);
+                    return Ok(reply);
+                }
+                _ => return Ok(reply),
+            };
         }
-    }
-}
-
-impl Middleware {
-    /// Sends with the header, and once more if the API asks for another proof and the request can be sent again. Where it cannot, that
-    /// is said beside the reply: the token is as good as before, and the next request has the proof.
-    async fn send(
-        &self,
-        mut request: Request,
-        (uri, header): (&Uri, &HeaderValue),
-        extensions: &mut Extensions,
-        next: Next<'_>,
-    ) -> reqwest_middleware::Result<(Response, bool)> {
-        let method = request.method().clone();
-        let target = (&method, uri);
-        let again = request.try_clone();
-        self.0
-            .put_on_over(self.1, header, target, request.headers_mut())
-            .map_err(other)?;
-        let reply = next.clone().run(request, extensions).await?;
-        let asks = |reply: &Response| {
-            let reply = (reply.status(), reply.headers());
-            self.0.is_worth_another_proof(header, target, reply)
-        };
-        let mut again = match (asks(&reply), again) {
-            (true, Some(again)) => again,
-            (lacks_a_proof, _) => return Ok((reply, lacks_a_proof)),
-        };
-        self.0
-            .put_on_over(self.1, header, target, again.headers_mut())
-            .map_err(other)?;
-        let reply = next.run(again, extensions).await?;
-        // What it says is remembered, and not asked for a third time.
-        let _heard = asks(&reply);
-        Ok((reply, false))
     }
 }
 

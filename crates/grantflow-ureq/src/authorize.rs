@@ -14,12 +14,12 @@
 
 use std::io::Read;
 
-use grantflow_core::blocking::Credentials;
+use grantflow_core::blocking::{ApiCall, Credentials};
 use grantflow_core::error::InvalidInput;
 use grantflow_core::native::never_by_proxy;
-use grantflow_core::{Body, CertificateThumbprint, Challenge, Error};
+use grantflow_core::{Body, CertificateThumbprint, Error, Heard};
 use ureq::config::{Config, RedirectAuthHeaders};
-use ureq::http::{HeaderValue, Method, Request, Response, StatusCode, request};
+use ureq::http::{HeaderMap, Method, Request, Response, StatusCode, header, request};
 use ureq::middleware::MiddlewareNext;
 use ureq::{Agent, AsSendBody, SendBody};
 
@@ -161,20 +161,17 @@ impl Middleware {
         config.middleware(self).build().into()
     }
 
-    /// Sends once with the header, and says which header that was.
+    /// Sends once.
     fn send(
         &self,
+        call: &ApiCall,
         parts: &request::Parts,
         body: impl AsSendBody,
-        header: &HeaderValue,
     ) -> Result<Response<ureq::Body>, ureq::Error> {
         let mut request = Request::from_parts(parts.clone(), body);
-        let target = (&parts.method, &parts.uri);
-        self.credentials
-            .put_on_over(self.shown, header, target, request.headers_mut())
-            .map_err(other)?;
+        call.put_on(request.headers_mut()).map_err(other)?;
         let direct = self.inner.config().proxy().is_some() && never_by_proxy(request.uri());
-        let is_known = request.headers().get("authorization") == Some(header);
+        let is_known = call.header_name() == header::AUTHORIZATION;
         if is_known && !direct {
             return self.inner.run(request);
         }
@@ -189,81 +186,49 @@ impl Middleware {
         self.inner.run(config.build())
     }
 
-    /// Whether the API says that the token has ended, usually by 401.
-    fn is_refused(&self, reply: &Result<Response<ureq::Body>, ureq::Error>) -> bool {
-        let status = match reply {
-            Ok(reply) if Challenge::asks_for_login(reply.headers()) => None,
-            Ok(reply) => Some(reply.status()),
-            Err(ureq::Error::StatusCode(status)) => StatusCode::from_u16(*status).ok(),
-            Err(_) => None,
-        };
-        status.is_some_and(|status| self.credentials.is_refused_by(status))
-    }
-
-    /// Sends, and once more if the API asks for another proof.
-    fn send_proven(
-        &self,
-        parts: &request::Parts,
-        body: impl AsSendBody + Copy,
-        header: &HeaderValue,
-    ) -> Result<Response<ureq::Body>, ureq::Error> {
-        let reply = self.send(parts, body, header);
-        if !self.asks_for_another_proof(parts, header, &reply) {
-            return reply;
-        }
-        let reply = self.send(parts, body, header);
-        // What it says is remembered, and not asked for a third time.
-        let _heard = self.asks_for_another_proof(parts, header, &reply);
-        reply
-    }
-
-    fn asks_for_another_proof(
-        &self,
-        parts: &request::Parts,
-        header: &HeaderValue,
-        reply: &Result<Response<ureq::Body>, ureq::Error>,
-    ) -> bool {
-        let target = (&parts.method, &parts.uri);
-        reply.as_ref().is_ok_and(|reply| {
-            let reply = (reply.status(), reply.headers());
-            self.credentials.is_worth_another_proof(header, target, reply)
-        })
-    }
-
-    /// Sends, and once more with another token if this one is refused.
+    /// Sends what can be sent again, as often as its replies are worth it.
     fn send_again(
         &self,
+        call: &mut ApiCall,
         parts: &request::Parts,
         body: impl AsSendBody + Copy,
-        header: &HeaderValue,
     ) -> Result<Response<ureq::Body>, ureq::Error> {
-        let reply = self.send_proven(parts, body, header);
-        if !self.is_refused(&reply) {
-            return reply;
-        }
-        match self.credentials.after_401(header).map_err(other)? {
-            Some(header) => self.send_proven(parts, body, &header),
-            None => reply,
+        loop {
+            let reply = self.send(call, parts, body);
+            match heard(call, &reply) {
+                Heard::Done => return reply,
+                Heard::Again => {}
+                Heard::Refused if call.renew().map_err(other)? => {}
+                Heard::Refused => return reply,
+            }
         }
     }
 
     /// Sends what cannot be sent again; a 401 still has the token refreshed, for the next request.
     fn send_once(
         &self,
+        call: &mut ApiCall,
         parts: &request::Parts,
         body: SendBody<'_>,
-        header: &HeaderValue,
     ) -> Result<Response<ureq::Body>, ureq::Error> {
-        let reply = self.send(parts, body, header);
-        if self.asks_for_another_proof(parts, header, &reply) {
-            // The token is as good as before; the next request has the proof.
-            return reply;
-        }
-        if self.is_refused(&reply) {
+        let reply = self.send(call, parts, body);
+        if heard(call, &reply) == Heard::Refused {
             // The 401 tells the caller; why no other token can be had, the next request will.
-            drop(self.credentials.after_401(header));
+            drop(call.renew());
         }
         reply
+    }
+}
+
+/// What the reply means, where one came.
+fn heard(call: &mut ApiCall, reply: &Result<Response<ureq::Body>, ureq::Error>) -> Heard {
+    match reply {
+        Ok(reply) => call.heard(reply.status(), reply.headers()),
+        Err(ureq::Error::StatusCode(status)) => match StatusCode::from_u16(*status) {
+            Ok(status) => call.heard(status, &HeaderMap::new()),
+            Err(_) => Heard::Done,
+        },
+        Err(_) => Heard::Done,
     }
 }
 
@@ -273,14 +238,14 @@ impl ureq::middleware::Middleware for Middleware {
         request: Request<SendBody<'_>>,
         _next: MiddlewareNext<'_>,
     ) -> Result<Response<ureq::Body>, ureq::Error> {
-        match self.credentials.allows(request.uri()) {
-            Ok(()) => {}
+        let call = match self.credentials.api_call(request.method(), request.uri()) {
+            Ok(call) => call,
             Err(Error::OriginNotAllowed(_)) => return self.inner.run(request),
             Err(error) => return Err(other(error)),
-        }
-        let header = self.credentials.header().map_err(other)?;
-        let (request, is_changed) = self.without_status_as_error(request, &header);
-        let reply = self.authorized(request, &header)?;
+        };
+        let call = &mut call.over_certificate(self.shown);
+        let (request, is_changed) = self.without_status_as_error(request, call.needs_proof());
+        let reply = self.authorized(call, request)?;
         let status = reply.status();
         let is_error = status.is_client_error() || status.is_server_error();
         if is_changed && is_error {
@@ -298,16 +263,16 @@ impl Middleware {
     fn without_status_as_error<'a>(
         &self,
         request: Request<SendBody<'a>>,
-        header: &HeaderValue,
+        needs_proof: bool,
     ) -> (Request<SendBody<'a>>, bool) {
         let is_strict = self.inner.config().http_status_as_error();
-        if !is_strict && !is_bound(header) {
+        if !is_strict && !needs_proof {
             return (request, false);
         }
         let known = request.extensions().len();
         let request = self.inner.configure_request(request).build();
         let has_own = request.extensions().len() == known;
-        if has_own && !is_bound(header) {
+        if has_own && !needs_proof {
             return (request, false);
         }
         let config = self.inner.configure_request(request);
@@ -316,8 +281,8 @@ impl Middleware {
 
     fn authorized(
         &self,
+        call: &mut ApiCall,
         request: Request<SendBody<'_>>,
-        header: &HeaderValue,
     ) -> Result<Response<ureq::Body>, ureq::Error> {
         let (parts, body) = request.into_parts();
         let bare = ![Method::POST, Method::PUT, Method::PATCH].contains(&parts.method);
@@ -325,7 +290,7 @@ impl Middleware {
             Some(limit) => limit,
             // Whether there is a body shows by reading alone; here there is none but in the rarest case.
             None if bare => 0,
-            None => return self.send_once(&parts, body, header),
+            None => return self.send_once(call, &parts, body),
         };
         let mut rest = body.into_reader();
         let mut start = Vec::new();
@@ -335,18 +300,13 @@ impl Middleware {
         read?;
         if start.len() > limit {
             let mut whole = start.as_bytes().chain(rest);
-            self.send_once(&parts, SendBody::from_reader(&mut whole), header)
+            self.send_once(call, &parts, SendBody::from_reader(&mut whole))
         } else if start.is_empty() && bare {
-            self.send_again(&parts, (), header)
+            self.send_again(call, &parts, ())
         } else {
-            self.send_again(&parts, start.as_bytes(), header)
+            self.send_again(call, &parts, start.as_bytes())
         }
     }
-}
-
-/// Whether the token of this header goes with a proof.
-fn is_bound(header: &HeaderValue) -> bool {
-    header.as_bytes().starts_with(b"DPoP ")
 }
 
 fn other(error: Error) -> ureq::Error {

@@ -10,15 +10,16 @@ use std::ffi::OsString;
 use std::process::Command;
 use std::sync::Arc;
 
-use grantflow::blocking::Credentials;
-use grantflow::{Endpoint, Error, Record};
-use http::{HeaderMap, Method, Uri};
+use grantflow::blocking::ApiCall;
+use grantflow::{Endpoint, Error, Record, Transport as _};
+use http::{HeaderMap, HeaderName};
 
 use crate::args::{Args, Curl, why_no_address};
 use crate::bound;
 use crate::exit::{FAILED, Failure, NETWORK, USAGE};
 #[cfg(unix)]
 use crate::guard;
+use crate::output::while_waiting;
 use crate::record;
 use crate::session::Session;
 
@@ -45,14 +46,13 @@ pub(crate) fn curl(args: &Args, curl: &Curl) -> Result<(), Failure> {
             "curl's option --retry is not taken: the token is bound to a key, and its proof is good for one request",
         ));
     }
-    credentials
-        .allows(&target.uri)
-        .map_err(|error| not_allowed(&record, error))?;
-    let value = record::header_value(&credentials)?;
-    let mut header = format!("{}: {value}\n", record::header_name(&credentials));
-    if let Some(proof) = proof(&credentials, &asked.method, &target.uri)? {
-        header = format!("{header}DPoP: {proof}\n");
-    }
+    let call = while_waiting("getting an access token", || {
+        credentials.api_call(&asked.method, &target.uri)
+    })
+    .map_err(|error| not_allowed(&record, error))?;
+    let call = call.over_certificate(session.transport.certificate());
+    record::warn_if_unsaved(&credentials.access_token()?);
+    let header = header_lines(&call)?;
     let mut arguments = target.arguments(&curl.options);
     // Last, since of several curl takes the last.
     if let Some(identity) = session.identity.filter(|_| record.certificate().is_some()) {
@@ -71,14 +71,19 @@ pub(crate) fn curl(args: &Args, curl: &Curl) -> Result<(), Failure> {
     }
 }
 
-/// The proof of this very request, where the token is bound to a key; where it is bound to a certificate, that curl will show it.
-fn proof(credentials: &Credentials, method: &Method, uri: &Uri) -> Result<Option<String>, Failure> {
+/// The token as a header, and the proof of this very request where the token is bound to a key.
+fn header_lines(call: &ApiCall) -> Result<String, Failure> {
     let mut headers = HeaderMap::new();
-    credentials.put_on(&credentials.header()?, (method, uri), &mut headers)?;
-    let proof = headers.get("dpop").map(|proof| proof.to_str().map(str::to_owned));
-    proof
-        .transpose()
-        .map_err(|_| Failure::new(FAILED, "the proof has a character that no header may have"))
+    call.put_on(&mut headers)?;
+    let mut lines = String::new();
+    for name in [call.header_name(), &HeaderName::from_static("dpop")] {
+        let Some(value) = headers.get(name) else { continue };
+        let value = value
+            .to_str()
+            .map_err(|_| Failure::new(FAILED, "the access token has a character that no header may have"))?;
+        lines = format!("{lines}{}: {value}\n", record::written(name));
+    }
+    Ok(lines)
 }
 
 /// Where the origin can be added: a login knows nothing of what was imported.

@@ -4,18 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderName, HeaderValue, Method, Uri, header};
 
 use super::background::{self, KeepFresh};
 use super::observer::{Event, Observed, Observer};
-use super::published::Need;
+use super::published::{Need, Published};
 use super::shared::{After401, Shared, allows};
 use super::unstored::Unstored;
-use super::{AccessToken, Source, either};
+use super::{AccessToken, ApiCall, Heard, Source, either};
 use crate::flow::{self, AccessTokenFlow, RetryPolicy, TokenSource};
 use crate::{
-    AsyncStore, AsyncTransport, AsyncTransportHost, Challenge, Client, Error, Key, NotAuthorized, Origin,
-    Record, Request, Response, Scopes, Token, drive,
+    AsyncStore, AsyncTransport, AsyncTransportHost, Client, Error, Key, NotAuthorized, Origin, Record,
+    Request, Response, Scopes, Secret, Token, drive,
 };
 
 /// A live grant: it gives `Authorization` headers, refreshes, persists and revokes. Clones share everything.
@@ -105,7 +105,7 @@ impl Credentials {
         self
     }
 
-    /// Refreshes and revokes as this client of the program's, and adds its [API headers](Self::add_api_headers). It is needed where a
+    /// Refreshes and revokes as this client of the program's, and adds its [API headers](Self::api_headers). It is needed where a
     /// record cannot hold what proves the client, such as the key of `private_key_jwt`, and where the client has a [check of ID tokens](Client::with_id_token_check): a token that this
     /// handle's refresh brings with an ID token of somebody else is then never handed out. What another program has stored is taken as
     /// it stands: give all that share a store the same check.
@@ -151,7 +151,8 @@ impl Credentials {
             .then(|| use_it(&published.header))
     }
 
-    /// The `Authorization` header, refreshed first if it has to be.
+    /// The `Authorization` header, refreshed first if it has to be. With a token that is bound to a key it is not enough: each request needs
+    /// a proof of its own ([`api_call`](Self::api_call)).
     ///
     /// # Errors
     ///
@@ -282,15 +283,6 @@ impl Credentials {
     /// What a request to an allowed origin carries beside the `Authorization` header, such as the version of the API or the project
     /// that it is counted to: those of the program's [client](crate::Client::with_api_header), which is the source's or the one of
     /// [`with_client`](Self::with_client); no record has any. A header that the request has already is its own.
-    pub fn add_api_headers(&self, headers: &mut HeaderMap) {
-        for (name, value) in self.api_headers() {
-            if !headers.contains_key(name) {
-                headers.insert(name.clone(), value.clone());
-            }
-        }
-    }
-
-    /// The headers that [`add_api_headers`](Self::add_api_headers) adds.
     #[must_use]
     pub fn api_headers(&self) -> &[(HeaderName, HeaderValue)] {
         self.program_client().map_or(&[], crate::Client::api_headers)
@@ -306,7 +298,7 @@ impl Credentials {
             return Ok(());
         }
         if let Some(published) = self.shared.cell.load_full() {
-            return allows(&self.origins, published.grant.origins(), uri);
+            return self.allowed_by(&published, uri);
         }
         match &*self.source {
             Source::Bare(_) => allows(&self.origins, &[], uri),
@@ -316,6 +308,11 @@ impl Credentials {
             } => allows(&self.origins, source.client().origins(), uri),
             Source::Stored { .. } => allows(&self.origins, self.record().await?.origins(), uri),
         }
+    }
+
+    /// Whether this token may be sent to `uri`.
+    pub(super) fn allowed_by(&self, published: &Published, uri: &Uri) -> Result<(), Error> {
+        allows(&self.origins, published.grant.origins(), uri)
     }
 
     /// The header that [`header`](Self::header) gives the value of: `Authorization`, unless the provider has another for the token
@@ -328,30 +325,44 @@ impl Credentials {
         name.unwrap_or(header::AUTHORIZATION)
     }
 
-    /// Whether an API that answers with this status means that the token has ended: 401, and what the provider uses besides
-    /// ([`Quirks::refused_statuses`](crate::Quirks::refused_statuses)).
-    #[must_use]
-    pub fn is_refused_by(&self, status: StatusCode) -> bool {
-        let published = self.shared.cell.load();
-        let refused = published
-            .as_deref()
-            .map(|published| published.grant.is_refused_by(status));
-        refused.unwrap_or(status == StatusCode::UNAUTHORIZED)
+    /// Begins a call of an API through another HTTP client than the transport of this handle: with the token, refreshed first if it has to
+    /// be.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OriginNotAllowed`] if the token may not be sent to `uri`; else as [`header`](Self::header), and
+    /// [`Error::InvalidInput`] if the token is bound and the handle has no constraint to prove it with.
+    pub async fn api_call(&self, method: &Method, uri: &Uri) -> Result<ApiCall, Error> {
+        self.allows(uri).await?;
+        let published = match self.shared.cell.load_full() {
+            Some(published) if published.is_hot(self.transport.ticks()) => published,
+            _ => self.obtain(&Need::Valid).await?,
+        };
+        ApiCall::new(self.clone(), (method, uri), published)
     }
 
     /// What to send instead of `refused` after an API answered 401: one refresh for any number of callers. `None` where
-    /// refreshing again is of no use: the 401 is then the caller's.
+    /// refreshing again is of no use: the 401 is then the caller's. [`api_call`](Self::api_call) does all that belongs to a 401.
     ///
     /// # Errors
     ///
     /// Why no other token can be had.
     pub async fn after_401(&self, refused: &HeaderValue) -> Result<Option<HeaderValue>, Error> {
+        let Ok(refused) = refused.to_str() else {
+            return Ok(None);
+        };
+        let refused = Secret::new(refused.split_once(' ').map_or(refused, |(_, token)| token));
+        let other = self.instead_of(&refused).await?;
+        Ok(other.map(|published| published.header.clone()))
+    }
+
+    pub(super) async fn instead_of(&self, refused: &Secret) -> Result<Option<Arc<Published>>, Error> {
         match self.shared.after_401(refused, self.transport.now()) {
-            After401::Use(header) => Ok(Some(header)),
+            After401::Use(published) => Ok(Some(published)),
             After401::GiveBack => Ok(None),
             After401::Refresh(need) => {
                 let published = self.obtain(&need).await?;
-                Ok(need.is_served_by(&published).then(|| published.header.clone()))
+                Ok(need.is_served_by(&published).then_some(published))
             }
         }
     }
@@ -362,17 +373,20 @@ impl Credentials {
     /// # Errors
     ///
     /// [`Error::OriginNotAllowed`] before anything is sent; else as [`header`](Self::header), or the transport's.
-    pub async fn authorized(&self, mut request: Request) -> Result<Response, Error> {
-        self.allows(request.uri()).await?;
-        let token = self.header().await?;
-        let reply = self.send_with(&token, &mut request).await?;
-        if !self.is_refused_by(reply.status()) || Challenge::asks_for_login(reply.headers()) {
-            return Ok(reply);
+    pub async fn authorized(&self, request: Request) -> Result<Response, Error> {
+        let call = self.api_call(request.method(), request.uri()).await?;
+        let mut call = call.over_certificate(self.transport.certificate());
+        loop {
+            let mut with_token = request.clone();
+            call.put_on(with_token.headers_mut())?;
+            let reply = self.transport.send(with_token).await?;
+            match call.heard(reply.status(), reply.headers()) {
+                Heard::Done => return Ok(reply),
+                Heard::Again => {}
+                Heard::Refused if call.renew().await? => {}
+                Heard::Refused => return Ok(reply),
+            }
         }
-        let Some(token) = self.after_401(&token).await? else {
-            return Ok(reply);
-        };
-        self.send_with(&token, &mut request).await
     }
 
     /// Waits for a refresh in the air to be stored, at most so long; whether nothing is in the air any more.

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use super::observer::Observer;
 use super::parked::{Parked, block_on, block_on_at_most};
 use super::unstored::Unstored;
-use super::{AccessToken, KeepFresh};
+use super::{AccessToken, Heard, KeepFresh};
 use crate::flow::{RetryPolicy, TokenSource};
 use crate::{
     AsyncStore, CertificateThumbprint, Client, Error, Key, Origin, Record, Request, Response, Scopes, Store,
@@ -140,7 +140,8 @@ impl Credentials {
             .then(|| use_it(&published.header))
     }
 
-    /// The `Authorization` header, refreshed first if it has to be.
+    /// The `Authorization` header, refreshed first if it has to be. With a token that is bound to a key it is not enough: each request needs
+    /// a proof of its own ([`api_call`](Self::api_call)).
     ///
     /// # Errors
     ///
@@ -209,56 +210,12 @@ impl Credentials {
         block_on(self.handle.origins())
     }
 
-    /// What a request to an allowed origin carries beside the `Authorization` header, such as the project that it is counted to:
-    /// that of the source's [client](crate::Client::with_api_header). A header that the request has already is its own.
-    pub fn add_api_headers(&self, headers: &mut HeaderMap) {
-        self.handle.add_api_headers(headers);
-    }
-
-    /// The headers that [`add_api_headers`](Self::add_api_headers) adds.
+    /// What a request to an allowed origin carries beside the `Authorization` header, such as the version of the API or the project
+    /// that it is counted to: those of the program's [client](crate::Client::with_api_header), which is the source's or the one of
+    /// [`with_client`](Self::with_client); no record has any. A header that the request has already is its own.
     #[must_use]
     pub fn api_headers(&self) -> &[(HeaderName, HeaderValue)] {
         self.handle.api_headers()
-    }
-
-    /// As [`Credentials::put_on`](super::Credentials::put_on).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn put_on(
-        &self,
-        authorization: &HeaderValue,
-        target: (&Method, &Uri),
-        headers: &mut HeaderMap,
-    ) -> Result<(), Error> {
-        self.handle.put_on(authorization, target, headers)
-    }
-
-    /// As [`Credentials::put_on_over`](super::Credentials::put_on_over).
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn put_on_over(
-        &self,
-        shown: Option<CertificateThumbprint>,
-        authorization: &HeaderValue,
-        target: (&Method, &Uri),
-        headers: &mut HeaderMap,
-    ) -> Result<(), Error> {
-        self.handle.put_on_over(shown, authorization, target, headers)
-    }
-
-    /// As [`Credentials::is_worth_another_proof`](super::Credentials::is_worth_another_proof).
-    #[must_use]
-    pub fn is_worth_another_proof(
-        &self,
-        authorization: &HeaderValue,
-        target: (&Method, &Uri),
-        reply: (StatusCode, &HeaderMap),
-    ) -> bool {
-        self.handle.is_worth_another_proof(authorization, target, reply)
     }
 
     /// Whether the token may be sent to `uri`.
@@ -278,15 +235,19 @@ impl Credentials {
         self.handle.header_name()
     }
 
-    /// Whether an API that answers with this status means that the token has ended: 401, and what the provider uses besides
-    /// ([`Quirks::refused_statuses`](crate::Quirks::refused_statuses)).
-    #[must_use]
-    pub fn is_refused_by(&self, status: StatusCode) -> bool {
-        self.handle.is_refused_by(status)
+    /// Begins a call of an API through another HTTP client than the transport of this handle: with the token, refreshed first if it has to
+    /// be.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OriginNotAllowed`] if the token may not be sent to `uri`; else as [`header`](Self::header), and
+    /// [`Error::InvalidInput`] if the token is bound and the handle has no constraint to prove it with.
+    pub fn api_call(&self, method: &Method, uri: &Uri) -> Result<ApiCall, Error> {
+        block_on(self.handle.api_call(method, uri)).map(ApiCall)
     }
 
     /// What to send instead of `refused` after an API answered 401: one refresh for any number of callers. `None` where
-    /// refreshing again is of no use: the 401 is then the caller's.
+    /// refreshing again is of no use: the 401 is then the caller's. [`api_call`](Self::api_call) does all that belongs to a 401.
     ///
     /// # Errors
     ///
@@ -295,7 +256,8 @@ impl Credentials {
         block_on(self.handle.after_401(refused))
     }
 
-    /// Sends a request with the token on it; a 401 costs one refresh and one replay, a second 401 is the caller's.
+    /// Sends a request with the token on it; a 401 costs one refresh and one replay, a second 401 is the caller's, and so is one that
+    /// asks for another login of the user (RFC 9470 section 3).
     ///
     /// # Errors
     ///
@@ -317,6 +279,80 @@ impl Credentials {
     /// [`Error::Unsupported`] where no thread can be had.
     pub fn keep_fresh(&self) -> Result<KeepFresh, Error> {
         self.handle.keep_fresh()
+    }
+}
+
+/// One call of an API: [`ApiCall`](super::ApiCall), as blocking programs have it.
+///
+/// # Example
+///
+/// ```
+/// use grantflow_core::blocking::Credentials;
+/// use grantflow_core::{Error, Heard, Request, Response};
+///
+/// fn get(credentials: &Credentials, request: Request) -> Result<Response, Error> {
+///     let mut call = credentials.api_call(request.method(), request.uri())?;
+///     loop {
+///         let mut with_token = request.clone();
+///         call.put_on(with_token.headers_mut())?;
+///         let reply = send(with_token)?;
+///         match call.heard(reply.status(), reply.headers()) {
+///             Heard::Done => return Ok(reply),
+///             Heard::Again => {}
+///             Heard::Refused if call.renew()? => {}
+///             Heard::Refused => return Ok(reply),
+///         }
+///     }
+/// }
+/// # fn send(_: Request) -> Result<Response, Error> { unimplemented!() }
+/// ```
+#[derive(Debug)]
+#[must_use = "it says what goes on a request"]
+pub struct ApiCall(super::ApiCall);
+
+impl ApiCall {
+    /// Says which client certificate connections show; none, where nothing is said. A token that is bound to a certificate (RFC 8705)
+    /// goes over no others.
+    pub fn over_certificate(self, shown: Option<CertificateThumbprint>) -> Self {
+        Self(self.0.over_certificate(shown))
+    }
+
+    /// The header that the token is the value of: `Authorization`, unless the provider has another for it
+    /// ([`Quirks::token_header`](crate::Quirks::token_header)). A request with another must follow no redirects: HTTP clients drop
+    /// `Authorization` on their way to another host, and that one they do not know.
+    #[must_use]
+    pub fn header_name(&self) -> &HeaderName {
+        self.0.header_name()
+    }
+
+    /// Whether each request needs a proof of its own, since the token is bound to a key (RFC 9449).
+    #[must_use]
+    pub fn needs_proof(&self) -> bool {
+        self.0.needs_proof()
+    }
+
+    /// Puts the token on the request, and all that belongs to it, as [`ApiCall::put_on`](super::ApiCall::put_on) does.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn put_on(&self, headers: &mut HeaderMap) -> Result<(), Error> {
+        self.0.put_on(headers)
+    }
+
+    /// What this reply means, as [`ApiCall::heard`](super::ApiCall::heard) says.
+    pub fn heard(&mut self, status: StatusCode, headers: &HeaderMap) -> Heard {
+        self.0.heard(status, headers)
+    }
+
+    /// Gets another token in place of the one that was [refused](Heard::Refused), for any number of calls by one refresh. `false`
+    /// where refreshing again is of no use: the reply is then the caller's.
+    ///
+    /// # Errors
+    ///
+    /// Why no other token can be had, or may be sent: as [`Credentials::api_call`].
+    pub fn renew(&mut self) -> Result<bool, Error> {
+        block_on(self.0.renew())
     }
 }
 

@@ -12,6 +12,7 @@
 //!
 //! [`Credentials`] is for async programs. [`blocking::Credentials`] is the same handle with its futures driven by threads that park.
 
+mod api_call;
 mod asynchronous;
 mod background;
 pub mod blocking;
@@ -22,7 +23,6 @@ mod inbox;
 mod keeping;
 mod observer;
 mod parked;
-mod proving;
 mod published;
 mod shared;
 mod sync;
@@ -35,6 +35,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+pub use api_call::{ApiCall, Heard};
 pub use asynchronous::Credentials;
 pub use background::KeepFresh;
 #[cfg(feature = "tracing")]

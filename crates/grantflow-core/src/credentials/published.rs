@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::transport::Ticks;
-use crate::{Error, Now, Origin, Record, Secret, StoreError, Timestamp, Token};
+use crate::{Challenge, Error, Now, Origin, Record, Secret, StoreError, Timestamp, Token, TokenType};
 
 /// How long an API that refuses even the token got after its 401 is left its way, where no lifetime is known.
 const LONGEST_VAIN: Duration = Duration::from_secs(60);
@@ -63,10 +63,12 @@ impl Grant {
         }
     }
 
-    pub(super) fn is_refused_by(&self, status: StatusCode) -> bool {
+    /// Whether an API that answers like this wants another token, and not another login of the user
+    /// ([RFC 9470](https://www.rfc-editor.org/rfc/rfc9470#section-3)).
+    pub(super) fn is_refused(&self, status: StatusCode, headers: &HeaderMap) -> bool {
         match self {
-            Self::Stored(record) => record.is_refused_by(status),
-            Self::Bare(_) => status == StatusCode::UNAUTHORIZED,
+            Self::Stored(record) => record.is_refused(status, headers),
+            Self::Bare(_) => status == StatusCode::UNAUTHORIZED && !Challenge::asks_for_login(headers),
         }
     }
 
@@ -150,6 +152,11 @@ impl Published {
         let later = moment.now.wall.plus(AFTER_FAILURE);
         let asked = retry_at.map_or(later, |at| at.max(later));
         self.clone().not_before(Some(asked), moment)
+    }
+
+    /// Whether each request needs a proof of its own, since the token is bound to a key and goes as such.
+    pub(super) fn needs_proof(&self) -> bool {
+        self.grant.token().token_type == TokenType::Dpop && self.name == AUTHORIZATION
     }
 
     /// Whether the hot path may hand it out: one compare for each clock.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Uri};
+use http::Uri;
 
 use super::budget::Budget;
 use super::flight::{End, Flight, Flights, Leader, Seat};
@@ -201,22 +201,15 @@ impl Shared {
         Ok(published)
     }
 
-    /// What to do about an API that refused `header`: the token to try next, or nothing, which gives the 401 back.
-    pub(super) fn after_401(&self, header: &HeaderValue, now: Now) -> After401 {
-        let Some(refused) = header
-            .to_str()
-            .ok()
-            .map(|text| Secret::new(text.split_once(' ').map_or(text, |(_, token)| token)))
-        else {
-            return After401::GiveBack;
-        };
+    /// What to do about an API that refused a token: the one to try next, or nothing, which gives the 401 back.
+    pub(super) fn after_401(&self, refused: &Secret, now: Now) -> After401 {
         match self.cell.load_full() {
-            Some(published) if !published.is_token(&refused) && !published.is_expired(now) => {
-                After401::Use(published.header.clone())
+            Some(published) if !published.is_token(refused) && !published.is_expired(now) => {
+                After401::Use(published)
             }
             // Refreshed for a 401 already, and refused again: the API does not want this user, whatever the token.
             Some(published) if published.is_won_in_vain(now) => After401::GiveBack,
-            _ => After401::Refresh(Need::NotThis(refused)),
+            _ => After401::Refresh(Need::NotThis(refused.clone())),
         }
     }
 
@@ -247,7 +240,7 @@ pub(super) enum Plan {
 
 /// What to do about a 401.
 pub(super) enum After401 {
-    Use(HeaderValue),
+    Use(Arc<Published>),
     Refresh(Need),
     GiveBack,
 }

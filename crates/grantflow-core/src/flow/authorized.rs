@@ -13,9 +13,7 @@ use std::sync::Arc;
 
 use super::access::{Access, Unless, access_token};
 use crate::client::shown_is;
-use crate::{
-    Challenge, Cx, Error, Key, Next, Origin, Record, Request, Response, Step, TokenType, TransportError,
-};
+use crate::{Cx, Error, Key, Next, Origin, Record, Request, Response, Step, TokenType, TransportError};
 
 /// Sends `request` with the access token stored under `key`.
 ///
@@ -31,7 +29,7 @@ pub fn authorized(key: Key, request: Request) -> Step<Response> {
         Ok(first.and_then(move |reply, _| {
             let record = access.record;
             let refused = record.token().access_token.clone();
-            if !record.is_refused_by(reply.status()) || Challenge::asks_for_login(reply.headers()) {
+            if !record.is_refused(reply.status(), reply.headers()) {
                 return Ok(Step::Done(reply));
             }
             let fresh = stored_token(key, Unless::Is(refused));

@@ -4,9 +4,9 @@ mod wire;
 
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use crate::{Client, Error, Key, Origin, Scopes, Secret, Timestamp, Token};
+use crate::{Challenge, Client, Error, Key, Origin, Scopes, Secret, Timestamp, Token};
 
 /// A stored grant.
 ///
@@ -185,6 +185,11 @@ impl Record {
     pub fn is_refused_by(&self, status: StatusCode) -> bool {
         status == StatusCode::UNAUTHORIZED
             || self.client().quirks().refused_statuses.contains(&status.as_u16())
+    }
+
+    /// Whether an API that answers like this wants another token, and not another login of the user (RFC 9470 section 3).
+    pub(crate) fn is_refused(&self, status: StatusCode, headers: &HeaderMap) -> bool {
+        self.is_refused_by(status) && !Challenge::asks_for_login(headers)
     }
 
     /// Whether the server is known to take a refresh token once more that it has just replaced.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod api_call;
 mod asynchronous;
 mod blocking;
 mod keeping;

@@ -1,4 +1,4 @@
-//! No secret shows: not in what any crate logs at TRACE, not in `Debug` or `Display` of any value, not in errors and panics.
+//! No secret shows: not in what any crate logs at TRACE (but for the dumps of bytes of `ureq_proto`, in rows, which SECURITY.md names), not in `Debug` or `Display` of any value, not in errors and panics.
 //!
 //! Every secret is a canary. All flows run through both drivers and both transports, well and with every fault; then everything
 //! that was printed is searched for every canary in raw, percent, base64, base64url and hex form.

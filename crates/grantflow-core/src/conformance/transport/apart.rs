@@ -17,10 +17,18 @@ const STOPPED: &str = "GRANTFLOW_CONFORMANCE_STOPPED";
 #[cfg(target_os = "linux")]
 const FLOODS: &str = "GRANTFLOW_CONFORMANCE_FLOODS";
 
+/// How it begins to say that a path is that of no test.
+const NO_TEST: &str = "no test of this program has the path";
+
 /// This test once more, and no other, in a process of its own. `test` is its path, the crate's name included.
 pub(super) fn this_test_again(test: &str) -> Command {
     let test = test.split_once("::").map_or(test, |(_crate, path)| path);
     let program = std::env::current_exe().expect("a test knows its own program");
+    // A process without a test would succeed.
+    let listed = Command::new(&program).args([test, "--exact", "--list"]).output();
+    let listed = listed.expect("the test starts again").stdout;
+    let line = format!("{test}: test\n");
+    assert!(listed.starts_with(line.as_bytes()), "{NO_TEST} {test}");
     let mut command = Command::new(program);
     command.args([test, "--exact", "--test-threads=1", "--include-ignored"]);
     command.stdout(Stdio::null()).stderr(Stdio::null());

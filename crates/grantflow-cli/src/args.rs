@@ -229,7 +229,7 @@ pub(crate) struct Login {
     #[arg(long, value_name = "MODE", conflicts_with = "device")]
     pub(crate) response_mode: Option<AnswerMode>,
 
-    /// The redirect address that is registered, where the server wants a path: `http://127.0.0.1/cb`; its port is replaced
+    /// The redirect address that is registered, if the client's file does not name it; without a port any free one is taken
     #[arg(long, value_name = "URL", value_parser = redirect_uri)]
     pub(crate) redirect_uri: Option<String>,
 

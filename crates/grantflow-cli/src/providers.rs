@@ -14,7 +14,7 @@ pub(crate) const EXAMPLES: &str = "Examples:
   grantflow providers --format json
   grantflow login --provider github --client-id ID --client-secret-file secret.txt --scope read:user
   grantflow login --provider microsoft --provider-option tenant=contoso.example --client-id ID \\
-      --scope offline_access User.Read";
+      --scope offline_access User.Read --redirect-uri http://localhost";
 
 /// Lists the presets. Nothing of yours is read.
 pub(crate) fn providers(args: &Args) -> Result<(), Failure> {

@@ -1,7 +1,8 @@
 //! A transport over an HTTP client that no adapter knows: hyper's, on tokio. With a TLS connector in place of the plain one it
 //! speaks https.
 //!
-//! `cargo run --example hyper_transport --features native -- http://127.0.0.1:8080`
+//! `cargo run -p grantflow-core --example hyper_transport --features native -- http://127.0.0.1:8080`, and before it, elsewhere,
+//! `cargo run -p grantflow-testserver -- --port 8080`
 #![expect(clippy::print_stdout, reason = "an example")]
 
 use std::io::Cursor;

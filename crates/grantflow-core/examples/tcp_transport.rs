@@ -1,6 +1,7 @@
 //! A transport in one method: plain HTTP to a server on loopback, over a socket of the standard library.
 //!
-//! `cargo run --example tcp_transport --features native -- http://127.0.0.1:8080`
+//! `cargo run -p grantflow-core --example tcp_transport --features native -- http://127.0.0.1:8080`, and before it, elsewhere,
+//! `cargo run -p grantflow-testserver -- --port 8080`
 #![expect(clippy::print_stdout, reason = "an example")]
 
 use std::io::{Read, Write};

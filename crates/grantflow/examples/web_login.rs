@@ -1,6 +1,5 @@
-//! A web application, where oauth2client's guide begins: two steps, two requests, perhaps two processes.
-//! `web_login CLIENT_SECRETS API_URL DIRECTORY [form_post]`, with a `client_secrets.json` of type `web` and a directory that nobody
-//! else can read. A user here is whoever has the session's cookie; an application with accounts names the records by those.
+//! A web application, where oauth2client's guide begins: `web_login CLIENT_SECRETS API_URL DIRECTORY [form_post]`. It listens at the
+//! redirect address of the secrets (behind a proxy bind another). The directory is private; old files `login-…` in it are yours to delete.
 
 use axum::http::{HeaderMap, HeaderName, Request, StatusCode, Uri, header};
 use axum::{Router, response::IntoResponse, response::Redirect, response::Response, routing::any};

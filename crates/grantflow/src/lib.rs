@@ -1,14 +1,26 @@
-#![doc = include_str!("../README.md")]
+//! OAuth 2.0 for programs: obtains credentials, keeps them, applies them. With all features this page has examples, and the guides text.
+#![cfg_attr(
+    all(
+        feature = "file",
+        feature = "google",
+        feature = "keyring",
+        feature = "loopback",
+        feature = "middleware",
+        feature = "reqwest",
+        feature = "ureq"
+    ),
+    doc = include_str!("../README.md")
+)]
 //!
 //! # In scope
 //!
 //! - everything of `grantflow-core` at the root of this crate
-//! - adapters and stores behind features: [`ureq`], [`reqwest`], [`loopback`], [`store`]
+//! - adapters and stores behind features: [`ureq`], `reqwest`, [`loopback`], [`store`]
 //! - [`run_flow`]: the login of an installed application in one call; [`device_flow`]: that of a device
 //!
 //! - the guides: [the whole dance](guide::concepts), [the life of a token](guide::life_of_a_token),
 //!   [when a call fails](guide::errors), [client ids](guide::client_ids), [bound tokens](guide::bound_tokens),
-//!   [from a 401 to a login](guide::mcp), [from oauth2client](guide::from_oauth2client)
+//!   [from a 401 to a login](guide::mcp), [from oauth2client](guide::from_oauth2client), `guide::providers` (feature `providers`)
 //!
 //! # Out of scope
 //!
@@ -88,7 +100,8 @@ pub mod prelude {
 
 /// The guides, as in the repository's `docs` folder; their code is compiled.
 pub mod guide {
-    #[doc = include_str!("../docs/bound-tokens.md")]
+    /// Tokens that are bound to a key or a certificate.
+    #[cfg_attr(feature = "ureq", doc = include_str!("../docs/bound-tokens.md"))]
     pub mod bound_tokens {}
     #[doc = include_str!("../docs/client-ids.md")]
     pub mod client_ids {}
@@ -96,11 +109,31 @@ pub mod guide {
     pub mod concepts {}
     #[doc = include_str!("../docs/errors.md")]
     pub mod errors {}
-    #[doc = include_str!("../docs/from-oauth2client.md")]
+    /// What takes the place of each name of oauth2client.
+    #[cfg_attr(
+        all(
+            feature = "encrypted",
+            feature = "file",
+            feature = "google",
+            feature = "import",
+            feature = "keyring",
+            feature = "loopback",
+            feature = "memory",
+            feature = "multistore",
+            feature = "oidc",
+            feature = "reqwest",
+            feature = "ureq"
+        ),
+        doc = include_str!("../docs/from-oauth2client.md")
+    )]
     pub mod from_oauth2client {}
     #[doc = include_str!("../docs/life-of-a-token.md")]
     pub mod life_of_a_token {}
-    #[doc = include_str!("../docs/mcp.md")]
+    /// From a refusal of a resource to a login there.
+    #[cfg_attr(
+        all(feature = "file", feature = "loopback", feature = "ureq"),
+        doc = include_str!("../docs/mcp.md")
+    )]
     pub mod mcp {}
     #[cfg(feature = "providers")]
     #[doc = include_str!("../docs/providers.md")]

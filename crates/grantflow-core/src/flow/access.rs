@@ -225,7 +225,7 @@ impl AccessTokenFlow {
         };
         self.conflicts_left = left;
         let key = self.key.clone();
-        let next = move |stored: Result<Option<Record>, StoreError>, _: &mut Cx<'_>| {
+        let next = move |stored: Result<Option<Record>, StoreError>, cx: &mut Cx<'_>| {
             let stored = match stored {
                 Ok(stored) => stored.ok_or(NotAuthorized::NothingStored)?,
                 // What was granted is not lost with a store that cannot be had just now.
@@ -234,10 +234,23 @@ impl AccessTokenFlow {
             if stored.refresh.revoked_at.is_some() {
                 return Err(NotAuthorized::Revoked.into());
             }
-            if stored.generation() >= granted.generation() {
+            if stored.generation() < granted.generation() {
+                return then(self, granted, None);
+            }
+            let now = cx.wall();
+            if !stored.token().is_over(now) {
                 return Ok(end(stored, None, None));
             }
-            then(self, granted, None)
+            // What came in between has ended while this was on its way. Tokens of a source live side by side, so that this one is as good.
+            if self.source.is_some() && !granted.token().is_over(now) {
+                return then(self, stored.refreshed(granted.token().clone()), None);
+            }
+            Box::new(ExpectRecord {
+                flow: self,
+                newer: None,
+                unsaved: None,
+            })
+            .resume(Ok(Some(stored)), cx)
         };
         Step::Lock(key, LOCK_PATIENCE, Next::new(next))
     }

@@ -62,6 +62,28 @@ fn a_token_that_another_process_got_from_its_source_is_adopted() {
     assert_eq!(host.log(), ["lock", "unlock"]);
 }
 
+/// Two asked, as they may where nothing locks. The other's token was stored first, and has ended: this one is as good, and lives.
+#[test]
+fn a_token_of_a_source_takes_the_place_of_one_that_came_in_between_and_has_ended() {
+    let between = |seconds| of_a_source(0).refreshed(of_a_source(seconds).token().clone());
+    let script = |seconds| {
+        Scripted::default()
+            .stores(of_a_source(0))
+            .replies(200, OF_A_CLIENT)
+            .overtaken_by(between(seconds))
+    };
+    let (access, host) = both(|| script(0), expired);
+    let access = access.unwrap();
+    assert!(access.refreshed && access.unsaved.is_none());
+    assert_eq!((access.record.generation(), host.bodies().len()), (3, 1));
+    assert_eq!(host.stored().unwrap().token().access_token.expose(), "AT2");
+    // One that lives is adopted.
+    let (access, host) = both(|| script(60), expired);
+    let access = access.unwrap();
+    assert!(!access.refreshed);
+    assert_eq!((access.record.generation(), host.bodies().len()), (2, 1));
+}
+
 #[test]
 fn an_ended_token_is_replaced_and_counted_on() {
     let script = || {

@@ -368,6 +368,25 @@ fn r30_a_token_won_without_the_lease_is_stored_unless_a_newer_one_is() {
     assert!(host.stored().is_none());
 }
 
+/// It had ended by the time that it was found: nobody is given a token that is of no use.
+#[test]
+fn r30_what_overtook_a_token_and_has_ended_is_refreshed_in_turn() {
+    let newer = ends_in(0).refreshed(ends_in(0).token().clone());
+    let script = || {
+        Scripted::default()
+            .stores(ends_in(0))
+            .replies(200, GRANTED)
+            .saves()
+            .overtaken_by(newer.clone())
+            .replies(200, GRANTED)
+    };
+    let (access, host) = both(script, expired);
+    let access = access.unwrap();
+    assert!(access.refreshed);
+    assert_eq!((access.record.generation(), host.bodies().len()), (3, 2));
+    assert_eq!(tokens(&host.stored().unwrap()), ("AT2", "RT2"));
+}
+
 /// Of two who find the same attempt of one who died, only one sends its refresh token.
 #[test]
 fn r30_who_comes_second_to_a_noted_attempt_sends_nothing() {

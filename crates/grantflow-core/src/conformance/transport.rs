@@ -84,7 +84,7 @@ pub type Make<'a> = &'a dyn Fn(Limits) -> Box<dyn Subject>;
 /// # struct MyTransport;
 /// # impl Transport for MyTransport {
 /// #     fn send(&self, _: grantflow_core::Request) -> Result<grantflow_core::Response, grantflow_core::TransportError> {
-/// #         unimplemented!()
+/// #         Err(grantflow_core::TransportError::new(grantflow_core::TransportErrorKind::Other))
 /// #     }
 /// # }
 /// # impl MyTransport { fn new(_: Duration, _: Duration) -> Self { Self } }

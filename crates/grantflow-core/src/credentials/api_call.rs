@@ -37,7 +37,11 @@ use crate::{CertificateBound, CertificateThumbprint, Client, Cx, Error, Proven, 
 /// ```
 /// use grantflow_core::{ApiCall, Credentials, Error, Heard, Request, Response};
 ///
-/// async fn get(credentials: &Credentials, request: Request) -> Result<Response, Error> {
+/// async fn call(
+///     credentials: &Credentials,
+///     request: Request,
+///     send: impl AsyncFn(Request) -> Result<Response, Error>, // your HTTP client
+/// ) -> Result<Response, Error> {
 ///     let mut call = credentials.api_call(request.method(), request.uri()).await?;
 ///     loop {
 ///         let mut with_token = request.clone();
@@ -51,7 +55,6 @@ use crate::{CertificateBound, CertificateThumbprint, Client, Cx, Error, Proven, 
 ///         }
 ///     }
 /// }
-/// # async fn send(_: Request) -> Result<Response, Error> { unimplemented!() }
 /// ```
 #[must_use = "it says what goes on a request"]
 pub struct ApiCall {

@@ -106,7 +106,8 @@ impl Credentials {
     }
 
     /// Refreshes and revokes as this client of the program's, and adds its [API headers](Self::api_headers). It is needed where a
-    /// record cannot hold what proves the client, such as the key of `private_key_jwt`, and where the client has a [check of ID tokens](Client::with_id_token_check): a token that this
+    /// record cannot hold what proves the client, such as the key of `private_key_jwt`, and where the client has a
+    /// [check of ID tokens](Client::with_id_token_check): a token that this
     /// handle's refresh brings with an ID token of somebody else is then never handed out. What another program has stored is taken as
     /// it stands: give all that share a store the same check.
     ///

@@ -290,7 +290,11 @@ impl Credentials {
 /// use grantflow_core::blocking::Credentials;
 /// use grantflow_core::{Error, Heard, Request, Response};
 ///
-/// fn get(credentials: &Credentials, request: Request) -> Result<Response, Error> {
+/// fn call(
+///     credentials: &Credentials,
+///     request: Request,
+///     send: impl Fn(Request) -> Result<Response, Error>, // your HTTP client
+/// ) -> Result<Response, Error> {
 ///     let mut call = credentials.api_call(request.method(), request.uri())?;
 ///     loop {
 ///         let mut with_token = request.clone();
@@ -304,7 +308,6 @@ impl Credentials {
 ///         }
 ///     }
 /// }
-/// # fn send(_: Request) -> Result<Response, Error> { unimplemented!() }
 /// ```
 #[derive(Debug)]
 #[must_use = "it says what goes on a request"]

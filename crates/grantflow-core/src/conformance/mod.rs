@@ -23,8 +23,8 @@ pub use async_store::{
 /// # Example
 ///
 /// ```
-/// # use grantflow_core::Store;
-/// # fn open_my_store() -> std::sync::Arc<dyn Store> { unimplemented!() }
+/// # use grantflow_store::MemoryStore;
+/// # fn open_my_store() -> MemoryStore { MemoryStore::new() }
 /// grantflow_core::conformance!(my_store, || open_my_store());
 /// ```
 #[macro_export]
@@ -46,8 +46,8 @@ macro_rules! conformance {
 /// # Example
 ///
 /// ```
-/// # use grantflow_core::AsyncStore;
-/// # fn open_my_store() -> std::sync::Arc<dyn AsyncStore> { unimplemented!() }
+/// # use grantflow_store::{MemoryStore, OnThread};
+/// # fn open_my_store() -> OnThread<MemoryStore> { OnThread::new(MemoryStore::new()) }
 /// grantflow_core::async_conformance!(my_store, || open_my_store());
 /// ```
 #[macro_export]
